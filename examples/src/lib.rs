@@ -1,0 +1,1 @@
+//! The zoo and the helpers that the example programs share.
