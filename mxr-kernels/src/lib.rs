@@ -1,1 +1,20 @@
-//! CPU kernels of mxr.
+//! CPU kernels of mxr: plain descriptors and slices in, numbers out.
+//!
+//! A *family* is a folder: its descriptor and checked entries in `mod.rs`, a naive `reference`, then faster
+//! candidates in an ordered list. The first candidate that accepts a problem wins, the reference is last and
+//! accepts everything; one suite holds every candidate against the reference.
+//!
+//! What every kernel promises:
+//! * **The same bits for any number of threads.** Work is cut into blocks by the shape alone ([`par`]); sums that
+//!   cross blocks are added in block order.
+//! * **No allocation** in a call on a thread of the pool, after the first call has set up its scratch memory.
+//! * **The instruction set is found at run time** ([`isa::Isa::detect`]): a plain `cargo build --release` is fast on every
+//!   machine, and `MXR_ISA=portable` shows what a smaller one would compute.
+//! * Lengths are checked once per call. A wrong length is a bug of the caller (the runtime), so it panics and says
+//!   which invariant broke.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+pub mod element;
+pub mod isa;
+pub mod par;
+pub mod simd;
