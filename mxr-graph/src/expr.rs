@@ -1,0 +1,399 @@
+//! Scalar expressions: what an elementwise operator computes per element, and its derivative.
+
+use crate::instr::{BinOp, Scalar, UnOp};
+use alloc::vec::Vec;
+
+/// A scalar expression of numbered inputs. Lines are unique (equal subexpressions are one line) and the last line is
+/// the result.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Expr {
+    /// The lines.
+    pub lines: Vec<Scalar>,
+}
+
+/// A line of an expression that is being built.
+pub type Line = u16;
+
+impl Expr {
+    /// An expression from a function that builds it line by line and returns the result's line.
+    ///
+    /// ```
+    /// use mxr_graph::{expr::Expr, instr::{BinOp, UnOp}};
+    /// // softsign: x / (1 + |x|)
+    /// let e = Expr::build(|e| {
+    ///     let x = e.input(0);
+    ///     let (one, abs) = (e.constant(1.0), e.un(UnOp::Abs, x));
+    ///     let below = e.bin(BinOp::Add, one, abs);
+    ///     e.bin(BinOp::Div, x, below)
+    /// });
+    /// assert_eq!(e.inputs(), 1);
+    /// ```
+    pub fn build(f: impl FnOnce(&mut Expr) -> Line) -> Expr {
+        let mut e = Expr::default();
+        let root = f(&mut e);
+        e.rooted_at(root)
+    }
+
+    /// `op(x0)`.
+    pub fn unary(op: UnOp) -> Expr {
+        Expr::build(|e| {
+            let x = e.input(0);
+            e.un(op, x)
+        })
+    }
+
+    /// `op(x0, x1)`.
+    pub fn binary(op: BinOp) -> Expr {
+        Expr::build(|e| {
+            let (a, b) = (e.input(0), e.input(1));
+            e.bin(op, a, b)
+        })
+    }
+
+    /// How many inputs it reads: the largest number plus one.
+    pub fn inputs(&self) -> usize {
+        self.lines
+            .iter()
+            .map(|l| if let Scalar::In(i) = l { usize::from(*i) + 1 } else { 0 })
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The line of input `i`.
+    pub fn input(&mut self, i: usize) -> Line {
+        self.push(Scalar::In(i as u16))
+    }
+
+    /// A constant.
+    pub fn constant(&mut self, x: f64) -> Line {
+        self.push(Scalar::Const(x))
+    }
+
+    /// A function of one line.
+    pub fn un(&mut self, op: UnOp, a: Line) -> Line {
+        match (op, self.lines[usize::from(a)]) {
+            (UnOp::Neg, Scalar::Const(x)) => self.constant(-x),
+            (UnOp::Neg, Scalar::Un(UnOp::Neg, b)) => b,
+            (UnOp::Abs, Scalar::Const(x)) => self.constant(if x < 0.0 { -x } else { x }),
+            (UnOp::Recip, Scalar::Const(x)) => self.constant(1.0 / x),
+            _ => self.push(Scalar::Un(op, a)),
+        }
+    }
+
+    /// A function of two lines; neutral elements vanish, constants are folded. Nothing here changes the value for
+    /// any input, NaN and infinities included.
+    pub fn bin(&mut self, op: BinOp, a: Line, b: Line) -> Line {
+        use BinOp::{Add, Div, Mul, Pow, Sub};
+        let constant =
+            |e: &Expr, l: Line| if let Scalar::Const(x) = e.lines[usize::from(l)] { Some(x) } else { None };
+        match (op, constant(self, a), constant(self, b)) {
+            (Add, Some(x), Some(y)) => self.constant(x + y),
+            (Sub, Some(x), Some(y)) => self.constant(x - y),
+            (Mul, Some(x), Some(y)) => self.constant(x * y),
+            (Div, Some(x), Some(y)) => self.constant(x / y),
+            (Mul | Div | Pow, _, Some(1.0)) => a,
+            (Mul, Some(1.0), _) => b,
+            (Mul | Div, _, Some(-1.0)) => self.un(UnOp::Neg, a),
+            (Mul, Some(-1.0), _) => self.un(UnOp::Neg, b),
+            // −0 is the neutral element of an addition; +0 turns −0 into +0, which no gradient cares about.
+            (Add | Sub, _, Some(0.0)) => a,
+            (Add, Some(0.0), _) => b,
+            (Div, Some(1.0), _) => self.un(UnOp::Recip, b),
+            (Pow, _, Some(2.0)) => self.bin(Mul, a, a),
+            _ => self.push(Scalar::Bin(op, a, b)),
+        }
+    }
+
+    /// `if c != 0 { a } else { b }`.
+    pub fn select(&mut self, c: Line, a: Line, b: Line) -> Line {
+        if a == b { a } else { self.push(Scalar::Select(c, a, b)) }
+    }
+
+    /// Append another expression, its inputs replaced by lines of this one; gives the line of its result.
+    pub fn append(&mut self, other: &Expr, inputs: &[Line]) -> Line {
+        let mut map: Vec<Line> = Vec::with_capacity(other.lines.len());
+        for l in &other.lines {
+            let at = |m: &[Line], l: Line| m[usize::from(l)];
+            let new = match *l {
+                Scalar::In(i) => inputs[usize::from(i)],
+                Scalar::Const(x) => self.constant(x),
+                Scalar::Un(op, a) => self.un(op, at(&map, a)),
+                Scalar::Bin(op, a, b) => self.bin(op, at(&map, a), at(&map, b)),
+                Scalar::Select(c, a, b) => self.select(at(&map, c), at(&map, a), at(&map, b)),
+            };
+            map.push(new);
+        }
+        *map.last().expect("an expression has at least one line")
+    }
+
+    /// The derivative by input `i`, times the incoming gradient. In the result the inputs are those of `self`, then
+    /// `y` (the result of `self`), then `dy`; a subexpression that `y` already holds is read from there.
+    pub fn gradient(&self, i: usize) -> Expr {
+        let k = self.inputs();
+        let mut e = Expr { lines: self.lines.clone() };
+        let root = (self.lines.len() - 1) as Line;
+        let dy = e.input(k + 1);
+        let mut adjoint: Vec<Option<Line>> = alloc::vec![None; self.lines.len()];
+        adjoint[usize::from(root)] = Some(dy);
+        let mut result = None;
+        for at in (0..self.lines.len()).rev() {
+            let Some(g) = adjoint[at] else { continue };
+            let y = at as Line;
+            match self.lines[at] {
+                Scalar::Const(_) => {}
+                Scalar::In(n) => {
+                    if usize::from(n) == i {
+                        result = Some(g);
+                    }
+                }
+                Scalar::Un(op, x) => {
+                    if let Some(d) = e.unary_gradient(op, x, y, g) {
+                        e.accumulate(&mut adjoint, x, d);
+                    }
+                }
+                Scalar::Bin(op, a, b) => {
+                    let (da, db) = e.binary_gradient(op, a, b, y, g);
+                    for (x, d) in [(a, da), (b, db)] {
+                        if let Some(d) = d {
+                            e.accumulate(&mut adjoint, x, d);
+                        }
+                    }
+                }
+                Scalar::Select(c, a, b) => {
+                    let zero = e.constant(0.0);
+                    let da = e.select(c, g, zero);
+                    let db = e.select(c, zero, g);
+                    e.accumulate(&mut adjoint, a, da);
+                    e.accumulate(&mut adjoint, b, db);
+                }
+            }
+        }
+        let result = match result {
+            Some(r) => r,
+            None => e.constant(0.0),
+        };
+        if !matches!(self.lines[usize::from(root)], Scalar::In(_) | Scalar::Const(_)) {
+            e.lines[usize::from(root)] = Scalar::In(k as u16);
+        }
+        e.rooted_at(result)
+    }
+
+    /// The inputs that are read, ascending, and the expression with them renumbered `0, 1, …`.
+    pub fn compact(&self) -> (Expr, Vec<usize>) {
+        let mut used: Vec<usize> = self
+            .lines
+            .iter()
+            .filter_map(|l| if let Scalar::In(i) = l { Some(usize::from(*i)) } else { None })
+            .collect();
+        used.sort_unstable();
+        used.dedup();
+        let mut e = self.clone();
+        for l in &mut e.lines {
+            if let Scalar::In(i) = l {
+                *i = used.binary_search(&usize::from(*i)).expect("collected above") as u16;
+            }
+        }
+        (e, used)
+    }
+
+    /// Keep what `root` needs, as the last line.
+    pub fn rooted_at(&self, root: Line) -> Expr {
+        let mut needed = alloc::vec![false; self.lines.len()];
+        needed[usize::from(root)] = true;
+        for at in (0..=usize::from(root)).rev() {
+            if needed[at] {
+                let mut mark = |l: Line| needed[usize::from(l)] = true;
+                match self.lines[at] {
+                    Scalar::In(_) | Scalar::Const(_) => {}
+                    Scalar::Un(_, a) => mark(a),
+                    Scalar::Bin(_, a, b) => {
+                        mark(a);
+                        mark(b);
+                    }
+                    Scalar::Select(c, a, b) => {
+                        mark(c);
+                        mark(a);
+                        mark(b);
+                    }
+                }
+            }
+        }
+        let mut place = alloc::vec![0 as Line; self.lines.len()];
+        let mut out = Expr::default();
+        for (at, l) in self.lines.iter().enumerate().take(usize::from(root) + 1) {
+            if !needed[at] {
+                continue;
+            }
+            let p = |l: Line| place[usize::from(l)];
+            let line = match *l {
+                Scalar::Un(op, a) => Scalar::Un(op, p(a)),
+                Scalar::Bin(op, a, b) => Scalar::Bin(op, p(a), p(b)),
+                Scalar::Select(c, a, b) => Scalar::Select(p(c), p(a), p(b)),
+                leaf => leaf,
+            };
+            place[at] = out.lines.len() as Line;
+            out.lines.push(line);
+        }
+        out
+    }
+
+    fn push(&mut self, line: Scalar) -> Line {
+        let same = |l: &Scalar| match (l, &line) {
+            (Scalar::Const(a), Scalar::Const(b)) => a.to_bits() == b.to_bits(),
+            (a, b) => *a == b.clone(),
+        };
+        match self.lines.iter().position(same) {
+            Some(at) => at as Line,
+            None => {
+                self.lines.push(line);
+                (self.lines.len() - 1) as Line
+            }
+        }
+    }
+
+    fn accumulate(&mut self, adjoint: &mut [Option<Line>], to: Line, d: Line) {
+        let slot = &mut adjoint[usize::from(to)];
+        *slot = Some(match *slot {
+            None => d,
+            Some(old) => self.bin(BinOp::Add, old, d),
+        });
+    }
+
+    /// `g · d op(x)/dx`, in terms of `x` and of `y = op(x)`; `None` where it is 0 everywhere.
+    fn unary_gradient(&mut self, op: UnOp, x: Line, y: Line, g: Line) -> Option<Line> {
+        use BinOp::{Add, Div, Mul, Sub};
+        Some(match op {
+            UnOp::Neg => self.un(UnOp::Neg, g),
+            UnOp::Abs => {
+                let s = self.un(UnOp::Sign, x);
+                self.bin(Mul, g, s)
+            }
+            UnOp::Sign | UnOp::Floor => return None,
+            UnOp::Exp => self.bin(Mul, g, y),
+            UnOp::Log => self.bin(Div, g, x),
+            UnOp::Log1p => {
+                let one = self.constant(1.0);
+                let below = self.bin(Add, one, x);
+                self.bin(Div, g, below)
+            }
+            UnOp::Sqrt => {
+                let half = self.constant(0.5);
+                let h = self.bin(Mul, g, half);
+                self.bin(Div, h, y)
+            }
+            UnOp::Recip => {
+                let yy = self.bin(Mul, y, y);
+                let p = self.bin(Mul, g, yy);
+                self.un(UnOp::Neg, p)
+            }
+            UnOp::Tanh => {
+                let one = self.constant(1.0);
+                let yy = self.bin(Mul, y, y);
+                let d = self.bin(Sub, one, yy);
+                self.bin(Mul, g, d)
+            }
+            UnOp::Sigmoid => {
+                let one = self.constant(1.0);
+                let rest = self.bin(Sub, one, y);
+                let d = self.bin(Mul, y, rest);
+                self.bin(Mul, g, d)
+            }
+            UnOp::Erf => {
+                // d erf(x)/dx = 2/√π · exp(−x²)
+                let xx = self.bin(Mul, x, x);
+                let n = self.un(UnOp::Neg, xx);
+                let e = self.un(UnOp::Exp, n);
+                let k = self.constant(core::f64::consts::FRAC_2_SQRT_PI);
+                let d = self.bin(Mul, k, e);
+                self.bin(Mul, g, d)
+            }
+        })
+    }
+
+    fn binary_gradient(
+        &mut self,
+        op: BinOp,
+        a: Line,
+        b: Line,
+        y: Line,
+        g: Line,
+    ) -> (Option<Line>, Option<Line>) {
+        use BinOp::{Div, Ge, Mul, Pow, Sub};
+        match op {
+            BinOp::Add => (Some(g), Some(g)),
+            Sub => {
+                let n = self.un(UnOp::Neg, g);
+                (Some(g), Some(n))
+            }
+            Mul => {
+                let (da, db) = (self.bin(Mul, g, b), self.bin(Mul, g, a));
+                (Some(da), Some(db))
+            }
+            Div => {
+                let da = self.bin(Div, g, b);
+                let p = self.bin(Mul, da, y);
+                let db = self.un(UnOp::Neg, p);
+                (Some(da), Some(db))
+            }
+            Pow => {
+                // b·a^(b−1) and a^b·ln a
+                let one = self.constant(1.0);
+                let less = self.bin(Sub, b, one);
+                let p = self.bin(Pow, a, less);
+                let d = self.bin(Mul, b, p);
+                let da = self.bin(Mul, g, d);
+                let ln = self.un(UnOp::Log, a);
+                let d = self.bin(Mul, y, ln);
+                let db = self.bin(Mul, g, d);
+                (Some(da), Some(db))
+            }
+            BinOp::Max | BinOp::Min => {
+                // Ties go to the first operand, as in MXNet.
+                let c = if op == BinOp::Max { self.bin(Ge, a, b) } else { self.bin(Ge, b, a) };
+                let zero = self.constant(0.0);
+                let (da, db) = (self.select(c, g, zero), self.select(c, zero, g));
+                (Some(da), Some(db))
+            }
+            BinOp::Gt | Ge | BinOp::Eq => (None, None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derivatives_read_the_output_where_they_can() {
+        let tanh = Expr::unary(UnOp::Tanh).gradient(0);
+        assert!(!tanh.lines.contains(&Scalar::In(0)), "tanh' = 1 - y²: {tanh:?}");
+        assert!(tanh.lines.contains(&Scalar::In(1)) && tanh.lines.contains(&Scalar::In(2)));
+        let mul = Expr::binary(BinOp::Mul).gradient(0);
+        let (compact, used) = mul.compact();
+        assert_eq!(used, [1, 3]);
+        assert_eq!(compact.inputs(), 2);
+    }
+
+    #[test]
+    fn an_identity_has_the_gradient_itself() {
+        let id = Expr::build(|e| e.input(0)).gradient(0);
+        assert_eq!(id.lines, [Scalar::In(2)]);
+        let twice = Expr::build(|e| {
+            let x = e.input(0);
+            e.bin(BinOp::Add, x, x)
+        });
+        assert_eq!(twice.gradient(0).compact().1, [2]);
+    }
+
+    #[test]
+    fn constants_fold() {
+        let e = Expr::build(|e| {
+            let (x, one, zero) = (e.input(0), e.constant(1.0), e.constant(0.0));
+            let a = e.bin(BinOp::Mul, x, one);
+            let b = e.bin(BinOp::Add, a, zero);
+            let two = e.bin(BinOp::Add, one, one);
+            e.bin(BinOp::Pow, b, two)
+        });
+        assert_eq!(e.lines, [Scalar::In(0), Scalar::Bin(BinOp::Mul, 0, 0)]);
+    }
+}

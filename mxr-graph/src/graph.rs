@@ -1,0 +1,453 @@
+//! The graph: operators applied to values, in topological order.
+
+use crate::dim::{Dim, Symbols};
+use crate::dtype::DType;
+use crate::error::{At, ShapeError};
+use crate::infer::Infer;
+use crate::ops::Operator;
+use crate::schema::{Arg, Attr, Attrs, OperandKind};
+use crate::shape::Shape;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+/// The number of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValueId(pub u32);
+
+/// The number of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LayerId(pub u32);
+
+impl ValueId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl LayerId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Fed by the user: data and labels.
+    Input,
+    /// The gradient fed into this output; ones when the user feeds nothing.
+    HeadGrad(ValueId),
+    /// A trained weight.
+    Param,
+    /// A state that an operator updates.
+    Aux,
+    /// Result `output` of node number `node`.
+    Node {
+        /// The node.
+        node: u32,
+        /// Which of its results.
+        output: u32,
+    },
+}
+
+/// An array that flows through the graph.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// Unique name: `conv1_weight`, `conv1_output`.
+    pub name: String,
+    /// Element type.
+    pub dtype: DType,
+    /// Extents.
+    pub shape: Shape,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// One operator applied.
+#[derive(Clone)]
+pub struct Node {
+    /// The operator.
+    pub op: &'static dyn Operator,
+    /// Its options.
+    pub attrs: Attrs,
+    /// Operands.
+    pub inputs: Vec<ValueId>,
+    /// Results.
+    pub outputs: Vec<ValueId>,
+    /// The layer it belongs to; nodes of the backward pass belong to the layer whose gradient they compute.
+    pub layer: LayerId,
+    /// Part of the backward pass.
+    pub backward: bool,
+}
+
+/// One call in the user's network: one node, or several for a composed operator.
+#[derive(Clone)]
+pub struct Layer {
+    /// Unique name.
+    pub name: String,
+    /// The operator that was called.
+    pub op: &'static dyn Operator,
+    /// Its options.
+    pub attrs: Attrs,
+    /// Operands, parameters included.
+    pub inputs: Vec<ValueId>,
+    /// Results.
+    pub outputs: Vec<ValueId>,
+}
+
+/// A fact that depends on symbols: it is looked at when they are bound.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// Must be at least 0 (or exactly 0 where `exact`).
+    pub dim: Dim,
+    /// Must be 0.
+    pub exact: bool,
+    /// What is wrong when it is not.
+    pub error: ShapeError,
+}
+
+/// A network.
+#[derive(Clone, Default)]
+pub struct Graph {
+    /// Its name.
+    pub name: String,
+    /// Symbolic dimensions.
+    pub symbols: Symbols,
+    /// All values.
+    pub values: Vec<Value>,
+    /// All operators, each after the ones it reads from.
+    pub nodes: Vec<Node>,
+    /// All calls.
+    pub layers: Vec<Layer>,
+    /// What the network returns.
+    pub outputs: Vec<ValueId>,
+    /// What its losses predict (see [`crate::ops::Operator::prediction`]).
+    pub predictions: Vec<ValueId>,
+    /// Gradients: `(value, its gradient)`.
+    pub grads: Vec<(ValueId, ValueId)>,
+    /// Facts to look at when symbols are bound.
+    pub checks: Vec<Check>,
+    names: BTreeMap<String, u32>,
+    /// While the backward pass is built: the layer whose gradient it is.
+    pub(crate) backward_of: Option<LayerId>,
+    /// While a composed operator is built: its layer.
+    composing: Option<LayerId>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new(name: &str) -> Graph {
+        Graph { name: name.to_string(), ..Graph::default() }
+    }
+
+    /// A value that is fed from outside.
+    pub fn input(&mut self, name: &str, shape: Shape, dtype: DType) -> ValueId {
+        self.add_value(name, shape, dtype, Source::Input)
+    }
+
+    /// A weight that no operator makes by itself (to tie, or to use directly).
+    pub fn param(&mut self, name: &str, shape: Shape, dtype: DType) -> ValueId {
+        self.add_value(name, shape, dtype, Source::Param)
+    }
+
+    /// The value of this number.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id.index()]
+    }
+
+    /// A value's shape with every hole that is known by now filled in.
+    pub fn shape(&mut self, id: ValueId) -> Shape {
+        let shape = self.values[id.index()].shape.clone();
+        Shape(shape.iter().map(|d| self.symbols.resolve(d)).collect())
+    }
+
+    /// The node that makes a value.
+    pub fn producer(&self, id: ValueId) -> Option<&Node> {
+        match self.value(id).source {
+            Source::Node { node, .. } => Some(&self.nodes[node as usize]),
+            _ => None,
+        }
+    }
+
+    /// Apply an operator by name, with options as written; the visible results come back.
+    ///
+    /// `inputs` are the data operands, optionally followed by parameters (for tying); parameters that are
+    /// missing are made with the names `<layer>_<parameter>`. Without a `name` the layer gets MXNet's
+    /// automatic one (`convolution0`).
+    pub fn call(
+        &mut self,
+        op: &'static dyn Operator,
+        options: &[(&str, Arg)],
+        inputs: &[ValueId],
+        name: Option<&str>,
+    ) -> Result<Vec<ValueId>, ShapeError> {
+        let attrs = op.schema().attrs(options.iter().map(|(n, a)| (*n, a.clone())));
+        let attrs = attrs.map_err(|mut e| {
+            e.layer = name.unwrap_or_default().to_string();
+            e
+        })?;
+        self.apply(op, attrs, inputs, name)
+    }
+
+    /// Apply an operator with checked options; see [`Graph::call`].
+    pub fn apply(
+        &mut self,
+        op: &'static dyn Operator,
+        attrs: Attrs,
+        inputs: &[ValueId],
+        name: Option<&str>,
+    ) -> Result<Vec<ValueId>, ShapeError> {
+        let schema = op.schema();
+        let (layer, own) = match (self.composing, self.backward_of) {
+            (Some(l), _) | (None, Some(l)) => (l, false),
+            (None, None) => {
+                let name = match name {
+                    Some(n) => self.unique(n),
+                    None => self.auto_name(schema.auto_name),
+                };
+                self.layers.push(Layer {
+                    name,
+                    op,
+                    attrs: attrs.clone(),
+                    inputs: inputs.to_vec(),
+                    outputs: Vec::new(),
+                });
+                (LayerId(self.layers.len() as u32 - 1), true)
+            }
+        };
+        let result = self.apply_in(op, attrs, inputs, layer);
+        match result {
+            Ok((attrs, inputs, outputs)) => {
+                if own {
+                    let l = &mut self.layers[layer.index()];
+                    (l.attrs, l.inputs, l.outputs) = (attrs, inputs, outputs.clone());
+                }
+                let visible = schema.visible.min(outputs.len());
+                let keep = if self.backward_of.is_some() || self.composing.is_some() || schema.visible == 0 {
+                    outputs.len()
+                } else {
+                    visible
+                };
+                Ok(outputs[..keep].to_vec())
+            }
+            Err(mut e) => {
+                if e.layer.is_empty() && !schema.internal {
+                    e.layer = self.layers[layer.index()].name.clone();
+                }
+                if own {
+                    self.layers.pop();
+                }
+                Err(e)
+            }
+        }
+    }
+
+    #[allow(clippy::type_complexity)] // one private caller that takes it apart at once
+    fn apply_in(
+        &mut self,
+        op: &'static dyn Operator,
+        attrs: Attrs,
+        inputs: &[ValueId],
+        layer: LayerId,
+    ) -> Result<(Attrs, Vec<ValueId>, Vec<ValueId>), ShapeError> {
+        let schema = op.schema();
+        for (o, a) in schema.options.iter().zip(&attrs) {
+            if matches!(a, Attr::Absent) && o.default == crate::schema::Default::Required {
+                let mut e = schema.error(At::Call, format!("needs `{}`", o.name));
+                e.help = Some(format!("{}: {}", o.name, o.doc));
+                return Err(e);
+            }
+        }
+        let data = schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).count();
+        let variadic = schema.inputs.iter().any(|i| i.kind == OperandKind::Variadic);
+        if (variadic && inputs.is_empty())
+            || (!variadic && (inputs.len() < data || inputs.len() > schema.inputs.len()))
+        {
+            let want = match (variadic, data) {
+                (true, _) => "at least one input".to_string(),
+                (_, 1) => "one input".to_string(),
+                (_, n) => format!("{n} inputs"),
+            };
+            let mut e = schema.error(At::Call, format!("takes {want}, {} given", inputs.len()));
+            let names: Vec<&str> =
+                schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).map(|i| i.name).collect();
+            e.help = Some(format!("{}({}, …)", schema.name, names.join(", ")));
+            return Err(e);
+        }
+
+        let outer = self.composing;
+        self.composing = Some(layer);
+        let composed = op.compose(self, &attrs, inputs);
+        self.composing = outer;
+        if let Some(outputs) = composed {
+            return Ok((attrs, inputs.to_vec(), outputs?));
+        }
+
+        let before = self.values.len();
+        let mut infer = Infer::new(self, op, attrs, inputs, layer);
+        if let Err(e) = op.infer(&mut infer) {
+            // Parameters that were made for the failed layer leave with it.
+            for v in self.values.drain(before..) {
+                self.names.remove(&v.name);
+            }
+            return Err(e);
+        }
+        let (attrs, inputs, results) = infer.finish();
+        let node = self.nodes.len() as u32;
+        let name = self.layers.get(layer.index()).map(|l| l.name.clone()).unwrap_or_default();
+        let mut outputs = Vec::with_capacity(results.len());
+        for (i, (shape, dtype)) in results.into_iter().enumerate() {
+            let label = schema.outputs.get(i).copied().unwrap_or("output");
+            let stem = match (self.backward_of, outer) {
+                (None, None) => format!("{name}_{label}"),
+                (None, Some(_)) => format!("{name}_{}_{label}", schema.name),
+                (Some(_), _) => format!("{name}_grad_{}", schema.name),
+            };
+            outputs.push(self.add_value(&stem, shape, dtype, Source::Node { node, output: i as u32 }));
+        }
+        self.nodes.push(Node {
+            op,
+            attrs: attrs.clone(),
+            inputs: inputs.clone(),
+            outputs: outputs.clone(),
+            layer,
+            backward: self.backward_of.is_some(),
+        });
+        Ok((attrs, inputs, outputs))
+    }
+
+    /// Add a value; the name is made unique.
+    pub fn add_value(&mut self, name: &str, shape: Shape, dtype: DType, source: Source) -> ValueId {
+        let name = self.unique(name);
+        self.values.push(Value { name, dtype, shape, source });
+        ValueId(self.values.len() as u32 - 1)
+    }
+
+    /// `name`, or `name_1`, `name_2`, … when it is taken.
+    fn unique(&mut self, name: &str) -> String {
+        if !self.names.contains_key(name) {
+            self.names.insert(name.to_string(), 0);
+            return name.to_string();
+        }
+        loop {
+            let count = self.names.get_mut(name).expect("looked up above");
+            *count += 1;
+            let new = format!("{name}_{count}");
+            if !self.names.contains_key(&new) {
+                self.names.insert(new.clone(), 0);
+                return new;
+            }
+        }
+    }
+
+    fn auto_name(&mut self, stem: &str) -> String {
+        let key = format!("{stem}*");
+        loop {
+            let count = self.names.entry(key.clone()).or_insert(0);
+            let name = format!("{stem}{count}");
+            *count += 1;
+            if !self.names.contains_key(&name) {
+                self.names.insert(name.clone(), 0);
+                return name;
+            }
+        }
+    }
+
+    /// Once everything is declared: put what inference found into every shape and option. Values whose
+    /// shape still has a hole come back.
+    pub fn settle(&mut self) -> Vec<ValueId> {
+        let mut open = Vec::new();
+        for i in 0..self.values.len() {
+            let id = ValueId(i as u32);
+            self.values[i].shape = self.shape(id);
+            let shape = self.values[i].shape.clone();
+            if shape.iter().any(|d| self.symbols.has_hole(d)) {
+                open.push(id);
+            }
+        }
+        let Graph { nodes, layers, symbols, checks, .. } = self;
+        for attr in
+            nodes.iter_mut().flat_map(|n| &mut n.attrs).chain(layers.iter_mut().flat_map(|l| &mut l.attrs))
+        {
+            match attr {
+                Attr::Dim(d) => *d = symbols.resolve(d),
+                Attr::Dims(list) => {
+                    for d in list.iter_mut().flatten() {
+                        *d = symbols.resolve(d);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for c in checks {
+            c.dim = symbols.resolve(&c.dim);
+        }
+        open
+    }
+}
+
+impl fmt::Display for Graph {
+    /// One equation a line: `conv1_output: f32[N, 20, 24, 24] = conv2d(data, conv1_weight, conv1_bias; stride=[1, 1])`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "graph {} {{", self.name)?;
+        let typed = |v: &Value| format!("{}: {}{}", v.name, v.dtype, v.shape.display(&self.symbols));
+        for v in &self.values {
+            let kind = match v.source {
+                Source::Input => "input",
+                Source::HeadGrad(_) => "head",
+                Source::Param => "param",
+                Source::Aux => "state",
+                Source::Node { .. } => continue,
+            };
+            writeln!(f, "  {kind} {}", typed(v))?;
+        }
+        let mut backward = false;
+        for n in &self.nodes {
+            if n.backward && !backward {
+                writeln!(f, "  -- backward")?;
+                backward = true;
+            }
+            let outs: Vec<String> = n.outputs.iter().map(|o| typed(self.value(*o))).collect();
+            let ins: Vec<&str> = n.inputs.iter().map(|i| self.value(*i).name.as_str()).collect();
+            write!(f, "  {} = {}({}", outs.join(", "), n.op.schema().name, ins.join(", "))?;
+            let mut sep = "; ";
+            for (o, a) in n.op.schema().options.iter().zip(&n.attrs) {
+                let text = match a {
+                    Attr::Absent | Attr::Hole => continue,
+                    Attr::Int(n) => n.to_string(),
+                    Attr::Float(x) => x.to_string(),
+                    Attr::Bool(b) => b.to_string(),
+                    Attr::Dim(d) => d.display(&self.symbols).to_string(),
+                    Attr::Ints(v) => format!("{v:?}"),
+                    Attr::Dims(v) => {
+                        let all: Vec<String> = v
+                            .iter()
+                            .map(|d| {
+                                d.as_ref().map_or("_".to_string(), |d| d.display(&self.symbols).to_string())
+                            })
+                            .collect();
+                        format!("[{}]", all.join(", "))
+                    }
+                    Attr::Word(w) => (*w).to_string(),
+                    Attr::Expr(e) => format!("{:?}", e.lines),
+                };
+                write!(f, "{sep}{} = {text}", o.name)?;
+                sep = ", ";
+            }
+            writeln!(f, ")")?;
+        }
+        let names = |list: &[ValueId]| {
+            list.iter().map(|o| self.value(*o).name.clone()).collect::<Vec<_>>().join(", ")
+        };
+        writeln!(f, "  return {}", names(&self.outputs))?;
+        for (v, g) in &self.grads {
+            writeln!(f, "  grad {} = {}", self.value(*v).name, self.value(*g).name)?;
+        }
+        writeln!(f, "}}")
+    }
+}

@@ -1,0 +1,284 @@
+//! What a shape rule sees: operands, options, and the means to state facts about them.
+
+use crate::dim::Dim;
+use crate::dim::MAX_DIM;
+use crate::dtype::DType;
+use crate::error::{At, ShapeError};
+use crate::graph::{Check, Graph, LayerId, Source, ValueId};
+use crate::instr::MAX_RANK;
+use crate::ops::Operator;
+use crate::schema::{Attr, Attrs, OperandKind};
+use crate::shape::Shape;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// The context of [`Operator::infer`].
+pub struct Infer<'a> {
+    graph: &'a mut Graph,
+    op: &'static dyn Operator,
+    attrs: Attrs,
+    inputs: Vec<ValueId>,
+    layer: LayerId,
+    results: Vec<(Shape, DType)>,
+}
+
+impl<'a> Infer<'a> {
+    pub(crate) fn new(
+        graph: &'a mut Graph,
+        op: &'static dyn Operator,
+        attrs: Attrs,
+        inputs: &[ValueId],
+        layer: LayerId,
+    ) -> Infer<'a> {
+        Infer { graph, op, attrs, inputs: inputs.to_vec(), layer, results: Vec::new() }
+    }
+
+    pub(crate) fn finish(self) -> (Attrs, Vec<ValueId>, Vec<(Shape, DType)>) {
+        (self.attrs, self.inputs, self.results)
+    }
+
+    /// How many operands were given (parameters made so far included).
+    pub fn inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// The shape of an operand, as far as it is known.
+    pub fn shape(&mut self, input: usize) -> Shape {
+        self.graph.shape(self.inputs[input])
+    }
+
+    /// The element type of an operand.
+    pub fn dtype(&self, input: usize) -> DType {
+        self.graph.value(self.inputs[input]).dtype
+    }
+
+    /// The shape of the operand called `name` (a parameter), when it was given rather than made.
+    pub fn given(&mut self, name: &str) -> Option<Shape> {
+        let at = self.op.schema().inputs.iter().position(|i| i.name == name)?;
+        (at < self.inputs.len()).then(|| self.shape(at))
+    }
+
+    /// An option.
+    pub fn attr(&self, name: &str) -> &Attr {
+        attr(self.op, &self.attrs, name)
+    }
+
+    /// A dimension option; a hole becomes an unknown to solve for.
+    pub fn dim(&mut self, name: &str) -> Dim {
+        match self.attr(name).clone() {
+            Attr::Dim(d) => self.graph.symbols.resolve(&d),
+            Attr::Int(n) => Dim::Const(n),
+            _ => {
+                let hole = self.graph.symbols.hole();
+                let at = self.op.schema().option(name).expect("an option of the schema");
+                self.attrs[at] = Attr::Dim(hole.clone());
+                hole
+            }
+        }
+    }
+
+    /// Replace an option (for what inference found out).
+    pub fn set_attr(&mut self, name: &str, value: Attr) {
+        let at = self.op.schema().option(name).expect("an option of the schema");
+        self.attrs[at] = value;
+    }
+
+    /// Floor division of dimensions.
+    pub fn floor_div(&mut self, num: &Dim, den: i64) -> Dim {
+        self.graph.symbols.floor_div(num, den)
+    }
+
+    /// Ceiling division of dimensions.
+    pub fn ceil_div(&mut self, num: &Dim, den: i64) -> Dim {
+        self.graph.symbols.ceil_div(num, den)
+    }
+
+    /// What is known of a dimension by now.
+    pub fn resolve(&mut self, dim: &Dim) -> Dim {
+        self.graph.symbols.resolve(dim)
+    }
+
+    /// Make two dimensions equal, solving a hole if need be; `false` when they differ.
+    pub fn unify(&mut self, a: &Dim, b: &Dim) -> bool {
+        self.graph.symbols.unify(a, b)
+    }
+
+    /// State that `dim >= 0`. A number that is negative is the error; what depends on symbols is looked at again when
+    /// they are bound.
+    pub fn require(&mut self, dim: &Dim, error: ShapeError) -> Result<(), ShapeError> {
+        let dim = self.resolve(dim);
+        if dim.upper_bound().is_some_and(|b| b < 0) {
+            return Err(error);
+        }
+        if dim.lower_bound().is_none_or(|b| b < 0) {
+            self.check(dim, false, error);
+        }
+        Ok(())
+    }
+
+    /// State that two dimensions are equal where polynomials cannot tell (a floor against a number): refuted is an
+    /// error, undecided is looked at when symbols are bound.
+    pub fn require_equal(&mut self, a: &Dim, b: &Dim, error: ShapeError) -> Result<(), ShapeError> {
+        if self.unify(a, b) {
+            return Ok(());
+        }
+        let diff = self.resolve(&a.sub(b));
+        let apart = diff.lower_bound().is_some_and(|b| b > 0) || diff.upper_bound().is_some_and(|b| b < 0);
+        let floors = diff.symbols().iter().any(|s| {
+            matches!(self.graph.symbols.list()[usize::from(*s)].def, crate::dim::SymbolDef::Floor(..))
+        });
+        if apart || !floors {
+            return Err(error);
+        }
+        self.check(diff, true, error);
+        Ok(())
+    }
+
+    fn check(&mut self, dim: Dim, exact: bool, mut error: ShapeError) {
+        if error.layer.is_empty() {
+            error.layer = self.layer_name();
+        }
+        let check = Check { dim, exact, error };
+        if !self.graph.checks.contains(&check) {
+            self.graph.checks.push(check);
+        }
+    }
+
+    /// The operand `input` must have this many axes.
+    pub fn rank(&mut self, input: usize, rank: usize, help: &str) -> Result<Shape, ShapeError> {
+        let shape = self.shape(input);
+        if shape.rank() == rank {
+            return Ok(shape);
+        }
+        let axes = if rank == 1 { "axis" } else { "axes" };
+        let text = self.show(&shape);
+        let mut e = self.err(
+            At::Input(input),
+            format!(
+                "`{}` must have {rank} {axes}, {text} has {}",
+                self.op.schema().inputs[input].name,
+                shape.rank()
+            ),
+        );
+        e.help = (!help.is_empty()).then(|| help.to_string());
+        Err(e)
+    }
+
+    /// All data operands must have the element type of the first; gives it.
+    pub fn same_dtype(&self) -> Result<DType, ShapeError> {
+        let first = self.dtype(0);
+        for i in 1..self.inputs.len() {
+            if self.dtype(i) != first {
+                let mut e = self.err(At::Input(i), format!("cannot mix {first} and {}", self.dtype(i)));
+                e.help = Some(format!("convert one of them with `cast`, to {first} say"));
+                return Err(e);
+            }
+        }
+        Ok(first)
+    }
+
+    /// The operand `input` must hold floating-point numbers.
+    pub fn float(&self, input: usize) -> Result<DType, ShapeError> {
+        let d = self.dtype(input);
+        if d.is_float() {
+            return Ok(d);
+        }
+        let mut e = self.err(At::Input(input), format!("needs floating-point numbers, this is {d}"));
+        e.help = Some("convert it with `cast`".to_string());
+        Err(e)
+    }
+
+    /// The parameter or state called `name` has this shape: a given one is held against it, a missing one is made.
+    /// Must be called in the order of the schema.
+    pub fn expect(&mut self, name: &'static str, shape: Shape, dtype: DType) -> Result<(), ShapeError> {
+        let schema = self.op.schema();
+        let at = schema.inputs.iter().position(|i| i.name == name).expect("an operand of the schema");
+        if at >= self.inputs.len() {
+            let source = if schema.inputs[at].kind == OperandKind::Aux { Source::Aux } else { Source::Param };
+            let full = format!("{}_{name}", self.layer_name());
+            let id = self.graph.add_value(&full, shape, dtype, source);
+            self.inputs.push(id);
+            return Ok(());
+        }
+        let have = self.shape(at);
+        let fits =
+            have.rank() == shape.rank() && have.iter().zip(shape.iter()).all(|(a, b)| self.unify(a, b));
+        if !fits {
+            let (have, want) = (self.show(&have), self.show(&shape));
+            return Err(self.err(At::Input(at), format!("`{name}` must be {want}, it is {have}")));
+        }
+        if self.dtype(at) != dtype {
+            let have = self.dtype(at);
+            let mut e = self.err(At::Input(at), format!("`{name}` must hold {dtype}, it holds {have}"));
+            e.help = Some("convert it with `cast`".to_string());
+            return Err(e);
+        }
+        Ok(())
+    }
+
+    /// A result. Call once per result, in order.
+    pub fn output(&mut self, shape: Shape, dtype: DType) -> Result<(), ShapeError> {
+        if shape.rank() > MAX_RANK {
+            let text = self.show(&shape);
+            return Err(self.err(At::Call, format!("the result {text} would have more than {MAX_RANK} axes")));
+        }
+        let big = |d: &Dim| d.terms().iter().any(|t| t.coef > MAX_DIM || t.coef < -MAX_DIM);
+        if shape.iter().any(big) || big(&shape.elements()) {
+            let text = self.show(&shape);
+            return Err(
+                self.err(At::Call, format!("the result {text} is too large: more than 2^48 elements"))
+            );
+        }
+        self.results.push((shape, dtype));
+        Ok(())
+    }
+
+    /// An error of this call, with the shapes of its data operands as notes.
+    pub fn err(&self, at: At, message: String) -> ShapeError {
+        let mut e = self.op.schema().error(at, message);
+        for (i, id) in self.inputs.iter().enumerate() {
+            let data = match self.op.schema().inputs.get(i) {
+                Some(o) => o.kind == OperandKind::Data || o.kind == OperandKind::Variadic,
+                None => true,
+            };
+            let v = self.graph.value(*id);
+            if data && !v.name.is_empty() {
+                let shape = Shape(v.shape.iter().map(|d| self.graph.symbols.clone().resolve(d)).collect());
+                e.notes.push(format!("{} is {}", self.describe(*id), shape.display(&self.graph.symbols)));
+            }
+        }
+        e
+    }
+
+    /// A shape as text.
+    pub fn show(&self, shape: &Shape) -> String {
+        shape.display(&self.graph.symbols).to_string()
+    }
+
+    /// A dimension as text.
+    pub fn show_dim(&self, dim: &Dim) -> String {
+        dim.display(&self.graph.symbols).to_string()
+    }
+
+    /// A value in the user's words: its layer's or input's name in code marks.
+    fn describe(&self, id: ValueId) -> String {
+        let v = self.graph.value(id);
+        match v.source {
+            Source::Node { node, .. } => {
+                let n = &self.graph.nodes[node as usize];
+                format!("`{}`", self.graph.layers[n.layer.index()].name)
+            }
+            _ => format!("`{}`", v.name),
+        }
+    }
+
+    fn layer_name(&self) -> String {
+        self.graph.layers[self.layer.index()].name.clone()
+    }
+}
+
+/// An option of an operator by name.
+pub fn attr<'a>(op: &dyn Operator, attrs: &'a Attrs, name: &str) -> &'a Attr {
+    &attrs[op.schema().option(name).expect("an option of the schema")]
+}

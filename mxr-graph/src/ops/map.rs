@@ -1,0 +1,141 @@
+//! `map`: a scalar expression applied elementwise, with broadcasting. Gradients and fusion are made of it.
+
+use super::{Operator, Sample};
+use crate::dim::Dim;
+use crate::error::{At, ShapeError};
+use crate::expr::Expr;
+use crate::grad::{Grad, NoGradient};
+use crate::infer::Infer;
+use crate::schema::{Attr, Default, Operand, OperandKind, OptionDef, OptionKind, Options, Schema};
+use crate::shape::Shape;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// See the schema.
+pub struct Map;
+
+static SCHEMA: Schema = Schema {
+    name: "map",
+    auto_name: "map",
+    doc: "A scalar expression of the inputs, elementwise, broadcasting to the common shape.",
+    inputs: &[Operand { name: "x", kind: OperandKind::Variadic, doc: "any shapes that broadcast" }],
+    outputs: &["output"],
+    visible: 1,
+    options: &[OptionDef {
+        name: "expr",
+        kind: OptionKind::Expr,
+        default: Default::Absent,
+        positional: false,
+        doc: "the expression",
+    }],
+    internal: true,
+};
+
+impl Operator for Map {
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    fn expr(&self, options: Options<'_>) -> Option<Expr> {
+        match options.get("expr") {
+            Attr::Expr(e) => Some(e.clone()),
+            other => panic!("map without an expression: {other:?}"),
+        }
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        // Every elementwise operator is one.
+        Vec::new()
+    }
+}
+
+/// The shape rule of elementwise operators: numpy's broadcasting of all operands, which must have one element type.
+pub fn infer_broadcast(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
+    let dtype = cx.same_dtype()?;
+    let mut out = cx.shape(0);
+    for i in 1..cx.inputs() {
+        let next = cx.shape(i);
+        out = broadcast(cx, &out, &next, i)?;
+    }
+    cx.output(out, dtype)
+}
+
+/// The common shape of two operands; `input` is the number of the second.
+pub fn broadcast(cx: &mut Infer<'_>, a: &Shape, b: &Shape, input: usize) -> Result<Shape, ShapeError> {
+    let rank = a.rank().max(b.rank());
+    let at = |s: &Shape, axis: usize| -> Dim {
+        let missing = rank - s.rank();
+        if axis < missing { Dim::ONE } else { s[axis - missing].clone() }
+    };
+    let mut out = Vec::with_capacity(rank);
+    let mut wrong: Vec<String> = Vec::new();
+    for axis in 0..rank {
+        let (x, y) = (at(a, axis), at(b, axis));
+        out.push(if x == Dim::ONE {
+            y
+        } else if y == Dim::ONE || cx.unify(&x, &y) {
+            x
+        } else {
+            wrong.push(format!("axis {axis}: {} against {}", cx.show_dim(&x), cx.show_dim(&y)));
+            x
+        });
+    }
+    if wrong.is_empty() {
+        return Ok(Shape(out));
+    }
+    let (a, b) = (cx.show(a), cx.show(b));
+    let mut e = cx.err(At::Input(input), format!("the shapes {a} and {b} do not fit together"));
+    e.help = Some(format!("{}; extents must be equal, or 1", wrong.join(", ")).to_string());
+    Err(e)
+}
+
+/// The gradient of an elementwise operator from its expression.
+pub fn grad_of_expr(expr: Option<Expr>, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
+    let Some(expr) = expr else { return Err(cx.no_gradient()) };
+    let Some(dy) = cx.dy(0) else { return Ok(()) };
+    let k = expr.inputs();
+    for i in 0..k {
+        if !cx.wants(i) {
+            continue;
+        }
+        let (derivative, used) = expr.gradient(i).compact();
+        if derivative.lines.iter().all(|l| matches!(l, crate::instr::Scalar::Const(c) if *c == 0.0)) {
+            continue;
+        }
+        let operands: Vec<_> = used
+            .iter()
+            .map(|u| match *u {
+                u if u < k => cx.x(u),
+                u if u == k => cx.y(0),
+                _ => dy,
+            })
+            .collect();
+        let dx =
+            if operands == [dy] && derivative.lines.len() == 1 { dy } else { cx.map(derivative, &operands) };
+        let dx = cx.sum_to(dx, cx.x(i));
+        cx.add(i, dx);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+    use crate::graph::Graph;
+
+    #[test]
+    fn shapes_broadcast_from_the_right() {
+        let mut g = Graph::new("t");
+        let n = Dim::symbol(g.symbols.named("N"));
+        let a = g.input("a", Shape(alloc::vec![n.clone(), Dim::Const(3), Dim::ONE]), DType::F32);
+        let b = g.input("b", Shape::of(&[3, 5]), DType::F32);
+        let attrs = alloc::vec![Attr::Expr(Expr::binary(crate::instr::BinOp::Add))];
+        let y = g.apply(&Map, attrs.clone(), &[a, b], None).expect("shapes fit")[0];
+        assert_eq!(g.shape(y), Shape(alloc::vec![n, Dim::Const(3), Dim::Const(5)]));
+        let c = g.input("c", Shape::of(&[4, 5]), DType::F32);
+        let e = g.apply(&Map, attrs, &[a, c], None).expect_err("3 against 4");
+        assert!(e.help.expect("says which axis").contains("axis 1: 3 against 4"));
+    }
+}

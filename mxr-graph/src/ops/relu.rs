@@ -1,0 +1,52 @@
+//! `relu`: y = max(x, 0).
+
+use super::{Operator, Sample, SampleValues};
+use crate::expr::Expr;
+use crate::grad::{Grad, NoGradient};
+use crate::instr::BinOp;
+use crate::schema::{Operand, OperandKind, Options, Schema};
+use alloc::vec::Vec;
+
+/// See the schema.
+pub struct Relu;
+
+static SCHEMA: Schema = Schema {
+    name: "relu",
+    auto_name: "activation",
+    doc: "Rectified linear unit, elementwise: `y = max(x, 0)`. The gradient at 0 is 0. NaN stays NaN.",
+    inputs: &[Operand { name: "x", kind: OperandKind::Data, doc: "any shape" }],
+    outputs: &["output"],
+    visible: 1,
+    options: &[],
+    internal: false,
+};
+
+impl Operator for Relu {
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    fn expr(&self, _: Options<'_>) -> Option<Expr> {
+        Some(Expr::build(|e| {
+            let (x, zero) = (e.input(0), e.constant(0.0));
+            e.bin(BinOp::Max, x, zero)
+        }))
+    }
+
+    /// From the output rather than the input, so that y may overwrite x; and 0 where x is 0.
+    fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
+        let (Some(dy), y) = (cx.dy(0), cx.y(0)) else { return Ok(()) };
+        let masked = Expr::build(|e| {
+            let (y, dy, zero) = (e.input(0), e.input(1), e.constant(0.0));
+            let positive = e.bin(BinOp::Gt, y, zero);
+            e.select(positive, dy, zero)
+        });
+        let dx = cx.map(masked, &[y, dy]);
+        cx.add(0, dx);
+        Ok(())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        alloc::vec![Sample::new(&[&[2, 3, 5]]).fill(0, SampleValues::AwayFromZero(0.1, 2.0))]
+    }
+}

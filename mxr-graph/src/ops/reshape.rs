@@ -1,0 +1,98 @@
+//! `reshape`: the same elements under another shape.
+
+use super::{Lower, Lowered, Operator, Sample};
+use crate::dim::Dim;
+use crate::error::{At, ShapeError};
+use crate::grad::{Grad, NoGradient};
+use crate::infer::Infer;
+use crate::instr::Instr;
+use crate::schema::{Arg, Attr, Default, Operand, OperandKind, OptionDef, OptionKind, Schema};
+use crate::shape::Shape;
+use alloc::format;
+use alloc::vec::Vec;
+
+/// See the schema.
+pub struct Reshape;
+
+static SCHEMA: Schema = Schema {
+    name: "reshape",
+    auto_name: "reshape",
+    doc: "The same elements, in row-major order, under another shape. One extent may be `_` (or -1): it is computed. No \
+          element is moved.",
+    inputs: &[Operand { name: "x", kind: OperandKind::Data, doc: "any shape" }],
+    outputs: &["output"],
+    visible: 1,
+    options: &[OptionDef {
+        name: "shape",
+        kind: OptionKind::Shape,
+        default: Default::Required,
+        positional: true,
+        doc: "the new extents, such as `[N * T, 650]`; one may be `_`",
+    }],
+    internal: false,
+};
+
+impl Operator for Reshape {
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
+        let Attr::Dims(dims) = cx.attr("shape").clone() else { unreachable!("a required shape") };
+        let x = cx.shape(0);
+        if dims.iter().filter(|d| d.is_none()).count() > 1 {
+            return Err(cx.err(At::Option("shape"), "only one extent can be computed".into()));
+        }
+        let total = x.elements();
+        let known = dims.iter().flatten().fold(Dim::ONE, |p, d| p.mul(d));
+        let mut out = Vec::with_capacity(dims.len());
+        for d in &dims {
+            out.push(match d {
+                Some(d) => d.clone(),
+                None => match total.div_exact(&known) {
+                    Some(d) => d,
+                    None => {
+                        let (x, t, k) = (cx.show(&x), cx.show_dim(&total), cx.show_dim(&known));
+                        return Err(cx.err(
+                            At::Option("shape"),
+                            format!("{x} has {t} elements, which {k} does not divide"),
+                        ));
+                    }
+                },
+            });
+        }
+        let out = Shape(out);
+        if !cx.unify(&out.elements(), &total) {
+            let (a, b) = (cx.show(&x), cx.show(&out));
+            let (n, m) = (cx.show_dim(&total), cx.show_dim(&out.elements()));
+            let mut e = cx.err(At::Option("shape"), format!("{a} has {n} elements, {b} has {m}"));
+            if let Some(q) = total.div_exact(&out.elements()) {
+                e.help = Some(format!("a further axis of {} would make them equal", cx.show_dim(&q)));
+            }
+            return Err(e);
+        }
+        let dtype = cx.dtype(0);
+        cx.output(out, dtype)
+    }
+
+    fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
+        let Some(dy) = cx.dy(0) else { return Ok(()) };
+        let x = cx.x(0);
+        let dims = cx.graph().shape(x).iter().map(|d| Arg::Dim(d.clone())).collect();
+        let dx = cx.call(&Reshape, &[("shape", Arg::List(dims))], &[dy])[0];
+        cx.add(0, dx);
+        Ok(())
+    }
+
+    fn lower(&self, _: Lower<'_>) -> Lowered {
+        Lowered::Instr(Instr::View)
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        alloc::vec![
+            Sample::new(&[&[2, 3, 4]]).with_list("shape", &[6, 4]),
+            Sample::new(&[&[2, 3, 4]]).with_list("shape", &[2, -1]),
+            Sample::new(&[&[1]]).with_list("shape", &[]),
+        ]
+    }
+}

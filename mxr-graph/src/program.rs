@@ -1,0 +1,155 @@
+//! The result of compilation: a table of values and steps, constructible in a `static`.
+//!
+//! `network!` emits it as a constant, `Symbol` builds the same on the heap; one executor runs both.
+
+use crate::dim::{Dim, Symbol};
+use crate::dtype::DType;
+use crate::instr::{Instr, Scalar};
+use alloc::borrow::Cow;
+
+/// A list that may live in a `static`.
+pub type List<T> = Cow<'static, [T]>;
+/// A text that may live in a `static`.
+pub type Text = Cow<'static, str>;
+
+/// A compiled network in one mode (training or prediction).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    /// Name of the network.
+    pub name: Text,
+    /// Symbolic dimensions in order of their numbers; those the user binds come first among the named ones in order of
+    /// appearance, floors refer to earlier ones.
+    pub symbols: List<Symbol>,
+    /// All values.
+    pub values: List<ProgramValue>,
+    /// The forward steps, then the backward steps.
+    pub steps: List<Step>,
+    /// How many of the steps are forward.
+    pub forward: u32,
+    /// The scalar expressions of [`Instr::Map`].
+    pub exprs: List<List<Scalar>>,
+    /// The user's calls.
+    pub layers: List<ProgramLayer>,
+    /// Values fed by the user, in order of declaration.
+    pub inputs: List<u32>,
+    /// Trained weights in MXNet's order (depth first).
+    pub params: List<u32>,
+    /// States in MXNet's order.
+    pub aux: List<u32>,
+    /// What the network returns.
+    pub outputs: List<u32>,
+    /// What its losses predict.
+    pub predictions: List<u32>,
+    /// Head gradients: `(output, the value that is fed)`.
+    pub heads: List<(u32, u32)>,
+    /// Gradients: `(value, its gradient)`.
+    pub grads: List<(u32, u32)>,
+    /// Facts to check when symbols are bound.
+    pub checks: List<ProgramCheck>,
+    /// The memory plan for any values of the symbols, where there is one; otherwise it is made at bind.
+    pub plan: Option<ProgramPlan>,
+}
+
+/// A value of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgramValue {
+    /// Unique name.
+    pub name: Text,
+    /// Element type.
+    pub dtype: DType,
+    /// Extents.
+    pub shape: List<Dim>,
+    /// Who owns the memory.
+    pub role: Role,
+}
+
+/// Who owns a value's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Fed by the user.
+    Input,
+    /// A head gradient, fed or ones.
+    HeadGrad,
+    /// A trained weight.
+    Param,
+    /// A state.
+    Aux,
+    /// Made by a step; in the planned arena, unless it is an output, a prediction or a gradient that outlives the run.
+    Internal,
+}
+
+/// One kernel call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What to do.
+    pub instr: Instr,
+    /// Operands.
+    pub reads: List<u32>,
+    /// Results. Operands updated in place ([`Instr::mutates`]) are not repeated here.
+    pub writes: List<u32>,
+    /// The layer, for errors, profiles and tables.
+    pub layer: u32,
+}
+
+/// One of the user's calls.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgramLayer {
+    /// Its unique name.
+    pub name: Text,
+    /// The operator's name.
+    pub op: Text,
+    /// Its first result.
+    pub output: u32,
+    /// Its weights and states.
+    pub params: List<u32>,
+    /// Floating-point operations of the forward pass, 2 per multiply-add.
+    pub flops: Dim,
+}
+
+/// A fact that is checked when symbols are bound.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgramCheck {
+    /// Must be at least 0 (or exactly 0).
+    pub dim: Dim,
+    /// Must be 0.
+    pub exact: bool,
+    /// Layer, operator and what is wrong when it is not.
+    pub message: Text,
+}
+
+/// Where every internal value lives, for any values of the symbols: the arena is one block of
+/// `per_symbol · symbol` bytes followed by one of `fixed` bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgramPlan {
+    /// The symbol (the batch) that scales the first block; no meaning when that block is empty.
+    pub symbol: u16,
+    /// Bytes of the first block per unit of the symbol.
+    pub per_symbol: u64,
+    /// Bytes of the second block.
+    pub fixed: u64,
+    /// One place per value of the program.
+    pub places: List<Place>,
+}
+
+/// Where a value lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Not in the arena: fed, kept, or never made.
+    Outside,
+    /// In the block that scales with the symbol, at `offset · symbol` bytes.
+    Scaled(u64),
+    /// In the fixed block.
+    Fixed(u64),
+    /// The same bytes as another value (a view or an in-place result of it).
+    Same(u32),
+}
+
+impl Instr {
+    /// Reads that the instruction also updates.
+    pub fn mutates(&self) -> &'static [usize] {
+        match self {
+            Instr::BatchNormTrain(_) => &[3, 4],
+            _ => &[],
+        }
+    }
+}

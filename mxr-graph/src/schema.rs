@@ -1,0 +1,402 @@
+//! What an operator looks like from outside: operands, options, defaults, docs. The macro's grammar, the methods
+//! of `Symbol` and `NDArray` and the operator table in the docs are all made from it.
+
+use crate::dim::Dim;
+use crate::error::{At, ShapeError, did_you_mean};
+use crate::expr::Expr;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// The face of an operator.
+#[derive(Debug)]
+pub struct Schema {
+    /// Name in `network!`, in `Symbol` and in `NDArray`.
+    pub name: &'static str,
+    /// MXNet's name for automatic layer names (`convolution`, `fullyconnected`, …).
+    pub auto_name: &'static str,
+    /// Markdown: one sentence, then formula, shapes `[n, c, h, w]` and source.
+    pub doc: &'static str,
+    /// Operands in order: data first, then parameters, then states.
+    pub inputs: &'static [Operand],
+    /// Results in order; those of [`Schema::visible`] and after are for the backward pass only.
+    pub outputs: &'static [&'static str],
+    /// How many results the user sees.
+    pub visible: usize,
+    /// Options in order; the positional ones first.
+    pub options: &'static [OptionDef],
+    /// Made by passes and gradients only; not in the language.
+    pub internal: bool,
+}
+
+/// An operand.
+#[derive(Debug)]
+pub struct Operand {
+    /// Name, also the suffix of a parameter (`conv1_weight`).
+    pub name: &'static str,
+    /// What it is.
+    pub kind: OperandKind,
+    /// One line.
+    pub doc: &'static str,
+}
+
+/// What an operand is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperandKind {
+    /// A value that the caller names.
+    Data,
+    /// One or more values (`concat`); must be the only operand.
+    Variadic,
+    /// A trained weight, made by the network when not given. A parameter called `bias` exists only when the option
+    /// `bias` is not `false`.
+    Param,
+    /// A state that the operator updates and nobody differentiates.
+    Aux,
+}
+
+/// An option.
+#[derive(Debug)]
+pub struct OptionDef {
+    /// Name: `kernel = 3`.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: OptionKind,
+    /// What it is when not given.
+    pub default: Default,
+    /// May be given by position, after the operands.
+    pub positional: bool,
+    /// One line with unit and default.
+    pub doc: &'static str,
+}
+
+/// What an option takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OptionKind {
+    /// A dimension: a number, a symbol, an expression, or `_`.
+    Dim,
+    /// An integer within bounds.
+    Int(i64, i64),
+    /// A number within bounds.
+    Float(f64, f64),
+    /// `true` or `false`.
+    Bool,
+    /// `n` or `(height, width)`, at least the bound.
+    Pair(i64),
+    /// `n`, `(height, width)`, `(top, left, bottom, right)` or `same`.
+    Pad,
+    /// One integer or a list of them.
+    Ints,
+    /// A list of dimensions, `-1` or `_` for one to be computed.
+    Shape,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A scalar expression; only in internal operators.
+    Expr,
+}
+
+/// The value of an option that is not given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Default {
+    /// There is none: the option must be given.
+    Required,
+    /// Absent, with the meaning that the option's doc names.
+    Absent,
+    /// A number (for pairs: both).
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A truth value.
+    Bool(bool),
+    /// A word.
+    Word(&'static str),
+}
+
+/// An option as the user wrote it, before it is held against the schema.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arg {
+    /// `5`.
+    Int(i64),
+    /// `0.5`.
+    Float(f64),
+    /// `true`.
+    Bool(bool),
+    /// `same`.
+    Word(String),
+    /// `N`, `2 * N`.
+    Dim(Dim),
+    /// `(3, 5)` or `[0, 1]`.
+    List(Vec<Arg>),
+    /// `_`.
+    Hole,
+}
+
+/// An option's checked value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attr {
+    /// Not given and without default.
+    Absent,
+    /// `_`: to be inferred.
+    Hole,
+    /// An integer.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A truth value.
+    Bool(bool),
+    /// A dimension.
+    Dim(Dim),
+    /// A pair, a padding, a list of axes.
+    Ints(Vec<i64>),
+    /// A list of dimensions; `None` for the one to be computed.
+    Dims(Vec<Option<Dim>>),
+    /// A word of a choice.
+    Word(&'static str),
+    /// A scalar expression.
+    Expr(Expr),
+}
+
+/// Checked options, one per option of the schema.
+pub type Attrs = Vec<Attr>;
+
+impl Schema {
+    /// The place of an option.
+    pub fn option(&self, name: &str) -> Option<usize> {
+        self.options.iter().position(|o| o.name == name)
+    }
+
+    /// Every option at its default.
+    pub fn defaults(&self) -> Attrs {
+        self.options
+            .iter()
+            .map(|o| match o.default {
+                Default::Required | Default::Absent => Attr::Absent,
+                Default::Int(n) if matches!(o.kind, OptionKind::Pair(_)) => Attr::Ints(alloc::vec![n; 2]),
+                Default::Int(n) if o.kind == OptionKind::Pad => Attr::Ints(alloc::vec![n; 4]),
+                Default::Int(n) if o.kind == OptionKind::Ints => Attr::Ints(alloc::vec![n]),
+                Default::Int(n) if o.kind == OptionKind::Dim => Attr::Dim(Dim::Const(n)),
+                Default::Int(n) => Attr::Int(n),
+                Default::Float(x) => Attr::Float(x),
+                Default::Bool(b) => Attr::Bool(b),
+                Default::Word(w) => Attr::Word(w),
+            })
+            .collect()
+    }
+
+    /// The options of a call: defaults, overridden by `(name, value)` pairs.
+    pub fn attrs<'a>(&self, given: impl IntoIterator<Item = (&'a str, Arg)>) -> Result<Attrs, ShapeError> {
+        let mut attrs = self.defaults();
+        for (name, arg) in given {
+            let at = self.option(name).ok_or_else(|| self.no_such_option(name))?;
+            attrs[at] = self.check(at, arg)?;
+        }
+        Ok(attrs)
+    }
+
+    /// "conv2d has no option `kernal`; did you mean `kernel`?"
+    pub fn no_such_option(&self, name: &str) -> ShapeError {
+        let near = did_you_mean(name, self.options.iter().map(|o| o.name));
+        let mut e = self.error(At::Call, format!("has no option `{name}`"));
+        e.help = match near {
+            Some(n) => Some(format!("did you mean `{n}`?")),
+            None if self.options.is_empty() => Some(format!("{} takes no options", self.name)),
+            None => {
+                let all: Vec<String> = self.options.iter().map(|o| format!("`{}`", o.name)).collect();
+                Some(format!("its options are {}", all.join(", ")))
+            }
+        };
+        e
+    }
+
+    /// Hold one given option against the schema.
+    pub fn check(&self, option: usize, arg: Arg) -> Result<Attr, ShapeError> {
+        let def = &self.options[option];
+        let bad = |want: &str| {
+            let mut e = self.error(At::Option(def.name), format!("`{}` must be {want}", def.name));
+            e.help = Some(def.doc.to_string());
+            e
+        };
+        match (def.kind, arg) {
+            (OptionKind::Dim, Arg::Int(n)) if n >= 1 => Ok(Attr::Dim(Dim::Const(n))),
+            (OptionKind::Dim, Arg::Dim(d)) => match d.upper_bound() {
+                Some(b) if b < 1 => Err(bad("at least 1")),
+                _ => Ok(Attr::Dim(d)),
+            },
+            (OptionKind::Dim, Arg::Hole) => Ok(Attr::Hole),
+            (OptionKind::Dim, Arg::Int(_)) => Err(bad("at least 1")),
+            (OptionKind::Dim, _) => Err(bad("a dimension: a number, a symbol or `_`")),
+            (OptionKind::Int(lo, hi), Arg::Int(n)) if (lo..=hi).contains(&n) => Ok(Attr::Int(n)),
+            (OptionKind::Int(lo, i64::MAX), _) => Err(bad(&format!("an integer of at least {lo}"))),
+            (OptionKind::Int(lo, hi), _) => Err(bad(&format!("an integer from {lo} to {hi}"))),
+            (OptionKind::Float(lo, hi), Arg::Float(x)) if (lo..=hi).contains(&x) => Ok(Attr::Float(x)),
+            (OptionKind::Float(lo, hi), Arg::Int(n)) if (lo..=hi).contains(&(n as f64)) => {
+                Ok(Attr::Float(n as f64))
+            }
+            (OptionKind::Float(lo, hi), _) if lo == f64::MIN && hi == f64::MAX => Err(bad("a number")),
+            (OptionKind::Float(lo, hi), _) if hi == f64::MAX => {
+                Err(bad(&format!("a number of at least {lo}")))
+            }
+            (OptionKind::Float(lo, hi), _) => Err(bad(&format!("a number from {lo} to {hi}"))),
+            (OptionKind::Bool, Arg::Bool(b)) => Ok(Attr::Bool(b)),
+            (OptionKind::Bool, _) => Err(bad("`true` or `false`")),
+            (OptionKind::Pair(lo), arg) => match ints(&arg).as_deref() {
+                Some([n]) if *n >= lo && *n <= PAIR_MAX => Ok(Attr::Ints(alloc::vec![*n, *n])),
+                Some([h, w]) if *h >= lo && *w >= lo && *h <= PAIR_MAX && *w <= PAIR_MAX => {
+                    Ok(Attr::Ints(alloc::vec![*h, *w]))
+                }
+                _ => Err(bad(&format!("an integer of at least {lo}, or (height, width)"))),
+            },
+            (OptionKind::Pad, Arg::Word(w)) if w == "same" => Ok(Attr::Word("same")),
+            (OptionKind::Pad, arg) => {
+                match ints(&arg).filter(|v| v.iter().all(|n| (0..=PAIR_MAX).contains(n))).as_deref() {
+                    Some([n]) => Ok(Attr::Ints(alloc::vec![*n; 4])),
+                    Some([h, w]) => Ok(Attr::Ints(alloc::vec![*h, *w, *h, *w])),
+                    Some([t, l, b, r]) => Ok(Attr::Ints(alloc::vec![*t, *l, *b, *r])),
+                    _ => Err(bad("an integer, (height, width), (top, left, bottom, right) or `same`")),
+                }
+            }
+            (OptionKind::Ints, arg) => {
+                ints(&arg).map(Attr::Ints).ok_or_else(|| bad("an integer or a list of them"))
+            }
+            (OptionKind::Shape, Arg::List(list)) => {
+                let mut dims = Vec::with_capacity(list.len());
+                for a in list {
+                    dims.push(match a {
+                        Arg::Int(n) if n >= 0 => Some(Dim::Const(n)),
+                        Arg::Dim(d) => Some(d),
+                        Arg::Int(-1) | Arg::Hole => None,
+                        _ => return Err(bad("a list of dimensions; `_` (or -1) for one to be computed")),
+                    });
+                }
+                Ok(Attr::Dims(dims))
+            }
+            (OptionKind::Shape, _) => Err(bad("a list of dimensions, such as [N, 720]")),
+            (OptionKind::Choice(words), Arg::Word(w)) => match words.iter().find(|k| **k == w) {
+                Some(k) => Ok(Attr::Word(k)),
+                None => {
+                    let mut e = bad(&one_of(words));
+                    if let Some(near) = did_you_mean(&w, words.iter().copied()) {
+                        e.help = Some(format!("did you mean `{near}`?"));
+                    }
+                    Err(e)
+                }
+            },
+            (OptionKind::Choice(words), _) => Err(bad(&one_of(words))),
+            (OptionKind::Expr, _) => Err(bad("a scalar expression")),
+        }
+    }
+
+    /// An error of this operator.
+    pub fn error(&self, at: At, message: String) -> ShapeError {
+        ShapeError { op: self.name, layer: String::new(), at, message, help: None, notes: Vec::new() }
+    }
+}
+
+/// No window, step or padding is larger.
+const PAIR_MAX: i64 = 1 << 20;
+
+fn one_of(words: &[&str]) -> String {
+    let all: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
+    format!("one of {}", all.join(", "))
+}
+
+fn ints(arg: &Arg) -> Option<Vec<i64>> {
+    match arg {
+        Arg::Int(n) => Some(alloc::vec![*n]),
+        Arg::Dim(d) => d.as_const().map(|n| alloc::vec![n]),
+        Arg::List(list) => list
+            .iter()
+            .map(|a| match a {
+                Arg::Int(n) => Some(*n),
+                Arg::Dim(d) => d.as_const(),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(w: &str) -> Arg {
+        Arg::Word(w.to_owned())
+    }
+}
+impl From<i64> for Arg {
+    fn from(n: i64) -> Arg {
+        Arg::Int(n)
+    }
+}
+impl From<f64> for Arg {
+    fn from(x: f64) -> Arg {
+        Arg::Float(x)
+    }
+}
+impl From<bool> for Arg {
+    fn from(b: bool) -> Arg {
+        Arg::Bool(b)
+    }
+}
+
+/// The checked options of one call, read by name.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// Whose options they are.
+    pub schema: &'static Schema,
+    /// Their values.
+    pub attrs: &'a Attrs,
+}
+
+impl Options<'_> {
+    /// The option's value.
+    pub fn get(&self, name: &str) -> &Attr {
+        let at =
+            self.schema.option(name).unwrap_or_else(|| panic!("{} has no option `{name}`", self.schema.name));
+        &self.attrs[at]
+    }
+
+    /// An integer.
+    pub fn int(&self, name: &str) -> i64 {
+        match self.get(name) {
+            Attr::Int(n) => *n,
+            Attr::Dim(Dim::Const(n)) => *n,
+            other => panic!("{}.{name} is {other:?}, not an integer", self.schema.name),
+        }
+    }
+
+    /// A number.
+    pub fn float(&self, name: &str) -> f64 {
+        match self.get(name) {
+            Attr::Float(x) => *x,
+            other => panic!("{}.{name} is {other:?}, not a number", self.schema.name),
+        }
+    }
+
+    /// A truth value.
+    pub fn bool(&self, name: &str) -> bool {
+        match self.get(name) {
+            Attr::Bool(b) => *b,
+            other => panic!("{}.{name} is {other:?}, not a truth value", self.schema.name),
+        }
+    }
+
+    /// A list of integers; `None` when absent.
+    pub fn ints(&self, name: &str) -> Option<&[i64]> {
+        match self.get(name) {
+            Attr::Ints(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// `(height, width)`; `None` when absent.
+    pub fn pair(&self, name: &str) -> Option<[i64; 2]> {
+        self.ints(name).and_then(|v| <[i64; 2]>::try_from(v).ok())
+    }
+
+    /// A word; `None` when absent.
+    pub fn word(&self, name: &str) -> Option<&'static str> {
+        match self.get(name) {
+            Attr::Word(w) => Some(w),
+            _ => None,
+        }
+    }
+}
