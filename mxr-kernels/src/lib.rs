@@ -16,5 +16,8 @@
 
 pub mod element;
 pub mod isa;
+mod level;
+pub mod map;
 pub mod par;
 pub mod simd;
+mod stream;
