@@ -6,6 +6,7 @@
 pub mod expand;
 pub mod fill;
 pub mod map;
+pub mod matmul;
 pub mod reduce;
 pub mod relu;
 pub mod reshape;
@@ -13,6 +14,7 @@ pub mod reshape;
 pub use expand::Expand;
 pub use fill::Fill;
 pub use map::Map;
+pub use matmul::MatMul;
 pub use reduce::Reduce;
 pub use reshape::Reshape;
 
@@ -40,6 +42,7 @@ pub static OPS: &[&dyn Operator] = &[
     &reduce::MAX,
     &reduce::MIN,
     &reshape::Reshape,
+    &matmul::MatMul,
 ];
 
 /// The operator of this name.
