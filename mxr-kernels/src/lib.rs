@@ -19,5 +19,8 @@ pub mod isa;
 mod level;
 pub mod map;
 pub mod par;
+pub mod reduce;
 pub mod simd;
 mod stream;
+#[cfg(test)]
+mod testing;
