@@ -280,21 +280,34 @@ impl Graph {
             return Err(e);
         }
 
+        let before = self.values.len();
+        let nodes = self.nodes.len();
         let outer = self.composing;
         self.composing = Some(layer);
         let composed = op.compose(self, &attrs, inputs);
         self.composing = outer;
-        if let Some(outputs) = composed {
-            return Ok((attrs, inputs.to_vec(), outputs?));
+        match composed {
+            Some(Err(e)) => {
+                self.nodes.truncate(nodes);
+                self.forget_values(before);
+                return Err(e);
+            }
+            Some(Ok(outputs)) => {
+                let mut all = inputs.to_vec();
+                let made = (before..self.values.len()).map(|v| ValueId(v as u32));
+                all.extend(made.filter(|v| matches!(self.value(*v).source, Source::Param | Source::Aux)));
+                if outer.is_none() && self.backward_of.is_none() {
+                    self.name_outputs(schema, layer, &outputs, before);
+                }
+                return Ok((attrs, all, outputs));
+            }
+            None => {}
         }
 
-        let before = self.values.len();
         let mut infer = Infer::new(self, op, attrs, inputs, layer);
         if let Err(e) = op.infer(&mut infer) {
             // Parameters that were made for the failed layer leave with it.
-            for v in self.values.drain(before..) {
-                self.names.remove(&v.name);
-            }
+            self.forget_values(before);
             return Err(e);
         }
         let (attrs, inputs, results) = infer.finish();
@@ -319,6 +332,57 @@ impl Graph {
             backward: self.backward_of.is_some(),
         });
         Ok((attrs, inputs, outputs))
+    }
+
+    fn forget_values(&mut self, from: usize) {
+        for v in self.values.drain(from..) {
+            self.names.remove(&v.name);
+        }
+    }
+
+    /// The results of a composed layer are called like those of any other: `<layer>_output`.
+    fn name_outputs(
+        &mut self,
+        schema: &crate::schema::Schema,
+        layer: LayerId,
+        outputs: &[ValueId],
+        before: usize,
+    ) {
+        let layer = self.layers[layer.index()].name.clone();
+        for (i, v) in outputs.iter().enumerate().filter(|(_, v)| v.index() >= before) {
+            let label = schema.outputs.get(i).copied().unwrap_or("output");
+            let name = self.unique(&format!("{layer}_{label}"));
+            let old = core::mem::replace(&mut self.values[v.index()].name, name);
+            self.names.remove(&old);
+        }
+    }
+
+    /// An error of `op` applied to `inputs`, with the shapes of its data operands as notes.
+    pub fn error(&self, op: &dyn Operator, inputs: &[ValueId], at: At, message: String) -> ShapeError {
+        let mut e = op.schema().error(at, message);
+        for (i, id) in inputs.iter().enumerate() {
+            let data = match op.schema().inputs.get(i) {
+                Some(o) => o.kind == OperandKind::Data || o.kind == OperandKind::Variadic,
+                None => true,
+            };
+            let v = self.value(*id);
+            if data && !v.name.is_empty() {
+                let shape = Shape(v.shape.iter().map(|d| self.symbols.clone().resolve(d)).collect());
+                e.notes.push(format!("{} is {}", self.describe(*id), shape.display(&self.symbols)));
+            }
+        }
+        e
+    }
+
+    /// A value in the user's words: its layer's or input's name in code marks.
+    fn describe(&self, id: ValueId) -> String {
+        let v = self.value(id);
+        match v.source {
+            Source::Node { node, .. } => {
+                format!("`{}`", self.layers[self.nodes[node as usize].layer.index()].name)
+            }
+            _ => format!("`{}`", v.name),
+        }
     }
 
     /// Add a value; the name is made unique.

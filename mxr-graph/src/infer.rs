@@ -99,6 +99,21 @@ impl<'a> Infer<'a> {
         self.graph.symbols.resolve(dim)
     }
 
+    /// A new unknown to solve for.
+    pub fn hole(&mut self) -> Dim {
+        self.graph.symbols.hole()
+    }
+
+    /// Whether something in a dimension is still to be inferred.
+    pub fn has_hole(&mut self, dim: &Dim) -> bool {
+        self.graph.symbols.has_hole(dim)
+    }
+
+    /// The layer that the call belongs to.
+    pub fn layer(&self) -> LayerId {
+        self.layer
+    }
+
     /// Make two dimensions equal, solving a hole if need be; `false` when they differ.
     pub fn unify(&mut self, a: &Dim, b: &Dim) -> bool {
         self.graph.symbols.unify(a, b)
@@ -236,18 +251,15 @@ impl<'a> Infer<'a> {
 
     /// An error of this call, with the shapes of its data operands as notes.
     pub fn err(&self, at: At, message: String) -> ShapeError {
-        let mut e = self.op.schema().error(at, message);
-        for (i, id) in self.inputs.iter().enumerate() {
-            let data = match self.op.schema().inputs.get(i) {
-                Some(o) => o.kind == OperandKind::Data || o.kind == OperandKind::Variadic,
-                None => true,
-            };
-            let v = self.graph.value(*id);
-            if data && !v.name.is_empty() {
-                let shape = Shape(v.shape.iter().map(|d| self.graph.symbols.clone().resolve(d)).collect());
-                e.notes.push(format!("{} is {}", self.describe(*id), shape.display(&self.graph.symbols)));
-            }
-        }
+        self.graph.error(self.op, &self.inputs, at, message)
+    }
+
+    /// The error of a call without the option `name`, where it is needed after all.
+    pub fn missing(&self, name: &'static str) -> ShapeError {
+        let schema = self.op.schema();
+        let mut e = self.err(At::Call, format!("needs `{name}`"));
+        let option = schema.options.iter().find(|o| o.name == name).expect("an option of the schema");
+        e.help = Some(format!("{name}: {}", option.doc));
         e
     }
 
@@ -259,18 +271,6 @@ impl<'a> Infer<'a> {
     /// A dimension as text.
     pub fn show_dim(&self, dim: &Dim) -> String {
         dim.display(&self.graph.symbols).to_string()
-    }
-
-    /// A value in the user's words: its layer's or input's name in code marks.
-    fn describe(&self, id: ValueId) -> String {
-        let v = self.graph.value(id);
-        match v.source {
-            Source::Node { node, .. } => {
-                let n = &self.graph.nodes[node as usize];
-                format!("`{}`", self.graph.layers[n.layer.index()].name)
-            }
-            _ => format!("`{}`", v.name),
-        }
     }
 
     fn layer_name(&self) -> String {
