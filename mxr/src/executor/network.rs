@@ -1,0 +1,66 @@
+//! What `network!` generates is held together by these types.
+
+use super::Executor;
+use crate::error::Result;
+use mxr_graph::program::Program;
+use std::fmt;
+
+/// A layer of a network, by number and name: `LeNet::conv1`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LayerId {
+    index: u32,
+    name: &'static str,
+}
+
+impl LayerId {
+    /// Made by `network!`.
+    #[doc(hidden)]
+    pub const fn new(index: u32, name: &'static str) -> LayerId {
+        LayerId { index, name }
+    }
+
+    /// Its place in the order of declaration.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+}
+
+impl fmt::Debug for LayerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// The compiled forms of a network.
+#[derive(Debug)]
+pub struct Programs {
+    /// Forward and backward; `None` for a network that only predicts.
+    pub train: Option<&'static Program>,
+    /// Forward alone, without what only training needs.
+    pub predict: &'static Program,
+}
+
+/// A network that `network!` declared.
+pub trait Network: Sized {
+    /// What the macro compiled.
+    const PROGRAMS: &'static Programs;
+
+    /// The network around a bound executor.
+    fn from_executor(executor: Executor) -> Self;
+
+    /// Its executor.
+    fn executor(&self) -> &Executor;
+
+    /// Its executor, to run it.
+    fn executor_mut(&mut self) -> &mut Executor;
+
+    /// Bind with the values of the symbols by name, for code that is generic over networks.
+    fn bind_symbols(symbols: &[(&str, usize)], options: super::BindOptions) -> Result<Self> {
+        Executor::bind(Self::PROGRAMS, symbols, options).map(Self::from_executor)
+    }
+}

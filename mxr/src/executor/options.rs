@@ -1,0 +1,77 @@
+//! How a network is bound: device, gradients wanted, seed.
+
+use crate::device::Device;
+
+/// What happens to a gradient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GradReq {
+    /// Each backward pass replaces it.
+    #[default]
+    Write,
+    /// Each backward pass adds to it: accumulation over micro-batches.
+    Add,
+    /// It is not computed, and neither is what only it needs.
+    Null,
+}
+
+/// How to bind a network. The default: on the CPU, gradients of all parameters, none of the inputs, seed 0.
+///
+/// ```
+/// use mxr::{BindOptions, GradReq};
+/// let options = BindOptions::new().grad("fc1_bias", GradReq::Null).input_grad("data", GradReq::Write).seed(7);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct BindOptions {
+    pub(crate) device: Option<Device>,
+    pub(crate) all: GradReq,
+    pub(crate) by_name: Vec<(String, GradReq)>,
+    pub(crate) seed: u64,
+    pub(crate) naive_memory: bool,
+}
+
+impl BindOptions {
+    /// The default.
+    pub fn new() -> BindOptions {
+        BindOptions::default()
+    }
+
+    /// Run on this device instead of [`Device::cpu`].
+    pub fn device(mut self, device: &Device) -> BindOptions {
+        self.device = Some(device.clone());
+        self
+    }
+
+    /// What happens to the gradients of all parameters that are not named.
+    pub fn grads(mut self, request: GradReq) -> BindOptions {
+        self.all = request;
+        self
+    }
+
+    /// What happens to the gradient of one parameter, by its full name (`fc1_weight`).
+    pub fn grad(mut self, parameter: &str, request: GradReq) -> BindOptions {
+        self.by_name.push((parameter.to_string(), request));
+        self
+    }
+
+    /// Compute the gradient of an input too (of floating-point type), by its name.
+    pub fn input_grad(self, input: &str, request: GradReq) -> BindOptions {
+        self.grad(input, request)
+    }
+
+    /// The seed of everything random inside the network (dropout).
+    pub fn seed(mut self, seed: u64) -> BindOptions {
+        self.seed = seed;
+        self
+    }
+
+    /// Give every internal array memory of its own instead of planning: to hold the planner against. The results have the
+    /// same bits.
+    pub fn naive_memory(mut self) -> BindOptions {
+        self.naive_memory = true;
+        self
+    }
+
+    pub(crate) fn request(&self, name: &str) -> Option<GradReq> {
+        self.by_name.iter().rev().find(|(n, _)| n == name).map(|(_, r)| *r)
+    }
+}
