@@ -1,1 +1,4 @@
 //! mxr
+pub mod engine;
+pub mod io;
+pub mod storage;
