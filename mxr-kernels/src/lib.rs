@@ -15,11 +15,13 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod element;
+pub mod gemm;
 pub mod isa;
 mod level;
 pub mod map;
 pub mod par;
 pub mod reduce;
+mod scratch;
 pub mod simd;
 mod stream;
 #[cfg(test)]

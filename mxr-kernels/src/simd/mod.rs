@@ -25,6 +25,8 @@
 //! assert_eq!(x, [2.0, 4.0, 6.0]);
 //! ```
 
+pub(crate) mod vector;
+
 #[cfg(target_arch = "x86_64")]
 mod x86;
 #[cfg(target_arch = "x86_64")]

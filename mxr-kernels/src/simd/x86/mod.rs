@@ -1,4 +1,7 @@
-//! The tokens of x86-64.
+//! The tokens and registers of x86-64.
+
+mod avx2;
+mod avx512;
 
 use super::Kernel;
 

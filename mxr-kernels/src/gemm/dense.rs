@@ -1,0 +1,133 @@
+//! Products of plain matrices: packs from row-major storage, writes rows of C in place.
+
+use std::ops::Range;
+
+use super::driver::{Lhs, Rhs, Sink, multiply};
+use super::micro::{Registers, Rows};
+use super::{Gemm, pack};
+
+pub(super) fn run<V: Registers>(
+    desc: &Gemm,
+    a: &[V::Elem],
+    b: &[V::Elem],
+    bias: Option<&[V::Elem]>,
+    c: &mut [V::Elem],
+) {
+    let Gemm { m, n, k, trans_a, trans_b, lda, ldb, ldc, accumulate, .. } = *desc;
+    let c = Address(c.as_mut_ptr());
+    let operands = |z: usize| {
+        // With `k` = 0 the operands may be empty whatever the strides say.
+        let lhs =
+            Matrix { data: a.get(z * desc.stride_a..).unwrap_or_default(), ld: lda, transposed: trans_a };
+        let rhs =
+            Matrix { data: b.get(z * desc.stride_b..).unwrap_or_default(), ld: ldb, transposed: trans_b };
+        (lhs, rhs, InPlace { c: c.skip(z * desc.stride_c), ldc, accumulate, bias })
+    };
+    // SAFETY: `Candidate::run` has checked that the CPU has the instruction set, that the slices are as long as the descriptor
+    // says and that matrices C do not overlap.
+    unsafe { multiply::<V, _, _, _>(Rows::new(m, V::ROWS), n, k, desc.batch, operands) }
+}
+
+/// Where C starts. Threads write disjoint parts of it.
+#[derive(Clone, Copy)]
+struct Address<T>(*mut T);
+
+// SAFETY: the driver gives every element of C to one block of the loop, and blocks do not share elements.
+unsafe impl<T: Send> Sync for Address<T> {}
+
+impl<T> Address<T> {
+    fn skip(self, elements: usize) -> Self {
+        Address(self.0.wrapping_add(elements))
+    }
+}
+
+/// A row-major operand; element `(row, column)` as in [`Gemm`].
+struct Matrix<'a, T> {
+    data: &'a [T],
+    ld: usize,
+    transposed: bool,
+}
+
+impl<V: Registers> Lhs<V> for Matrix<'_, V::Elem> {
+    const PACKED: bool = false;
+
+    #[inline(always)]
+    unsafe fn pack(&self, rows: &Rows, panels: Range<usize>, ks: Range<usize>, mut to: *mut V::Elem) {
+        let (a, ld) = (self.data.as_ptr(), self.ld);
+        for p in panels {
+            let (row, height) = (rows.start(p), rows.height(p));
+            // SAFETY: the descriptor was checked against the slice; `to` has room by the caller's contract.
+            unsafe {
+                if self.transposed {
+                    pack::copied::<V>(height, ks.len(), a.wrapping_add(ks.start * ld + row), ld, to, height);
+                } else {
+                    pack::transposed::<V>(height, ks.len(), |i| a.add((row + i) * ld + ks.start), to, height);
+                }
+                to = to.add(height * ks.len());
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn panel(
+        &self,
+        rows: &Rows,
+        first: usize,
+        p: usize,
+        ks: &Range<usize>,
+        packed: *const V::Elem,
+    ) -> *const V::Elem {
+        packed.wrapping_add((rows.start(p) - rows.start(first)) * ks.len())
+    }
+}
+
+impl<V: Registers> Rhs<V> for Matrix<'_, V::Elem> {
+    #[inline(always)]
+    unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, mut to: *mut V::Elem) {
+        let (b, ld) = (self.data.as_ptr(), self.ld);
+        for col in cols.clone().step_by(V::COLS) {
+            let width = V::COLS.min(cols.end - col);
+            // SAFETY: the descriptor was checked against the slice; `to` has room by the caller's contract.
+            unsafe {
+                if self.transposed {
+                    pack::transposed::<V>(width, ks.len(), |j| b.add((col + j) * ld + ks.start), to, V::COLS);
+                } else {
+                    pack::copied::<V>(width, ks.len(), b.wrapping_add(ks.start * ld + col), ld, to, V::COLS);
+                }
+                pack::zeroed(to, ks.len(), V::COLS, width, V::COLS);
+                to = to.add(V::COLS * ks.len());
+            }
+        }
+    }
+}
+
+/// C as the descriptor says.
+struct InPlace<'a, T> {
+    c: Address<T>,
+    ldc: usize,
+    accumulate: bool,
+    bias: Option<&'a [T]>,
+}
+
+impl<V: Registers> Sink<V> for InPlace<'_, V::Elem> {
+    #[inline(always)]
+    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)> {
+        Some((self.c.0.wrapping_add(row * self.ldc + cols.start), self.ldc))
+    }
+
+    unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool) {
+        unreachable!("every tile of a plain matrix has its place");
+    }
+
+    fn accumulate(&self) -> bool {
+        self.accumulate
+    }
+
+    fn row_bias(&self) -> Option<&[V::Elem]> {
+        None
+    }
+
+    fn col_bias(&self) -> Option<&[V::Elem]> {
+        self.bias
+    }
+}

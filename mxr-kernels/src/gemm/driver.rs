@@ -1,0 +1,312 @@
+//! The blocked, packed, multi-threaded loops around the register tile.
+//!
+//! C is cut into rectangles, one per block of a parallel loop. For each block of `k` ([`Tiled::KC`] long at most), the block packs its
+//! columns of B, then block after block of its rows of A, and runs the register tiles over them. The panel of B that a
+//! tile reads stays in L1, the packed block of A and the other panels of B in L2.
+//!
+//! Where operands come from and where tiles of C go are traits, so convolutions run through the same loops.
+
+use std::ops::Range;
+
+use super::micro::{Registers, Rows, Tile};
+use crate::element::Float;
+use crate::par;
+use crate::scratch::Pool;
+use crate::simd::{Kernel, vectorize};
+
+/// Block sizes of an element type, chosen so that the packed blocks fit a 1 MiB L2, and the memory for them.
+pub trait Tiled: Float {
+    /// The longest block of `k`.
+    const KC: usize;
+    /// The most rows of A in a packed block.
+    const MC: usize;
+    /// The most columns of B in a packed block; a multiple of every register tile's width.
+    const NC: usize;
+
+    #[doc(hidden)]
+    fn with_scratch<R>(body: impl FnOnce(&mut [Self]) -> R) -> R;
+}
+
+macro_rules! tiled {
+    ($t:ty: $kc:literal, $mc:literal, $nc:literal) => {
+        impl Tiled for $t {
+            const KC: usize = $kc;
+            const MC: usize = $mc;
+            const NC: usize = $nc;
+
+            fn with_scratch<R>(body: impl FnOnce(&mut [Self]) -> R) -> R {
+                static POOL: Pool<$t> = Pool::new(($mc + $nc) * $kc);
+                POOL.with(body)
+            }
+        }
+    };
+}
+
+tiled!(f32: 256, 168, 512);
+tiled!(f64: 192, 168, 256);
+
+/// Multiplications below this are not worth waking another thread for.
+const SERIAL_FLOPS: f64 = 1e6;
+
+/// Blocks per thread that even out threads of unequal speed.
+const BLOCKS_PER_THREAD: usize = 4;
+
+/// Rows of A as panels `[k, rows]`.
+pub(crate) trait Lhs<V: Registers>: Sync {
+    /// Packing costs nothing, because it was done before.
+    const PACKED: bool;
+
+    /// Packs panels `panels` of `ks` to `to`, one after the other.
+    ///
+    /// # Safety
+    ///
+    /// Runs below the entry of `V`'s instruction set; `to` is valid for `rows · ks` writes.
+    unsafe fn pack(&self, rows: &Rows, panels: Range<usize>, ks: Range<usize>, to: *mut V::Elem);
+
+    /// Panel `p` of `ks`, where `packed` holds what `pack` made of the panels from `first` on.
+    ///
+    /// # Safety
+    ///
+    /// `packed` was filled by `pack` with the same `ks`, and `p` was among its panels.
+    unsafe fn panel(
+        &self,
+        rows: &Rows,
+        first: usize,
+        p: usize,
+        ks: &Range<usize>,
+        packed: *const V::Elem,
+    ) -> *const V::Elem;
+}
+
+/// Columns of B as panels `[k, V::COLS]`.
+pub(crate) trait Rhs<V: Registers>: Sync {
+    /// Packs columns `cols` of `ks` to `to`, panel after panel, the last filled up with zeros.
+    ///
+    /// # Safety
+    ///
+    /// Runs below the entry of `V`'s instruction set; `to` is valid for the writes; `cols` starts a panel.
+    unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, to: *mut V::Elem);
+}
+
+/// Where tiles of C go.
+pub(crate) trait Sink<V: Registers>: Sync {
+    /// The tile's place in memory and the distance of its rows, if its columns are neighbours there.
+    ///
+    /// # Safety
+    ///
+    /// No other thread uses the same elements.
+    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)>;
+
+    /// Writes (or adds) a tile `[rows, V::COLS]` whose columns lie scattered.
+    ///
+    /// # Safety
+    ///
+    /// No other thread uses the same elements; `from` is valid for the reads.
+    unsafe fn scatter(&self, rows: Range<usize>, cols: &Range<usize>, from: *const V::Elem, add: bool);
+
+    /// C is added to.
+    fn accumulate(&self) -> bool;
+
+    /// One number for each row of C.
+    fn row_bias(&self) -> Option<&[V::Elem]>;
+
+    /// One number for each column of C.
+    fn col_bias(&self) -> Option<&[V::Elem]>;
+}
+
+/// `C = A·B` for `batch` products of `[rows, k]` and `[k, n]`, whose operands `operands(z)` describes.
+///
+/// # Safety
+///
+/// The CPU has the instruction set of `V`. The operands of every product are valid for `rows`, `n` and `k`, and elements of C
+/// belong to one product and position only.
+pub(crate) unsafe fn multiply<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>>(
+    rows: Rows,
+    n: usize,
+    k: usize,
+    batch: usize,
+    operands: impl Fn(usize) -> (L, R, S) + Sync,
+) {
+    let flops = 2.0 * rows.rows() as f64 * n as f64 * k as f64 * batch as f64;
+    let grid =
+        Grid::new::<V>(&rows, n, batch, if flops < SERIAL_FLOPS { 1 } else { par::threads() }, L::PACKED);
+    let block = |number: usize| {
+        let (z, panels, cols) = grid.block::<V>(number, n);
+        let (lhs, rhs, sink) = operands(z);
+        V::Elem::with_scratch(|scratch| {
+            vectorize(
+                V::ISA,
+                Rectangle {
+                    rows,
+                    panels,
+                    cols,
+                    k,
+                    lhs: &lhs,
+                    rhs: &rhs,
+                    sink: &sink,
+                    scratch,
+                    v: std::marker::PhantomData::<V>,
+                },
+            );
+        });
+    };
+    if flops < SERIAL_FLOPS {
+        (0..grid.blocks()).for_each(block);
+    } else {
+        par::for_blocks(grid.blocks(), block);
+    }
+}
+
+/// How C is cut. It may depend on the number of threads, because no sum crosses the cuts.
+struct Grid {
+    batch: usize,
+    row_panels: usize,
+    col_panels: usize,
+    row_blocks: usize,
+    col_blocks: usize,
+}
+
+impl Grid {
+    fn new<V: Registers>(rows: &Rows, n: usize, batch: usize, threads: usize, packed: bool) -> Grid {
+        let (row_panels, col_panels) = (rows.panels(), n.div_ceil(V::COLS));
+        // A rectangle this high packs its columns of B seldom enough.
+        let row_limit = (4 * V::Elem::MC / V::ROWS).max(1);
+        let mut grid = Grid {
+            batch,
+            row_panels,
+            col_panels,
+            row_blocks: row_panels.div_ceil(row_limit),
+            col_blocks: col_panels.div_ceil(V::Elem::NC / V::COLS),
+        };
+        while threads > 1 && grid.blocks() < BLOCKS_PER_THREAD * threads {
+            let height = row_panels.div_ceil(grid.row_blocks) * V::ROWS;
+            let width = col_panels.div_ceil(grid.col_blocks) * V::COLS;
+            let (can_rows, can_cols) = (height > 4 * V::ROWS, width > 2 * V::COLS);
+            if can_cols && (packed || width >= height || !can_rows) {
+                grid.col_blocks += 1;
+            } else if can_rows {
+                grid.row_blocks += 1;
+            } else {
+                break;
+            }
+        }
+        grid
+    }
+
+    fn blocks(&self) -> usize {
+        self.batch * self.row_blocks * self.col_blocks
+    }
+
+    /// Product, panels of rows and columns of block `number`.
+    fn block<V: Registers>(&self, number: usize, n: usize) -> (usize, Range<usize>, Range<usize>) {
+        let (rest, col) = (number / self.col_blocks, number % self.col_blocks);
+        let (z, row) = (rest / self.row_blocks, rest % self.row_blocks);
+        let cut = |panels: usize, blocks: usize, i: usize| panels * i / blocks..panels * (i + 1) / blocks;
+        let cols = cut(self.col_panels, self.col_blocks, col);
+        (z, cut(self.row_panels, self.row_blocks, row), cols.start * V::COLS..n.min(cols.end * V::COLS))
+    }
+}
+
+/// One rectangle of C.
+struct Rectangle<'a, V: Registers, L, R, S> {
+    rows: Rows,
+    panels: Range<usize>,
+    cols: Range<usize>,
+    k: usize,
+    lhs: &'a L,
+    rhs: &'a R,
+    sink: &'a S,
+    scratch: &'a mut [V::Elem],
+    v: std::marker::PhantomData<V>,
+}
+
+impl<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>> Kernel for Rectangle<'_, V, L, R, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Rectangle { rows, panels, cols, k, lhs, rhs, sink, scratch, .. } = self;
+        let (kc, mc, nc) = (V::Elem::KC, V::Elem::MC, V::Elem::NC);
+        assert!(cols.len() <= nc && scratch.len() >= (mc + nc) * kc, "a block of C fits its scratch memory");
+        let (b_packed, a_packed) = scratch.split_at_mut(nc * kc);
+        let (b_packed, a_packed) = (b_packed.as_mut_ptr(), a_packed.as_mut_ptr());
+        let k_blocks = k.div_ceil(kc).max(1);
+        let panels_per_block = mc / V::ROWS;
+        for k_block in 0..k_blocks {
+            let ks = k * k_block / k_blocks..k * (k_block + 1) / k_blocks;
+            // SAFETY: `multiply`'s caller vouches for the operands and the instruction set; `ks` is at most `KC` long, the columns at
+            // most `NC`, and the rows of a block of panels at most `MC`, so packed blocks fit the scratch memory.
+            unsafe {
+                rhs.pack(ks.clone(), cols.clone(), b_packed);
+                for first in panels.clone().step_by(panels_per_block) {
+                    let block = first..panels.end.min(first + panels_per_block);
+                    lhs.pack(&rows, block.clone(), ks.clone(), a_packed);
+                    let mut at = cols.start;
+                    while at < cols.end {
+                        let cols_here = at..cols.end.min(at + V::COLS);
+                        let b = b_packed.add((at - cols.start) * ks.len());
+                        for p in block.clone() {
+                            let a = lhs.panel(&rows, first, p, &ks, a_packed);
+                            let row = rows.start(p)..rows.start(p + 1);
+                            tile::<V, S>(sink, a, b, ks.len(), row, cols_here.clone(), k_block == 0);
+                        }
+                        at = cols_here.end;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Runs one register tile and puts it where it belongs.
+///
+/// # Safety
+///
+/// As for [`super::micro::TileFn`]; the tile of C belongs to this thread.
+#[inline(always)]
+unsafe fn tile<V: Registers, S: Sink<V>>(
+    sink: &S,
+    a: *const V::Elem,
+    b: *const V::Elem,
+    k: usize,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    first_k: bool,
+) {
+    let bias = |bias: Option<&[V::Elem]>, at: usize| match bias {
+        Some(bias) if first_k => bias[at..].as_ptr(),
+        _ => std::ptr::null(),
+    };
+    let run = V::TILES[rows.len() - 1][(cols.len() - 1) / V::LANES];
+    let accumulate = !first_k || sink.accumulate();
+    let mut tile = Tile {
+        a,
+        b,
+        b_stride: V::COLS,
+        k,
+        c: std::ptr::null_mut(),
+        ldc: V::COLS,
+        cols: cols.len(),
+        accumulate: false,
+        row_bias: bias(sink.row_bias(), rows.start),
+        col_bias: bias(sink.col_bias(), cols.start),
+    };
+    // SAFETY: the caller vouches for the operands; the temporary tile has room for every tile of any instruction set.
+    unsafe {
+        match sink.place(rows.start, &cols) {
+            Some((c, ldc)) => {
+                (tile.c, tile.ldc, tile.accumulate) = (c, ldc, accumulate);
+                run(&tile);
+            }
+            None => {
+                let mut temporary = std::mem::MaybeUninit::<[V::Elem; MAX_TILE]>::uninit();
+                tile.c = temporary.as_mut_ptr().cast();
+                run(&tile);
+                sink.scatter(rows, &cols, tile.c, accumulate);
+            }
+        }
+    }
+}
+
+/// Elements of the largest register tile: 14 rows of 32.
+const MAX_TILE: usize = 14 * 32;

@@ -1,0 +1,240 @@
+//! The register tile: a few rows by two registers of C, kept in registers for a whole block of `k`.
+
+use crate::simd::vector::{Vector, first};
+
+/// What one register tile multiplies and where the product goes.
+pub(crate) struct Tile<T> {
+    /// A panel `[k, rows]`.
+    pub(crate) a: *const T,
+    /// A panel `[k, ≥ vectors · lanes]`.
+    pub(crate) b: *const T,
+    /// Distance of the panel's rows.
+    pub(crate) b_stride: usize,
+    /// Length of the sums.
+    pub(crate) k: usize,
+    /// The tile of C.
+    pub(crate) c: *mut T,
+    /// Distance of its rows.
+    pub(crate) ldc: usize,
+    /// Columns that exist, at most `vectors · lanes`; more than the lanes if there are two vectors.
+    pub(crate) cols: usize,
+    /// Add to C instead of overwriting it.
+    pub(crate) accumulate: bool,
+    /// One number per row to add, or null.
+    pub(crate) row_bias: *const T,
+    /// One number per column to add, or null.
+    pub(crate) col_bias: *const T,
+}
+
+/// A register tile compiled for its instruction set.
+///
+/// # Safety
+///
+/// The CPU has the instruction set. `a` is valid for `k · rows` reads; `b` for `vectors · lanes` reads at each of its `k` rows; `c`
+/// for reads and writes of `cols` elements at each of `rows` rows; the biases are null or valid for `rows` and `cols` reads.
+pub(crate) type TileFn<T> = unsafe fn(&Tile<T>);
+
+/// A loop over the rows of a tile, written out. As a loop, the compiler leaves it rolled, indexes the sums by a variable and
+/// therefore keeps all of them in memory during the multiplication too, at a third of the speed.
+macro_rules! for_rows {
+    ($i:ident in $rows:ident $body:block) => {
+        for_rows!(@ $i $rows $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $i:ident $rows:ident $body:block $($row:literal)*) => {
+        $(if $row < $rows {
+            let $i = $row;
+            $body
+        })*
+    };
+}
+
+/// The body of every [`TileFn`].
+///
+/// # Safety
+///
+/// As for [`TileFn`], with `ROWS` rows and `VECTORS` registers of columns.
+#[inline(always)]
+unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::Elem>) {
+    let lanes = V::LANES;
+    // SAFETY: the caller allows all of these accesses; the last register's mask ends at `cols`.
+    unsafe {
+        for i in 0..ROWS {
+            V::prefetch(t.c.wrapping_add(i * t.ldc));
+            V::prefetch(t.c.wrapping_add(i * t.ldc + t.cols - 1));
+        }
+        let mut acc = [[V::zero(); VECTORS]; ROWS];
+        let (mut a, mut b) = (t.a, t.b);
+        for _ in 0..t.k {
+            let mut row = [V::zero(); VECTORS];
+            for (v, w) in row.iter_mut().enumerate() {
+                *w = V::load(b.add(v * lanes));
+            }
+            for_rows!(i in ROWS {
+                let x = V::splat(*a.add(i));
+                for (sum, &w) in acc[i].iter_mut().zip(&row) {
+                    *sum = x.mul_add(w, *sum);
+                }
+            });
+            a = a.add(ROWS);
+            b = b.add(t.b_stride);
+        }
+        let last = first(t.cols - (VECTORS - 1) * lanes);
+        let mask = |v: usize| if v + 1 == VECTORS { last } else { first(lanes) };
+        if t.accumulate {
+            for_rows!(i in ROWS {
+                for (v, sum) in acc[i].iter_mut().enumerate() {
+                    *sum = sum.add(V::zero().load_over(t.c.wrapping_add(i * t.ldc + v * lanes), mask(v)));
+                }
+            });
+        }
+        if !t.row_bias.is_null() {
+            for_rows!(i in ROWS {
+                let bias = V::splat(*t.row_bias.add(i));
+                for sum in &mut acc[i] {
+                    *sum = sum.add(bias);
+                }
+            });
+        }
+        if !t.col_bias.is_null() {
+            let mut bias = [V::zero(); VECTORS];
+            for (v, bias) in bias.iter_mut().enumerate() {
+                *bias = V::zero().load_over(t.col_bias.wrapping_add(v * lanes), mask(v));
+            }
+            for_rows!(i in ROWS {
+                for (sum, &bias) in acc[i].iter_mut().zip(&bias) {
+                    *sum = sum.add(bias);
+                }
+            });
+        }
+        if t.cols == VECTORS * lanes {
+            for_rows!(i in ROWS {
+                for (v, sum) in acc[i].iter().enumerate() {
+                    sum.store(t.c.wrapping_add(i * t.ldc + v * lanes));
+                }
+            });
+        } else {
+            for_rows!(i in ROWS {
+                for (v, sum) in acc[i].iter().enumerate() {
+                    sum.store_masked(t.c.wrapping_add(i * t.ldc + v * lanes), mask(v));
+                }
+            });
+        }
+    }
+}
+
+/// Registers with register tiles: everything that the blocked loops must know of an instruction set.
+pub(crate) trait Registers: Vector<Elem: super::driver::Tiled> + Send + Sync + 'static {
+    /// The instruction set that the tiles need.
+    const ISA: crate::isa::Isa;
+    /// `TILES[rows − 1][vectors − 1]`, for 1 or 2 vectors.
+    const TILES: &'static [[TileFn<Self::Elem>; 2]];
+    /// The most rows of a tile.
+    const ROWS: usize = Self::TILES.len();
+    /// Columns of a full tile.
+    const COLS: usize = 2 * Self::LANES;
+}
+
+macro_rules! registers {
+    ($($vector:ty: $isa:ident, $features:tt, $module:ident, [$($rows:literal)*];)*) => {$(
+        mod $module {
+            use super::*;
+
+            registers!(@entry $features $vector);
+
+            impl Registers for $vector {
+                const ISA: crate::isa::Isa = crate::isa::Isa::$isa;
+                const TILES: &'static [[TileFn<Self::Elem>; 2]] = &[$([entry::<$rows, 1>, entry::<$rows, 2>]),*];
+            }
+        }
+    )*};
+    (@entry "" $vector:ty) => {
+        /// # Safety
+        ///
+        /// As for [`TileFn`].
+        unsafe fn entry<const ROWS: usize, const VECTORS: usize>(t: &Tile<<$vector as Vector>::Elem>) {
+            // SAFETY: the caller keeps the contract of `TileFn`.
+            unsafe { tile::<$vector, ROWS, VECTORS>(t) }
+        }
+    };
+    (@entry $features:literal $vector:ty) => {
+        /// # Safety
+        ///
+        /// As for [`TileFn`].
+        #[target_feature(enable = $features)]
+        unsafe fn entry<const ROWS: usize, const VECTORS: usize>(t: &Tile<<$vector as Vector>::Elem>) {
+            // SAFETY: the caller keeps the contract of `TileFn`.
+            unsafe { tile::<$vector, ROWS, VECTORS>(t) }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+registers! {
+    std::arch::x86_64::__m512: Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", avx512_f32, [1 2 3 4 5 6 7 8 9 10 11 12 13 14];
+    std::arch::x86_64::__m512d: Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", avx512_f64, [1 2 3 4 5 6 7 8 9 10 11 12 13 14];
+    std::arch::x86_64::__m256: Avx2, "avx2,fma", avx2_f32, [1 2 3 4 5 6];
+    std::arch::x86_64::__m256d: Avx2, "avx2,fma", avx2_f64, [1 2 3 4 5 6];
+}
+
+registers! {
+    crate::simd::vector::Lanes<f32, 4>: Portable, "", portable_f32, [1 2 3 4];
+    crate::simd::vector::Lanes<f64, 2>: Portable, "", portable_f64, [1 2 3 4];
+}
+
+/// Rows of C cut into panels of nearly equal height, none higher than a register tile: 20 rows under a tile of 14 are 10 + 10,
+/// so no tile computes rows that do not exist.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    rows: usize,
+    panels: usize,
+}
+
+impl Rows {
+    /// `rows` (at least 1) cut for tiles of at most `highest` rows.
+    pub(crate) fn new(rows: usize, highest: usize) -> Self {
+        Rows { rows, panels: rows.div_ceil(highest) }
+    }
+
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of panels.
+    pub(crate) fn panels(&self) -> usize {
+        self.panels
+    }
+
+    /// First row of panel `p`; the number of rows for the panel past the end.
+    #[inline(always)]
+    pub(crate) fn start(&self, p: usize) -> usize {
+        p * (self.rows / self.panels) + p.min(self.rows % self.panels)
+    }
+
+    /// Rows of panel `p`.
+    #[inline(always)]
+    pub(crate) fn height(&self, p: usize) -> usize {
+        self.rows / self.panels + usize::from(p < self.rows % self.panels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rows;
+
+    #[test]
+    fn panels_cover_the_rows_once_and_fit_the_tile() {
+        for rows in 1..200 {
+            for highest in [1, 4, 6, 14] {
+                let cut = Rows::new(rows, highest);
+                let mut next = 0;
+                for p in 0..cut.panels() {
+                    assert_eq!(cut.start(p), next);
+                    assert!((1..=highest).contains(&cut.height(p)));
+                    next += cut.height(p);
+                }
+                assert_eq!((next, cut.start(cut.panels())), (rows, rows));
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Copying operands into panels.
+
+use crate::element::Num;
+use crate::simd::vector::{MAX_LANES, Vector, first};
+
+/// Writes `[len, width]` panel rows from `width` sources that lie along `len`: element `(p, i)` of the panel is element `p` of source
+/// `i`, which `source(i)` points to. Columns from `width` up to a multiple of the lanes within `stride` stay as they are.
+///
+/// # Safety
+///
+/// Runs below the entry of `V`'s instruction set; sources are valid for `len` reads, `to` for `width` writes at each of `len` rows.
+#[inline(always)]
+pub(crate) unsafe fn transposed<V: Vector>(
+    width: usize,
+    len: usize,
+    source: impl Fn(usize) -> *const V::Elem,
+    to: *mut V::Elem,
+    stride: usize,
+) {
+    let lanes = V::LANES;
+    for i in (0..width).step_by(lanes) {
+        let columns = lanes.min(width - i);
+        let mut sources = [std::ptr::null(); MAX_LANES];
+        for (j, from) in sources[..columns].iter_mut().enumerate() {
+            *from = source(i + j);
+        }
+        for p in (0..len).step_by(lanes) {
+            let rows = lanes.min(len - p);
+            // SAFETY: masks keep loads within `len` and stores within `width`.
+            unsafe {
+                let mut block = [V::zero(); MAX_LANES];
+                for (row, from) in block[..columns].iter_mut().zip(&sources) {
+                    let from = from.add(p);
+                    *row = if rows == lanes { V::load(from) } else { V::zero().load_over(from, first(rows)) };
+                }
+                V::transpose(&mut block);
+                for (q, row) in block[..rows].iter().enumerate() {
+                    let to = to.add((p + q) * stride + i);
+                    if columns == lanes { row.store(to) } else { row.store_masked(to, first(columns)) }
+                }
+            }
+        }
+    }
+}
+
+/// Copies `len` rows of `width` elements, which lie `from_stride` apart, to rows `to_stride` apart.
+///
+/// # Safety
+///
+/// Runs below the entry of `V`'s instruction set; both sides are valid for `width` elements at each of `len` rows.
+#[inline(always)]
+pub(crate) unsafe fn copied<V: Vector>(
+    width: usize,
+    len: usize,
+    from: *const V::Elem,
+    from_stride: usize,
+    to: *mut V::Elem,
+    to_stride: usize,
+) {
+    let lanes = V::LANES;
+    for p in 0..len {
+        for i in (0..width).step_by(lanes) {
+            // SAFETY: masks keep accesses within `width`.
+            unsafe {
+                let (from, to) = (from.add(p * from_stride + i), to.add(p * to_stride + i));
+                if width - i >= lanes {
+                    V::load(from).store(to);
+                } else {
+                    V::zero().load_over(from, first(width - i)).store_masked(to, first(width - i));
+                }
+            }
+        }
+    }
+}
+
+/// Writes zeros to columns `from..to` of `len` rows that lie `stride` apart.
+///
+/// # Safety
+///
+/// `panel` is valid for the writes.
+#[inline(always)]
+pub(crate) unsafe fn zeroed<T: Num>(panel: *mut T, len: usize, stride: usize, from: usize, to: usize) {
+    for p in 0..len {
+        for i in from..to {
+            // SAFETY: the caller allows the writes.
+            unsafe { *panel.add(p * stride + i) = T::ZERO };
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Products with one row or one column: a matrix times a vector, straight from memory, since packing would cost as much as the
+//! product.
+
+use std::marker::PhantomData;
+
+use super::Gemm;
+use super::micro::Registers;
+use crate::element::Num;
+use crate::par;
+use crate::simd::vector::{Vector, first};
+use crate::simd::{Kernel, vectorize};
+
+/// Registers of results that a block keeps at a time.
+const WIDE: usize = 8;
+
+/// Matrix elements per block of the parallel loop, about.
+const GRAIN: usize = 1 << 16;
+
+/// One row or one column, the vector operand without gaps.
+pub(super) fn accepts(desc: &Gemm) -> bool {
+    let contiguous_a = !desc.trans_a || desc.lda == 1 || desc.k <= 1;
+    let contiguous_b = desc.trans_b || desc.ldb == 1 || desc.k <= 1;
+    desc.m == 1 && contiguous_a || desc.n == 1 && contiguous_b
+}
+
+pub(super) fn run<V: Registers>(
+    desc: &Gemm,
+    a: &[V::Elem],
+    b: &[V::Elem],
+    bias: Option<&[V::Elem]>,
+    c: &mut [V::Elem],
+) {
+    let Gemm { m, n, k, .. } = *desc;
+    for z in 0..desc.batch {
+        let a = a.get(z * desc.stride_a..).unwrap_or_default();
+        let b = b.get(z * desc.stride_b..).unwrap_or_default();
+        let c = &mut c[z * desc.stride_c..];
+        let row = m == 1 && (!desc.trans_a || desc.lda == 1 || k <= 1);
+        let (matrix, ld, along_k, vector, results, step) = if row {
+            (b, desc.ldb, desc.trans_b, a, n, 1)
+        } else {
+            (a, desc.lda, !desc.trans_a, b, m, desc.ldc)
+        };
+        let grain = (GRAIN / k.max(1)).next_multiple_of(WIDE * V::LANES);
+        let accumulate = desc.accumulate;
+        // One column: every row has the same bias.
+        let one_bias = if row { None } else { bias.map(|bias| bias[0]) };
+        let bias = if row { bias } else { None };
+        let c_len = (results - 1) * step + 1;
+        par::for_each_mut(&mut c[..c_len], grain * step, |block, out| {
+            let start = block * grain;
+            let product = Product::<V> {
+                matrix,
+                ld,
+                along_k,
+                vector: &vector[..k],
+                start,
+                end: results.min(start + grain),
+                step,
+                accumulate,
+                bias,
+                one_bias,
+                out,
+                v: PhantomData,
+            };
+            vectorize(V::ISA, product);
+        });
+    }
+}
+
+/// Results `start..end` of a matrix times a vector.
+struct Product<'a, V: Vector> {
+    matrix: &'a [V::Elem],
+    ld: usize,
+    /// Sums run along the stored rows of the matrix; else results do.
+    along_k: bool,
+    vector: &'a [V::Elem],
+    start: usize,
+    end: usize,
+    step: usize,
+    accumulate: bool,
+    bias: Option<&'a [V::Elem]>,
+    one_bias: Option<V::Elem>,
+    out: &'a mut [V::Elem],
+    v: PhantomData<V>,
+}
+
+impl<V: Vector> Product<'_, V> {
+    #[inline(always)]
+    fn put(&mut self, at: usize, mut x: V::Elem) {
+        let y = &mut self.out[(at - self.start) * self.step];
+        if self.accumulate {
+            x += *y;
+        }
+        if let Some(bias) = self.bias {
+            x += bias[at];
+        }
+        if let Some(bias) = self.one_bias {
+            x += bias;
+        }
+        *y = x;
+    }
+
+    /// Four results at a time, each the sum of two registers of partial sums.
+    #[inline(always)]
+    fn dots(&mut self) {
+        let (k, lanes) = (self.vector.len(), V::LANES);
+        let mut at = self.start;
+        while at < self.end {
+            let rows = 4.min(self.end - at);
+            let mut sums = [V::Elem::ZERO; 4];
+            // SAFETY: below the entry of `V`'s instruction set; rows `at..at + rows` and `k` lie inside the matrix, which the
+            // descriptor's check has shown; a row past the end reads row `at` again.
+            unsafe {
+                let row = |i: usize| self.matrix.as_ptr().add((at + if i < rows { i } else { 0 }) * self.ld);
+                let from = [row(0), row(1), row(2), row(3)];
+                let x = self.vector.as_ptr();
+                let mut acc = [[V::zero(); 2]; 4];
+                let mut p = 0;
+                while p + 2 * lanes <= k {
+                    let (x0, x1) = (V::load(x.add(p)), V::load(x.add(p + lanes)));
+                    for (acc, from) in acc.iter_mut().zip(from) {
+                        acc[0] = V::load(from.add(p)).mul_add(x0, acc[0]);
+                        acc[1] = V::load(from.add(p + lanes)).mul_add(x1, acc[1]);
+                    }
+                    p += 2 * lanes;
+                }
+                while p < k {
+                    let mask = first(lanes.min(k - p));
+                    let x = V::zero().load_over(x.add(p), mask);
+                    for (acc, from) in acc.iter_mut().zip(from) {
+                        acc[0] = V::zero().load_over(from.add(p), mask).mul_add(x, acc[0]);
+                    }
+                    p += lanes;
+                }
+                for (sum, acc) in sums.iter_mut().zip(acc) {
+                    *sum = acc[0].add(acc[1]).sum();
+                }
+            }
+            for (i, &sum) in sums[..rows].iter().enumerate() {
+                self.put(at + i, sum);
+            }
+            at += rows;
+        }
+    }
+
+    /// A stripe of results at a time, the matrix read row by row.
+    #[inline(always)]
+    fn stripes(&mut self) {
+        let lanes = V::LANES;
+        for at in (self.start..self.end).step_by(WIDE * lanes) {
+            let width = (WIDE * lanes).min(self.end - at);
+            let mut sums = [V::Elem::ZERO; WIDE * crate::simd::vector::MAX_LANES];
+            // SAFETY: below the entry of `V`'s instruction set; masks keep the reads within the stripe, and the descriptor's check
+            // has shown that the stripe lies inside the matrix.
+            unsafe {
+                let mut acc = [V::zero(); WIDE];
+                let from = self.matrix.as_ptr().wrapping_add(at);
+                if width == WIDE * lanes {
+                    for (p, &x) in self.vector.iter().enumerate() {
+                        let x = V::splat(x);
+                        for (v, acc) in acc.iter_mut().enumerate() {
+                            *acc = V::load(from.add(p * self.ld + v * lanes)).mul_add(x, *acc);
+                        }
+                    }
+                } else {
+                    for (p, &x) in self.vector.iter().enumerate() {
+                        let x = V::splat(x);
+                        for (v, acc) in acc.iter_mut().enumerate().take(width.div_ceil(lanes)) {
+                            let mask = first(lanes.min(width - v * lanes));
+                            let row = from.add(p * self.ld + v * lanes);
+                            *acc = V::zero().load_over(row, mask).mul_add(x, *acc);
+                        }
+                    }
+                }
+                for (v, acc) in acc.iter().enumerate() {
+                    acc.store(sums.as_mut_ptr().add(v * lanes));
+                }
+            }
+            for (i, &sum) in sums[..width].iter().enumerate() {
+                self.put(at + i, sum);
+            }
+        }
+    }
+}
+
+impl<V: Vector> Kernel for Product<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        if self.along_k { self.dots() } else { self.stripes() }
+    }
+}

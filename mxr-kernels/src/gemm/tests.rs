@@ -1,0 +1,137 @@
+use super::*;
+use crate::element::Num;
+
+/// Numbers between −1 and 1 that look random.
+fn noise<T: Num>(len: usize, seed: u64) -> Vec<T> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        T::from_f64((state >> 40) as f64 / (1u64 << 23) as f64 - 1.0)
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(body)
+}
+
+/// Every candidate against the reference in `f64`, with 1 and 2 threads.
+fn check<T: GemmElement>(desc: &Gemm, with_bias: bool, tolerance: f64) {
+    let span =
+        |rows: usize, cols: usize, ld: usize| if rows * cols == 0 { 0 } else { (rows - 1) * ld + cols };
+    let flip = |flip: bool, (rows, cols): (usize, usize)| if flip { (cols, rows) } else { (rows, cols) };
+    let (a_rows, a_cols) = flip(desc.trans_a, (desc.m, desc.k));
+    let (b_rows, b_cols) = flip(desc.trans_b, (desc.k, desc.n));
+    let last = desc.batch.saturating_sub(1);
+    let a = noise::<T>(last * desc.stride_a + span(a_rows, a_cols, desc.lda), 1);
+    let b = noise::<T>(last * desc.stride_b + span(b_rows, b_cols, desc.ldb), 2);
+    let c = noise::<T>(last * desc.stride_c + span(desc.m, desc.n, desc.ldc), 3);
+    let bias = with_bias.then(|| noise::<T>(desc.n, 4));
+    let wide = |x: &[T]| x.iter().map(|x| x.to_f64()).collect::<Vec<f64>>();
+    let mut expected = wide(&c);
+    if !desc.is_empty() {
+        reference::run(desc, &wide(&a), &wide(&b), bias.as_deref().map(wide).as_deref(), &mut expected);
+    }
+    for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(desc)) {
+        let run = || {
+            let mut c = c.clone();
+            candidate.run(desc, &a, &b, bias.as_deref(), &mut c);
+            c
+        };
+        let (one, two) = (with_threads(1, run), with_threads(2, run));
+        assert!(one == two, "{}: 1 and 2 threads differ: {desc:?}", candidate.name());
+        for (at, (&x, &y)) in one.iter().zip(&expected).enumerate() {
+            let error = (x.to_f64() - y).abs();
+            let bound = tolerance * (desc.k as f64).sqrt().max(1.0);
+            assert!(error <= bound, "{}: element {at} is {x:?}, not {y}: {desc:?}", candidate.name());
+        }
+    }
+}
+
+fn check_both(desc: &Gemm, with_bias: bool) {
+    check::<f32>(desc, with_bias, 2e-6);
+    check::<f64>(desc, with_bias, 1e-14);
+}
+
+#[test]
+fn every_candidate_agrees_with_the_reference() {
+    let sizes = [
+        (1, 1, 1),
+        (1, 300, 70),
+        (300, 1, 70),
+        (2, 3, 5),
+        (5, 33, 17),
+        (13, 31, 33),
+        (14, 32, 256),
+        (15, 17, 257),
+        (20, 100, 25),
+        (64, 64, 64),
+        (67, 129, 300),
+        (170, 530, 40),
+        (200, 50, 700),
+    ];
+    for (m, n, k) in sizes {
+        for (trans_a, trans_b) in [(false, false), (true, false), (false, true), (true, true)] {
+            let desc = Gemm::new(m, n, k).transposed(trans_a, trans_b);
+            check_both(&desc, false);
+            check_both(&desc.accumulating(), true);
+            check_both(&Gemm { lda: desc.lda + 3, ldb: desc.ldb + 5, ldc: desc.ldc + 7, ..desc }, true);
+        }
+    }
+}
+
+#[test]
+fn batches_of_every_stride_agree_with_the_reference() {
+    for (m, n, k) in [(1, 9, 4), (9, 1, 4), (7, 9, 11), (30, 40, 50)] {
+        for (trans_a, trans_b) in [(false, false), (true, true)] {
+            let desc = Gemm::new(m, n, k).transposed(trans_a, trans_b);
+            check_both(&desc.batched(3, m * k, k * n, m * n), true);
+            check_both(&desc.batched(3, 0, k * n + 1, m * n + 2), false);
+            check_both(&desc.batched(3, m * k, 0, m * n), true);
+        }
+    }
+}
+
+#[test]
+fn empty_products() {
+    for (m, n, k) in [(0, 4, 4), (4, 0, 4), (0, 0, 0)] {
+        check_both(&Gemm::new(m, n, k), true);
+    }
+    check_both(&Gemm::new(4, 4, 4).batched(0, 16, 16, 16), false);
+    for (m, n) in [(1, 4), (4, 1), (20, 40)] {
+        check_both(&Gemm::new(m, n, 0), true);
+        check_both(&Gemm::new(m, n, 0).accumulating().batched(2, 0, 0, m * n), false);
+    }
+}
+
+#[test]
+fn nothing_that_is_not_finite_is_lost() {
+    for (m, n, k) in [(3, 1, 50), (1, 40, 50), (20, 40, 50)] {
+        let desc = Gemm::new(m, n, k);
+        let (mut a, mut b) = (vec![0.0f32; m * k], vec![0.0f32; k * n]);
+        a[k - 1] = f32::NAN;
+        b[(k - 2) * n] = f32::INFINITY;
+        for candidate in candidates::<f32>().iter().filter(|candidate| candidate.accepts(&desc)) {
+            let mut c = vec![1.0; m * n];
+            candidate.run(&desc, &a, &b, None, &mut c);
+            for (at, x) in c.iter().enumerate() {
+                // Row 0 meets the NaN, column 0 meets 0 · ∞.
+                assert_eq!(x.is_nan(), at < n || at % n == 0, "{} {at}", candidate.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_reference_is_last_and_accepts_everything() {
+    let desc = Gemm::new(3, 4, 5);
+    let last = candidates::<f32>().last().unwrap();
+    assert_eq!((last.name(), last.accepts(&desc)), ("reference", true));
+    assert!(select::<f64>(&desc).isa() <= Isa::detect());
+}
+
+#[test]
+#[should_panic(expected = "B of 19 elements is too short")]
+fn a_short_operand_is_a_broken_invariant() {
+    gemm(&Gemm::new(3, 4, 5), &[0.0f32; 15], &[0.0; 19], None, &mut [0.0; 12]);
+}

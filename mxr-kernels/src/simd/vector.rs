@@ -1,0 +1,298 @@
+//! One SIMD register, whatever the instruction set: kernels of the GEMM kind are written once over this trait.
+
+use std::array;
+
+use crate::element::{Float, Num};
+
+/// A register of [`LANES`](Vector::LANES) numbers. Masks have one bit per lane, lane 0 lowest.
+///
+/// Every method is unsafe for one common reason, beside its pointers: the CPU must have the instructions of the type.
+/// So they may only be called below an entry that holds the token of the instruction set.
+///
+/// # Safety
+///
+/// Loads and stores touch no memory but that of the lanes whose mask bit is set.
+pub(crate) unsafe trait Vector: Copy {
+    /// The element type.
+    type Elem: Float;
+
+    /// Numbers per register, at most [`MAX_LANES`].
+    const LANES: usize;
+
+    /// 0 in every lane.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn zero() -> Self;
+
+    /// `x` in every lane.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn splat(x: Self::Elem) -> Self;
+
+    /// All lanes from memory.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; `from` is valid for `LANES` reads.
+    unsafe fn load(from: *const Self::Elem) -> Self;
+
+    /// The lanes of `mask` from memory at `from + lane`, the others from `self`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; `from + lane` is valid for reads for every lane of `mask` (`from` itself need not be).
+    unsafe fn load_over(self, from: *const Self::Elem, mask: u32) -> Self;
+
+    /// The lanes of `mask` from memory at `from + index[lane]`, the others 0.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; `index` has `LANES` entries; `from + index[lane]` is valid for reads for every lane of `mask`.
+    unsafe fn gather(from: *const Self::Elem, index: *const i32, mask: u32) -> Self;
+
+    /// All lanes to memory.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; `to` is valid for `LANES` writes.
+    unsafe fn store(self, to: *mut Self::Elem);
+
+    /// The lanes of `mask` to memory at `to + lane`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; `to + lane` is valid for writes for every lane of `mask`.
+    unsafe fn store_masked(self, to: *mut Self::Elem, mask: u32);
+
+    /// `self + b`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn add(self, b: Self) -> Self;
+
+    /// `self · a + b`, rounded once where the instruction set has it.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self;
+
+    /// The sum of all lanes, in a fixed order.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    #[inline(always)]
+    unsafe fn sum(self) -> Self::Elem {
+        let mut lanes = [Self::Elem::ZERO; MAX_LANES];
+        // SAFETY: the caller has the instructions; the array has room for every register.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        let mut width = Self::LANES;
+        while width > 1 {
+            width /= 2;
+            for lane in 0..width {
+                lanes[lane] += lanes[lane + width];
+            }
+        }
+        lanes[0]
+    }
+
+    /// Exchanges lanes and registers of the first `LANES` entries: lane `j` of entry `i` becomes lane `i` of entry `j`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self; MAX_LANES]) {
+        let mut square = [[Self::Elem::ZERO; MAX_LANES]; MAX_LANES];
+        for (i, row) in rows[..Self::LANES].iter().enumerate() {
+            let mut lanes = [Self::Elem::ZERO; MAX_LANES];
+            // SAFETY: the caller has the instructions; the array has room for every register.
+            unsafe { row.store(lanes.as_mut_ptr()) };
+            for (j, &x) in lanes[..Self::LANES].iter().enumerate() {
+                square[j][i] = x;
+            }
+        }
+        for (row, lanes) in rows[..Self::LANES].iter_mut().zip(&square) {
+            // SAFETY: as above.
+            *row = unsafe { Self::load(lanes.as_ptr()) };
+        }
+    }
+
+    /// Asks for the cache line of `at`; never faults.
+    #[inline(always)]
+    fn prefetch(at: *const Self::Elem) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: prefetching is part of SSE, which every x86-64 CPU has, and ignores addresses that are not mapped.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast())
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
+}
+
+/// The most lanes of any [`Vector`].
+pub(crate) const MAX_LANES: usize = 16;
+
+/// The mask of the first `n` lanes.
+#[inline(always)]
+pub(crate) fn first(n: usize) -> u32 {
+    debug_assert!(n < 32);
+    (1 << n) - 1
+}
+
+/// A register's worth of plain numbers, for machines of which nothing is known: the compiler puts it into whatever
+/// registers the target has. Products are rounded before they are added.
+#[derive(Clone, Copy)]
+pub(crate) struct Lanes<T, const N: usize>([T; N]);
+
+// SAFETY: every loop over a mask touches only lanes whose bit is set.
+unsafe impl<T: Float, const N: usize> Vector for Lanes<T, N> {
+    type Elem = T;
+    const LANES: usize = N;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Lanes([T::ZERO; N])
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        Lanes([x; N])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller allows `N` reads.
+        Lanes(unsafe { from.cast::<[T; N]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn load_over(mut self, from: *const T, mask: u32) -> Self {
+        for (lane, x) in self.0.iter_mut().enumerate() {
+            if mask >> lane & 1 == 1 {
+                // SAFETY: the lane is in the mask.
+                *x = unsafe { *from.wrapping_add(lane) };
+            }
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn gather(from: *const T, index: *const i32, mask: u32) -> Self {
+        Lanes(array::from_fn(|lane| {
+            if mask >> lane & 1 == 1 {
+                // SAFETY: the lane is in the mask, and `index` has `N` entries.
+                unsafe { *from.wrapping_offset(*index.add(lane) as isize) }
+            } else {
+                T::ZERO
+            }
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: the caller allows `N` writes.
+        unsafe { to.cast::<[T; N]>().write_unaligned(self.0) };
+    }
+
+    #[inline(always)]
+    unsafe fn store_masked(self, to: *mut T, mask: u32) {
+        for (lane, x) in self.0.into_iter().enumerate() {
+            if mask >> lane & 1 == 1 {
+                // SAFETY: the lane is in the mask.
+                unsafe { *to.wrapping_add(lane) = x };
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        Lanes(array::from_fn(|lane| self.0[lane] + b.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        Lanes(array::from_fn(|lane| self.0[lane] * a.0[lane] + b.0[lane]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::isa::Isa;
+    use crate::simd::{Kernel, vectorize};
+
+    /// Runs every method against plain numbers.
+    struct Check<V>(std::marker::PhantomData<V>);
+
+    impl<V: Vector> Kernel for Check<V> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run(self) {
+            let lanes = V::LANES;
+            let from: Vec<V::Elem> = (0..64).map(|i| V::Elem::from_f64(i as f64 + 1.0)).collect();
+            let at = |i: usize| from[i];
+            let numbers = |v: V| {
+                let mut out = vec![V::Elem::ZERO; V::LANES];
+                // SAFETY: the test enters through `vectorize` with the instruction set of `V`.
+                unsafe { v.store(out.as_mut_ptr()) };
+                out
+            };
+            let index: Vec<i32> = (0..lanes as i32).map(|lane| 3 * lane - 5).collect();
+            let mask = 0b1010_0110_1101_1010 & first(lanes);
+            let picked = |lane: usize| mask >> lane & 1 == 1;
+            // SAFETY: as above; all lanes lie inside `from`.
+            unsafe {
+                let v = V::load(from.as_ptr().add(2));
+                assert_eq!(numbers(v), from[2..2 + lanes]);
+                assert_eq!(numbers(V::splat(at(7))), vec![at(7); lanes]);
+                assert_eq!(numbers(v.add(v)), from[2..2 + lanes].iter().map(|&x| x + x).collect::<Vec<_>>());
+                let fused = v.mul_add(v, V::splat(at(0)));
+                assert_eq!(
+                    numbers(fused),
+                    from[2..2 + lanes].iter().map(|&x| x * x + at(0)).collect::<Vec<_>>()
+                );
+                let over = v.load_over(from.as_ptr().add(20), mask);
+                let expected: Vec<_> =
+                    (0..lanes).map(|lane| if picked(lane) { at(20 + lane) } else { at(2 + lane) }).collect();
+                assert_eq!(numbers(over), expected);
+                let gathered = V::gather(from.as_ptr().add(8), index.as_ptr(), mask);
+                let expected: Vec<_> = (0..lanes)
+                    .map(|lane| if picked(lane) { at(8 + 3 * lane - 5) } else { V::Elem::ZERO })
+                    .collect();
+                assert_eq!(numbers(gathered), expected);
+                let mut out = vec![V::Elem::ONE; lanes];
+                v.store_masked(out.as_mut_ptr(), mask);
+                let expected: Vec<_> =
+                    (0..lanes).map(|lane| if picked(lane) { at(2 + lane) } else { V::Elem::ONE }).collect();
+                assert_eq!(out, expected);
+                let sum = (2..2 + lanes).map(|i| at(i).to_f64()).sum::<f64>();
+                assert_eq!(v.sum().to_f64(), sum);
+                let mut rows = [V::zero(); MAX_LANES];
+                for (i, row) in rows[..lanes].iter_mut().enumerate() {
+                    *row = V::load(from.as_ptr().add(2 * i));
+                }
+                V::transpose(&mut rows);
+                for (i, row) in rows[..lanes].iter().enumerate() {
+                    assert_eq!(numbers(*row), (0..lanes).map(|j| at(2 * j + i)).collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn registers_behave_like_plain_numbers() {
+        vectorize(Isa::Portable, Check::<Lanes<f32, 4>>(std::marker::PhantomData));
+        vectorize(Isa::Portable, Check::<Lanes<f64, 2>>(std::marker::PhantomData));
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+            if Isa::of_cpu() >= Isa::Avx2 {
+                vectorize(Isa::Avx2, Check::<__m256>(std::marker::PhantomData));
+                vectorize(Isa::Avx2, Check::<__m256d>(std::marker::PhantomData));
+            }
+            if Isa::of_cpu() >= Isa::Avx512 {
+                vectorize(Isa::Avx512, Check::<__m512>(std::marker::PhantomData));
+                vectorize(Isa::Avx512, Check::<__m512d>(std::marker::PhantomData));
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! AVX2 registers.
+
+use std::arch::x86_64::*;
+
+use crate::simd::vector::{MAX_LANES, Vector};
+
+/// All ones in the lanes of `mask`.
+#[inline(always)]
+unsafe fn lanes32(mask: u32) -> __m256i {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+        _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(mask as i32), bit), bit)
+    }
+}
+
+/// All ones in the lanes of `mask`.
+#[inline(always)]
+unsafe fn lanes64(mask: u32) -> __m256i {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let bit = _mm256_setr_epi64x(1, 2, 4, 8);
+        _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(i64::from(mask)), bit), bit)
+    }
+}
+
+// SAFETY: masked loads, stores and gathers suppress both the access and its faults.
+unsafe impl Vector for __m256 {
+    type Elem = f32;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_setzero_ps() }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller has AVX2 and allows 8 reads.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_over(self, from: *const f32, mask: u32) -> Self {
+        // SAFETY: the caller has AVX2 and allows the reads of the mask.
+        unsafe {
+            let mask = lanes32(mask);
+            _mm256_blendv_ps(self, _mm256_maskload_ps(from, mask), _mm256_castsi256_ps(mask))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(from: *const f32, index: *const i32, mask: u32) -> Self {
+        // SAFETY: the caller has AVX2 and allows the reads of the mask; `index` has 8 entries.
+        unsafe {
+            let index = _mm256_loadu_si256(index.cast());
+            let mask = _mm256_castsi256_ps(lanes32(mask));
+            _mm256_mask_i32gather_ps::<4>(_mm256_setzero_ps(), from, index, mask)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller has AVX2 and allows 8 writes.
+        unsafe { _mm256_storeu_ps(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_masked(self, to: *mut f32, mask: u32) {
+        // SAFETY: the caller has AVX2 and allows the writes of the mask.
+        unsafe { _mm256_maskstore_ps(to, lanes32(mask), self) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_add_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller has FMA.
+        unsafe { _mm256_fmadd_ps(self, a, b) }
+    }
+
+    /// Pairs of lanes, pairs of pairs, then halves of the register.
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self; MAX_LANES]) {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let mut pairs = [_mm256_setzero_ps(); 8];
+            for i in 0..4 {
+                pairs[2 * i] = _mm256_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
+                pairs[2 * i + 1] = _mm256_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
+            }
+            let mut fours = [_mm256_setzero_ps(); 8];
+            for i in 0..2 {
+                for j in 0..2 {
+                    let (low, high) = (pairs[4 * i + j], pairs[4 * i + 2 + j]);
+                    fours[4 * i + 2 * j] = _mm256_shuffle_ps::<0x44>(low, high);
+                    fours[4 * i + 2 * j + 1] = _mm256_shuffle_ps::<0xEE>(low, high);
+                }
+            }
+            for j in 0..4 {
+                rows[j] = _mm256_permute2f128_ps::<0x20>(fours[j], fours[4 + j]);
+                rows[4 + j] = _mm256_permute2f128_ps::<0x31>(fours[j], fours[4 + j]);
+            }
+        }
+    }
+}
+
+// SAFETY: masked loads, stores and gathers suppress both the access and its faults.
+unsafe impl Vector for __m256d {
+    type Elem = f64;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_setzero_pd() }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f64) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_set1_pd(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f64) -> Self {
+        // SAFETY: the caller has AVX2 and allows 4 reads.
+        unsafe { _mm256_loadu_pd(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_over(self, from: *const f64, mask: u32) -> Self {
+        // SAFETY: the caller has AVX2 and allows the reads of the mask.
+        unsafe {
+            let mask = lanes64(mask);
+            _mm256_blendv_pd(self, _mm256_maskload_pd(from, mask), _mm256_castsi256_pd(mask))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(from: *const f64, index: *const i32, mask: u32) -> Self {
+        // SAFETY: the caller has AVX2 and allows the reads of the mask; `index` has 4 entries.
+        unsafe {
+            let index = _mm_loadu_si128(index.cast());
+            let mask = _mm256_castsi256_pd(lanes64(mask));
+            _mm256_mask_i32gather_pd::<8>(_mm256_setzero_pd(), from, index, mask)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f64) {
+        // SAFETY: the caller has AVX2 and allows 4 writes.
+        unsafe { _mm256_storeu_pd(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_masked(self, to: *mut f64, mask: u32) {
+        // SAFETY: the caller has AVX2 and allows the writes of the mask.
+        unsafe { _mm256_maskstore_pd(to, lanes64(mask), self) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_add_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller has FMA.
+        unsafe { _mm256_fmadd_pd(self, a, b) }
+    }
+}

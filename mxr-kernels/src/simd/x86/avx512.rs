@@ -1,0 +1,163 @@
+//! AVX-512 registers.
+
+use std::arch::x86_64::*;
+
+use crate::simd::vector::{MAX_LANES, Vector};
+
+// SAFETY: AVX-512 masks suppress both the access and its faults.
+unsafe impl Vector for __m512 {
+    type Elem = f32;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_setzero_ps() }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller has AVX-512 and allows 16 reads.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_over(self, from: *const f32, mask: u32) -> Self {
+        // SAFETY: the caller has AVX-512 and allows the reads of the mask.
+        unsafe { _mm512_mask_loadu_ps(self, mask as __mmask16, from) }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(from: *const f32, index: *const i32, mask: u32) -> Self {
+        // SAFETY: the caller has AVX-512 and allows the reads of the mask; `index` has 16 entries.
+        unsafe {
+            let index = _mm512_loadu_si512(index.cast());
+            _mm512_mask_i32gather_ps::<4>(_mm512_setzero_ps(), mask as __mmask16, index, from)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller has AVX-512 and allows 16 writes.
+        unsafe { _mm512_storeu_ps(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_masked(self, to: *mut f32, mask: u32) {
+        // SAFETY: the caller has AVX-512 and allows the writes of the mask.
+        unsafe { _mm512_mask_storeu_ps(to, mask as __mmask16, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_add_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_fmadd_ps(self, a, b) }
+    }
+
+    /// Pairs of lanes, pairs of pairs, then quarters of the register.
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self; MAX_LANES]) {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            let mut pairs = [_mm512_setzero_ps(); 16];
+            for i in 0..8 {
+                pairs[2 * i] = _mm512_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
+                pairs[2 * i + 1] = _mm512_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
+            }
+            let mut fours = [_mm512_setzero_ps(); 16];
+            for i in 0..4 {
+                for j in 0..2 {
+                    let (low, high) = (pairs[4 * i + j], pairs[4 * i + 2 + j]);
+                    fours[4 * i + 2 * j] = _mm512_shuffle_ps::<0x44>(low, high);
+                    fours[4 * i + 2 * j + 1] = _mm512_shuffle_ps::<0xEE>(low, high);
+                }
+            }
+            for j in 0..4 {
+                let (a, b, c, d) = (fours[j], fours[4 + j], fours[8 + j], fours[12 + j]);
+                let (ab_even, ab_odd) =
+                    (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xDD>(a, b));
+                let (cd_even, cd_odd) =
+                    (_mm512_shuffle_f32x4::<0x88>(c, d), _mm512_shuffle_f32x4::<0xDD>(c, d));
+                rows[j] = _mm512_shuffle_f32x4::<0x88>(ab_even, cd_even);
+                rows[4 + j] = _mm512_shuffle_f32x4::<0x88>(ab_odd, cd_odd);
+                rows[8 + j] = _mm512_shuffle_f32x4::<0xDD>(ab_even, cd_even);
+                rows[12 + j] = _mm512_shuffle_f32x4::<0xDD>(ab_odd, cd_odd);
+            }
+        }
+    }
+}
+
+// SAFETY: AVX-512 masks suppress both the access and its faults.
+unsafe impl Vector for __m512d {
+    type Elem = f64;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_setzero_pd() }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(x: f64) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_set1_pd(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f64) -> Self {
+        // SAFETY: the caller has AVX-512 and allows 8 reads.
+        unsafe { _mm512_loadu_pd(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_over(self, from: *const f64, mask: u32) -> Self {
+        // SAFETY: the caller has AVX-512 and allows the reads of the mask.
+        unsafe { _mm512_mask_loadu_pd(self, mask as __mmask8, from) }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(from: *const f64, index: *const i32, mask: u32) -> Self {
+        // SAFETY: the caller has AVX-512 and allows the reads of the mask; `index` has 8 entries.
+        unsafe {
+            let index = _mm256_loadu_si256(index.cast());
+            _mm512_mask_i32gather_pd::<8>(_mm512_setzero_pd(), mask as __mmask8, index, from)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f64) {
+        // SAFETY: the caller has AVX-512 and allows 8 writes.
+        unsafe { _mm512_storeu_pd(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_masked(self, to: *mut f64, mask: u32) {
+        // SAFETY: the caller has AVX-512 and allows the writes of the mask.
+        unsafe { _mm512_mask_storeu_pd(to, mask as __mmask8, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_add_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_fmadd_pd(self, a, b) }
+    }
+}
