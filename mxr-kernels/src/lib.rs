@@ -20,6 +20,7 @@ pub mod isa;
 mod level;
 pub mod map;
 pub mod par;
+pub mod pool2d;
 pub mod reduce;
 mod scratch;
 pub mod simd;

@@ -1,0 +1,61 @@
+//! Pooling one window at a time.
+
+use mxr_graph::instr::PoolKind;
+
+use crate::element::Float;
+use crate::pool2d::Pool2d;
+
+/// `f(plane, output index, [oy, ox])` for every output.
+fn each(d: &Pool2d, mut f: impl FnMut(usize, usize, [usize; 2])) {
+    for plane in 0..d.n * d.c {
+        for oy in 0..d.oh {
+            for ox in 0..d.ow {
+                f(plane, (plane * d.oh + oy) * d.ow + ox, [oy, ox]);
+            }
+        }
+    }
+}
+
+/// The input indices of a window in row-major order.
+fn window(d: &Pool2d, plane: usize, [oy, ox]: [usize; 2]) -> impl Iterator<Item = usize> {
+    let [rows, columns] = d.axes();
+    let (h, w, columns) = (d.h, d.w, columns.window(ox));
+    rows.window(oy).flat_map(move |iy| columns.clone().map(move |ix| (plane * h + iy) * w + ix))
+}
+
+fn count(d: &Pool2d, [oy, ox]: [usize; 2]) -> f64 {
+    let [rows, columns] = d.axes();
+    let with_pad = d.attrs.count_pad && !d.attrs.global;
+    (rows.count(oy, with_pad) * columns.count(ox, with_pad)).max(1) as f64
+}
+
+/// `y = pool(x)`.
+pub fn forward<T: Float>(d: &Pool2d, x: &[T], y: &mut [T]) {
+    each(d, |plane, out, at| {
+        let elements = window(d, plane, at).map(|i| x[i]);
+        y[out] = match d.attrs.kind {
+            PoolKind::Max => elements.fold(T::NEG_INFINITY, |a, b| if a > b || a.is_nan() { a } else { b }),
+            PoolKind::Avg => elements.fold(T::ZERO, |a, b| a + b) / T::from_f64(count(d, at)),
+        };
+    });
+}
+
+/// `dx` of an average pooling.
+pub fn backward_avg<T: Float>(d: &Pool2d, dy: &[T], dx: &mut [T]) {
+    dx.fill(T::ZERO);
+    each(d, |plane, out, at| {
+        let share = dy[out] / T::from_f64(count(d, at));
+        window(d, plane, at).for_each(|i| dx[i] += share);
+    });
+}
+
+/// `dx` of a max pooling.
+pub fn backward_max<T: Float>(d: &Pool2d, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
+    dx.fill(T::ZERO);
+    each(d, |plane, out, at| {
+        let largest = |&i: &usize| x[i] == y[out] || x[i].is_nan() && y[out].is_nan();
+        if let Some(i) = window(d, plane, at).find(largest) {
+            dx[i] += dy[out];
+        }
+    });
+}

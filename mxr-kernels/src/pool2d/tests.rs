@@ -1,0 +1,130 @@
+use super::*;
+use crate::testing::{assert_close, assert_same, data, with_threads};
+
+fn pool(size: [usize; 4], kernel: [u32; 2], stride: [u32; 2], pad: [u32; 4], ceil: bool) -> Pool2d {
+    let [n, c, h, w] = size;
+    let out = |d: usize, size: usize| {
+        let room = size + (pad[d] + pad[d + 2]) as usize - kernel[d] as usize;
+        let step = stride[d] as usize;
+        let mut out = if ceil { room.div_ceil(step) } else { room / step } + 1;
+        // The last window must begin inside the input or its padding before.
+        if ceil && (out - 1) * step >= size + pad[d] as usize {
+            out -= 1;
+        }
+        out
+    };
+    let (oh, ow) = (out(0, h), out(1, w));
+    let attrs = PoolAttrs { kind: PoolKind::Max, kernel, stride, pad, count_pad: false, global: false };
+    Pool2d { n, c, h, w, oh, ow, attrs }
+}
+
+/// Small integers, so that maxima repeat, with a few NaN.
+fn rough<T: Float>(len: usize, nan: bool) -> Vec<T> {
+    let numbers = data::<T>(len, 1);
+    let turn = |(i, v): (usize, T)| if nan && i % 37 == 5 { T::NAN } else { (v + v).floor() };
+    numbers.into_iter().enumerate().map(turn).collect()
+}
+
+fn check<T: Float>(mut d: Pool2d) {
+    let dy: Vec<T> = data(d.out_len(), 2);
+    for (kind, count_pad) in [(PoolKind::Max, false), (PoolKind::Avg, false), (PoolKind::Avg, true)] {
+        d.attrs.kind = kind;
+        d.attrs.count_pad = count_pad;
+        let x: Vec<T> = rough(d.in_len(), kind == PoolKind::Max);
+        let mut want_y = vec![T::ZERO; d.out_len()];
+        let mut want_dx = vec![T::ONE; d.in_len()];
+        reference::forward(&d, &x, &mut want_y);
+        if kind == PoolKind::Max {
+            reference::backward_max(&d, &x, &want_y, &dy, &mut want_dx);
+        } else {
+            reference::backward_avg(&d, &dy, &mut want_dx);
+        }
+        for isa in Isa::ALL {
+            let what = format!("{isa:?} {d:?}");
+            let run = || {
+                let mut y = vec![T::ONE; d.out_len()];
+                let mut dx = vec![T::ONE; d.in_len()];
+                forward_on(isa, &d, &x, &mut y);
+                if kind == PoolKind::Max {
+                    backward_max_on(isa, &d, &x, &y, &dy, &mut dx);
+                } else {
+                    backward_avg_on(isa, &d, &dy, &mut dx);
+                }
+                (y, dx)
+            };
+            let (y, dx) = with_threads(1, run);
+            let (y2, dx2) = with_threads(2, run);
+            assert_same(&y, &y2, &what);
+            assert_same(&dx, &dx2, &what);
+            assert_close(&y, &want_y, 2e-6, 1e-14, &what);
+            assert_close(&dx, &want_dx, 2e-6, 1e-14, &what);
+        }
+    }
+}
+
+fn shapes() -> Vec<Pool2d> {
+    let mut all = vec![
+        pool([2, 3, 8, 8], [2, 2], [2, 2], [0; 4], false),
+        pool([1, 2, 9, 11], [3, 3], [2, 2], [1, 1, 1, 1], false),
+        pool([1, 2, 9, 12], [3, 3], [2, 2], [0, 0, 1, 1], true),
+        pool([1, 1, 10, 70], [3, 3], [1, 1], [1; 4], false),
+        pool([2, 1, 7, 37], [2, 5], [3, 3], [1, 2, 0, 1], true),
+        pool([1, 1, 13, 41], [5, 4], [2, 4], [2, 1, 2, 3], true),
+        pool([1, 2, 5, 30], [1, 2], [1, 7], [0; 4], false),
+        pool([1, 1, 3, 1100], [3, 3], [2, 2], [1; 4], true),
+        pool([1, 1, 1, 1], [1, 1], [1, 1], [0; 4], false),
+        pool([1, 1, 2, 2], [3, 3], [2, 2], [1; 4], true),
+        pool([0, 3, 4, 4], [2, 2], [2, 2], [0; 4], false),
+        pool([40, 30, 6, 6], [3, 3], [2, 2], [0; 4], true),
+    ];
+    for (h, w) in [(7, 7), (1, 1), (30, 50)] {
+        let mut d = pool([3, 4, h, w], [1, 1], [1, 1], [0; 4], false);
+        (d.oh, d.ow, d.attrs.global) = (1, 1, true);
+        all.push(d);
+    }
+    all
+}
+
+#[test]
+fn candidates_agree_with_the_reference() {
+    for d in shapes() {
+        check::<f32>(d);
+        check::<f64>(d);
+    }
+}
+
+#[test]
+fn averages_count_padding_as_asked() {
+    // 1 element, padded by 1, window 2, ceil rounding: the first window holds pad and element.
+    let mut d = pool([1, 1, 1, 1], [2, 2], [2, 2], [1; 4], false);
+    d.attrs.kind = PoolKind::Avg;
+    let mut y = [0f32];
+    forward(&d, &[8.0], &mut y);
+    assert_eq!(y, [8.0]);
+    d.attrs.count_pad = true;
+    forward(&d, &[8.0], &mut y);
+    assert_eq!(y, [2.0]);
+    // 3 elements, window 2, step 2, ceil: the last window sticks out beyond the padding, which never counts.
+    let mut d = pool([1, 1, 1, 3], [1, 2], [1, 2], [0; 4], true);
+    (d.attrs.kind, d.attrs.count_pad) = (PoolKind::Avg, true);
+    let mut y = [0f32; 2];
+    forward(&d, &[2.0, 4.0, 6.0], &mut y);
+    assert_eq!(y, [3.0, 6.0]);
+}
+
+#[test]
+fn the_first_of_equal_maxima_gets_the_gradient_and_a_nan_before_all() {
+    let d = pool([1, 1, 2, 2], [2, 2], [2, 2], [0; 4], false);
+    let mut dx = [9f32; 4];
+    backward_max(&d, &[1.0, 5.0, 5.0, 5.0], &[5.0], &[3.0], &mut dx);
+    assert_eq!(dx, [0.0, 3.0, 0.0, 0.0]);
+    backward_max(&d, &[1.0, 5.0, f32::NAN, f32::NAN], &[f32::NAN], &[3.0], &mut dx);
+    assert_eq!(dx, [0.0, 0.0, 3.0, 0.0]);
+}
+
+#[test]
+fn windows_without_input_are_harmless() {
+    let mut d = pool([1, 1, 4, 4], [2, 2], [2, 2], [0; 4], false);
+    (d.oh, d.ow) = (4, 3);
+    check::<f32>(d);
+}
