@@ -91,6 +91,9 @@ impl Expr {
             (Sub, Some(x), Some(y)) => self.constant(x - y),
             (Mul, Some(x), Some(y)) => self.constant(x * y),
             (Div, Some(x), Some(y)) => self.constant(x / y),
+            (BinOp::Gt, Some(x), Some(y)) => self.constant(f64::from(x > y)),
+            (BinOp::Ge, Some(x), Some(y)) => self.constant(f64::from(x >= y)),
+            (BinOp::Eq, Some(x), Some(y)) => self.constant(f64::from(x == y)),
             (Mul | Div | Pow, _, Some(1.0)) => a,
             (Mul, Some(1.0), _) => b,
             (Mul | Div, _, Some(-1.0)) => self.un(UnOp::Neg, a),
@@ -106,7 +109,17 @@ impl Expr {
 
     /// `if c != 0 { a } else { b }`.
     pub fn select(&mut self, c: Line, a: Line, b: Line) -> Line {
-        if a == b { a } else { self.push(Scalar::Select(c, a, b)) }
+        match self.lines[usize::from(c)] {
+            _ if a == b => a,
+            Scalar::Const(x) => {
+                if x != 0.0 {
+                    a
+                } else {
+                    b
+                }
+            }
+            _ => self.push(Scalar::Select(c, a, b)),
+        }
     }
 
     /// Append another expression, its inputs replaced by lines of this one; gives the line of its result.
@@ -336,15 +349,19 @@ impl Expr {
                 (Some(da), Some(db))
             }
             Pow => {
-                // b·a^(b−1) and a^b·ln a
-                let one = self.constant(1.0);
+                // b·a^(b−1), and 0 for b = 0 even where a is 0; a^b·ln a, and 0 for a = 0 where ln a is −∞.
+                let (zero, one) = (self.constant(0.0), self.constant(1.0));
                 let less = self.bin(Sub, b, one);
                 let p = self.bin(Pow, a, less);
                 let d = self.bin(Mul, b, p);
-                let da = self.bin(Mul, g, d);
+                let d = self.bin(Mul, g, d);
+                let flat = self.bin(BinOp::Eq, b, zero);
+                let da = self.select(flat, zero, d);
                 let ln = self.un(UnOp::Log, a);
                 let d = self.bin(Mul, y, ln);
-                let db = self.bin(Mul, g, d);
+                let d = self.bin(Mul, g, d);
+                let flat = self.bin(BinOp::Eq, a, zero);
+                let db = self.select(flat, zero, d);
                 (Some(da), Some(db))
             }
             BinOp::Max | BinOp::Min => {
@@ -383,6 +400,18 @@ mod tests {
             e.bin(BinOp::Add, x, x)
         });
         assert_eq!(twice.gradient(0).compact().1, [2]);
+    }
+
+    #[test]
+    fn the_slope_of_a_known_power_has_no_case_left() {
+        let cube = Expr::build(|e| {
+            let (x, three) = (e.input(0), e.constant(3.0));
+            e.bin(BinOp::Pow, x, three)
+        });
+        let slope = cube.gradient(0);
+        assert!(!slope.lines.iter().any(|l| matches!(l, Scalar::Select(..))), "{slope:?}");
+        assert!(slope.lines.iter().any(|l| matches!(l, Scalar::Bin(BinOp::Mul, ..))), "{slope:?}");
+        assert_eq!(slope.compact().1, [0, 2]);
     }
 
     #[test]

@@ -191,14 +191,15 @@ impl<'a> Grad<'a> {
             return value;
         }
         let missing = from.rank() - to.rank();
-        let axes: Vec<i64> = (0..from.rank())
-            .filter(|a| *a < missing || (to[*a - missing] == Dim::ONE && from[*a] != Dim::ONE))
-            .map(|a| a as i64)
+        let axes: Vec<usize> = (0..from.rank())
+            .filter(|a| from[*a] != Dim::ONE && (*a < missing || to[*a - missing] == Dim::ONE))
             .collect();
         let mut out = value;
         if !axes.is_empty() {
-            let axes = Arg::List(axes.into_iter().map(Arg::Int).collect());
-            out = self.call(Reduce::sum(), &[("axes", axes), ("keepdims", Arg::Bool(true))], &[out])[0];
+            // Only leading axes and all of them: the sum has the right shape without them.
+            let keep = axes.iter().any(|a| *a >= missing) || axes.len() != missing;
+            let axes = Arg::List(axes.into_iter().map(|a| Arg::Int(a as i64)).collect());
+            out = self.call(Reduce::sum(), &[("axes", axes), ("keepdims", Arg::Bool(keep))], &[out])[0];
         }
         if self.graph.shape(out) != to {
             let dims = to.iter().map(|d| Arg::Dim(d.clone())).collect();

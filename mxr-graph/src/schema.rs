@@ -55,6 +55,23 @@ pub enum OperandKind {
     Aux,
 }
 
+impl Operand {
+    /// A value that the caller names.
+    pub const fn data(name: &'static str, doc: &'static str) -> Operand {
+        Operand { name, kind: OperandKind::Data, doc }
+    }
+
+    /// A trained weight.
+    pub const fn param(name: &'static str, doc: &'static str) -> Operand {
+        Operand { name, kind: OperandKind::Param, doc }
+    }
+
+    /// A state.
+    pub const fn aux(name: &'static str, doc: &'static str) -> Operand {
+        Operand { name, kind: OperandKind::Aux, doc }
+    }
+}
+
 /// An option.
 #[derive(Debug)]
 pub struct OptionDef {
@@ -68,6 +85,28 @@ pub struct OptionDef {
     pub positional: bool,
     /// One line with unit and default.
     pub doc: &'static str,
+}
+
+impl OptionDef {
+    /// An option that is given by name.
+    pub const fn named(
+        name: &'static str,
+        kind: OptionKind,
+        default: Default,
+        doc: &'static str,
+    ) -> OptionDef {
+        OptionDef { name, kind, default, positional: false, doc }
+    }
+
+    /// An option that may also be given by position.
+    pub const fn positional(
+        name: &'static str,
+        kind: OptionKind,
+        default: Default,
+        doc: &'static str,
+    ) -> OptionDef {
+        OptionDef { name, kind, default, positional: true, doc }
+    }
 }
 
 /// What an option takes.
@@ -159,7 +198,26 @@ pub enum Attr {
 /// Checked options, one per option of the schema.
 pub type Attrs = Vec<Attr>;
 
+/// The operand of elementwise functions of one.
+const X: &[Operand] = &[Operand { name: "x", kind: OperandKind::Data, doc: "any shape" }];
+/// The operands of elementwise functions of two.
+const A_B: &[Operand] = &[
+    Operand { name: "a", kind: OperandKind::Data, doc: "any shape" },
+    Operand { name: "b", kind: OperandKind::Data, doc: "a shape that broadcasts with that of `a`" },
+];
+
 impl Schema {
+    /// An elementwise function of `x` without options.
+    pub const fn unary(name: &'static str, doc: &'static str) -> Schema {
+        let (inputs, outputs): (_, &[&str]) = (X, &["output"]);
+        Schema { name, auto_name: name, doc, inputs, outputs, visible: 1, options: &[], internal: false }
+    }
+
+    /// An elementwise function of `a` and `b`, which broadcast, without options.
+    pub const fn binary(name: &'static str, doc: &'static str) -> Schema {
+        Schema { inputs: A_B, ..Schema::unary(name, doc) }
+    }
+
     /// The place of an option.
     pub fn option(&self, name: &str) -> Option<usize> {
         self.options.iter().position(|o| o.name == name)

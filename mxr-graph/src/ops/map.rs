@@ -2,6 +2,7 @@
 
 use super::{Operator, Sample};
 use crate::dim::Dim;
+use crate::dtype::DType;
 use crate::error::{At, ShapeError};
 use crate::expr::Expr;
 use crate::grad::{Grad, NoGradient};
@@ -59,6 +60,24 @@ pub fn infer_broadcast(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
         out = broadcast(cx, &out, &next, i)?;
     }
     cx.output(out, dtype)
+}
+
+/// [`infer_broadcast`] of operands that one can calculate with: everything but truth values.
+pub fn infer_numbers(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
+    for i in 0..cx.inputs() {
+        if cx.dtype(i) == DType::Bool {
+            let mut e = cx.err(At::Input(i), "needs numbers, this is bool".to_string());
+            e.help = Some("convert it with `cast`".to_string());
+            return Err(e);
+        }
+    }
+    infer_broadcast(cx)
+}
+
+/// [`infer_broadcast`] of floating-point operands.
+pub fn infer_floats(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
+    cx.float(0)?;
+    infer_broadcast(cx)
 }
 
 /// The common shape of two operands; `input` is the number of the second.
@@ -122,7 +141,6 @@ pub fn grad_of_expr(expr: Option<Expr>, cx: &mut Grad<'_>) -> Result<(), NoGradi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtype::DType;
     use crate::graph::Graph;
 
     #[test]
@@ -137,5 +155,101 @@ mod tests {
         let c = g.input("c", Shape::of(&[4, 5]), DType::F32);
         let e = g.apply(&Map, attrs, &[a, c], None).expect_err("3 against 4");
         assert!(e.help.expect("says which axis").contains("axis 1: 3 against 4"));
+    }
+
+    fn elementwise() -> impl Iterator<Item = (&'static dyn crate::ops::Operator, Sample)> {
+        crate::ops::OPS.iter().flat_map(|op| {
+            let one = op.samples().into_iter().next().filter(|s| {
+                let attrs = op.schema().attrs(s.options.iter().cloned()).expect("a sample's options");
+                op.schema().name != "map" && op.expr(Options { schema: op.schema(), attrs: &attrs }).is_some()
+            });
+            one.map(|s| (*op, s))
+        })
+    }
+
+    #[test]
+    fn elementwise_operators_keep_symbolic_shapes_and_read_every_operand() {
+        let mut count = 0;
+        for (op, sample) in elementwise() {
+            let schema = op.schema();
+            let mut g = Graph::new("t");
+            let n = Dim::symbol(g.symbols.named("N"));
+            let shape = Shape(alloc::vec![n, Dim::Const(3)]);
+            let inputs: Vec<_> =
+                schema.inputs.iter().map(|i| g.input(i.name, shape.clone(), DType::F32)).collect();
+            let y = g.call(op, &sample.options, &inputs, None).unwrap_or_else(|e| panic!("{e}"))[0];
+            assert_eq!((g.shape(y), g.value(y).dtype), (shape, DType::F32), "{}", schema.name);
+            let node = g.producer(y).expect("just made");
+            let expr = op.expr(Options { schema, attrs: &node.attrs }).expect("chosen so");
+            assert_eq!(expr.compact().1, (0..inputs.len()).collect::<Vec<_>>(), "{}", schema.name);
+            count += 1;
+        }
+        assert!(count >= 33, "{count} elementwise operators");
+    }
+
+    #[test]
+    fn element_types_are_checked() {
+        let integers = [
+            "add",
+            "sub",
+            "mul",
+            "div",
+            "pow",
+            "neg",
+            "maximum",
+            "minimum",
+            "abs",
+            "sign",
+            "square",
+            "clip",
+            "greater",
+            "greater_equal",
+            "less",
+            "less_equal",
+            "equal",
+            "select",
+            "relu",
+        ];
+        for (op, sample) in elementwise() {
+            let name = op.schema().name;
+            let try_with = |dtype: DType| {
+                let mut g = Graph::new("t");
+                let inputs: Vec<_> =
+                    op.schema().inputs.iter().map(|i| g.input(i.name, Shape::of(&[4]), dtype)).collect();
+                g.call(op, &sample.options, &inputs, None).map(|y| g.value(y[0]).dtype)
+            };
+            let i32s = try_with(DType::I32);
+            assert_eq!(i32s.is_ok(), integers.contains(&name), "{name} of i32: {i32s:?}");
+            let e = try_with(DType::Bool).expect_err("one cannot calculate with truth values");
+            assert!(e.help.expect("says what to do").contains("`cast`"), "{name}");
+        }
+        let mut g = Graph::new("t");
+        let a = g.input("a", Shape::of(&[4]), DType::F32);
+        let b = g.input("b", Shape::of(&[4]), DType::I64);
+        let e = g.call(&crate::ops::add::Add, &[], &[a, b], None).expect_err("two element types");
+        assert_eq!(e.message, "cannot mix f32 and i64");
+    }
+
+    #[test]
+    fn a_number_in_arithmetic_broadcasts_and_gets_no_gradient() {
+        let mut g = Graph::new("t");
+        let n = Dim::symbol(g.symbols.named("N"));
+        let x = g.input("x", Shape(alloc::vec![n, Dim::Const(3)]), DType::F32);
+        let w = g.param("w", Shape::of(&[3]), DType::F32);
+        let scale = crate::ops::Fill::attrs(2.0, &Shape::default(), DType::F32);
+        let two = g.apply(&crate::ops::Fill, scale, &[], None).expect("a number")[0];
+        let a = g.call(&crate::ops::mul::Mul, &[], &[w, two], None).expect("broadcasts")[0];
+        let b = g.call(&crate::ops::sub::Sub, &[], &[two, x], None).expect("broadcasts")[0];
+        let y = g.call(&crate::ops::div::Div, &[], &[b, a], None).expect("broadcasts")[0];
+        let loss = g.call(&crate::ops::reduce::SUM, &[], &[y], None).expect("sums")[0];
+        assert_eq!(g.shape(y), g.shape(x));
+        g.outputs.push(loss);
+        crate::grad::backward(&mut g, &[w]).expect("differentiable");
+        assert_eq!(g.grads.len(), 1);
+        let dw = g.grads[0].1;
+        assert_eq!(g.shape(dw), g.shape(w));
+        // dy/dw takes: the gradient of the quotient by a, its sum over N, times two; nothing for x and for the number.
+        let backward: Vec<_> = g.nodes.iter().filter(|n| n.backward).map(|n| n.op.schema().name).collect();
+        assert_eq!(backward, ["fill", "expand", "map", "sum", "map"], "{g}");
     }
 }

@@ -3,13 +3,45 @@
 //! An operator states its schema, its shape rule, its gradient and the instruction it becomes. Elementwise operators only
 //! state their scalar expression: shape rule, gradient and instruction follow from it.
 
+pub mod abs;
+pub mod add;
+pub mod clip;
+pub mod compare;
+pub mod conv2d;
+pub mod div;
+pub mod erf;
+pub mod exp;
 pub mod expand;
 pub mod fill;
+pub mod floor;
+pub mod gelu;
+pub mod leaky_relu;
+pub mod log;
+pub mod log1p;
 pub mod map;
 pub mod matmul;
+pub mod maximum;
+pub mod minimum;
+pub mod mul;
+pub mod neg;
+pub mod pow;
+pub mod reciprocal;
 pub mod reduce;
 pub mod relu;
 pub mod reshape;
+pub mod rsqrt;
+pub mod select;
+pub mod sigmoid;
+pub mod sign;
+pub mod softplus;
+pub mod softsign;
+pub mod sqrt;
+pub mod square;
+pub mod sub;
+pub mod tanh;
+#[cfg(test)]
+pub(crate) mod testing;
+mod window;
 
 pub use expand::Expand;
 pub use fill::Fill;
@@ -43,6 +75,41 @@ pub static OPS: &[&dyn Operator] = &[
     &reduce::MIN,
     &reshape::Reshape,
     &matmul::MatMul,
+    &conv2d::Conv2d,
+    &conv2d::Conv2dBackwardData,
+    &conv2d::Conv2dBackwardWeight,
+    &add::Add,
+    &sub::Sub,
+    &mul::Mul,
+    &div::Div,
+    &pow::Pow,
+    &neg::Neg,
+    &maximum::Maximum,
+    &minimum::Minimum,
+    &abs::Abs,
+    &sign::Sign,
+    &floor::Floor,
+    &square::Square,
+    &sqrt::Sqrt,
+    &rsqrt::Rsqrt,
+    &reciprocal::Reciprocal,
+    &exp::Exp,
+    &log::Log,
+    &log1p::Log1p,
+    &erf::Erf,
+    &sigmoid::Sigmoid,
+    &tanh::Tanh,
+    &softsign::Softsign,
+    &softplus::Softplus,
+    &leaky_relu::LeakyRelu,
+    &gelu::Gelu,
+    &clip::Clip,
+    &compare::GREATER,
+    &compare::GREATER_EQUAL,
+    &compare::LESS,
+    &compare::LESS_EQUAL,
+    &compare::EQUAL,
+    &select::Select,
 ];
 
 /// The operator of this name.

@@ -1,8 +1,10 @@
 //! `relu`: y = max(x, 0).
 
-use super::{Operator, Sample, SampleValues};
+use super::{Operator, Sample, SampleValues, map};
+use crate::error::ShapeError;
 use crate::expr::Expr;
 use crate::grad::{Grad, NoGradient};
+use crate::infer::Infer;
 use crate::instr::BinOp;
 use crate::schema::{Operand, OperandKind, Options, Schema};
 use alloc::vec::Vec;
@@ -24,6 +26,10 @@ static SCHEMA: Schema = Schema {
 impl Operator for Relu {
     fn schema(&self) -> &'static Schema {
         &SCHEMA
+    }
+
+    fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
+        map::infer_numbers(cx)
     }
 
     fn expr(&self, _: Options<'_>) -> Option<Expr> {

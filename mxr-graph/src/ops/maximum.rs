@@ -1,0 +1,49 @@
+//! `maximum`: the larger of two.
+
+use super::{Operator, Sample, SampleValues, map};
+use crate::error::ShapeError;
+use crate::expr::Expr;
+use crate::infer::Infer;
+use crate::instr::BinOp;
+use crate::schema::{Options, Schema};
+use alloc::vec::Vec;
+
+/// See the schema.
+pub struct Maximum;
+
+static SCHEMA: Schema = Schema::binary(
+    "maximum",
+    "The larger of two, elementwise with broadcasting: `y = max(a, b)`; NaN wins. Between equals the gradient goes to `a`, as in MXNet. \
+          `max` is the largest element over axes.",
+);
+
+impl Operator for Maximum {
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
+        map::infer_numbers(cx)
+    }
+
+    fn expr(&self, _: Options<'_>) -> Option<Expr> {
+        Some(Expr::binary(BinOp::Max))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        alloc::vec![
+            Sample::new(&[&[2, 3, 5], &[2, 3, 5]])
+                .fill(0, SampleValues::AwayFromZero(1.2, 2.0))
+                .fill(1, SampleValues::AwayFromZero(0.1, 1.0)),
+            Sample::new(&[&[2, 3, 1], &[3, 5]])
+                .fill(0, SampleValues::AwayFromZero(1.2, 2.0))
+                .fill(1, SampleValues::AwayFromZero(0.1, 1.0)),
+            Sample::new(&[&[2, 3, 5], &[]])
+                .fill(0, SampleValues::AwayFromZero(1.2, 2.0))
+                .fill(1, SampleValues::AwayFromZero(0.1, 1.0)),
+            Sample::new(&[&[1, 4], &[3, 1, 4]])
+                .fill(0, SampleValues::AwayFromZero(1.2, 2.0))
+                .fill(1, SampleValues::AwayFromZero(0.1, 1.0))
+        ]
+    }
+}

@@ -1,0 +1,40 @@
+//! `mul`: a · b.
+
+use super::{Operator, Sample, map};
+use crate::error::ShapeError;
+use crate::expr::Expr;
+use crate::infer::Infer;
+use crate::instr::BinOp;
+use crate::schema::{Options, Schema};
+use alloc::vec::Vec;
+
+/// See the schema.
+pub struct Mul;
+
+static SCHEMA: Schema = Schema::binary(
+    "mul",
+    "The product, elementwise with broadcasting: `y = a · b`. `a * b` in a network; `matmul` multiplies matrices.",
+);
+
+impl Operator for Mul {
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
+        map::infer_numbers(cx)
+    }
+
+    fn expr(&self, _: Options<'_>) -> Option<Expr> {
+        Some(Expr::binary(BinOp::Mul))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        alloc::vec![
+            Sample::new(&[&[2, 3, 5], &[2, 3, 5]]),
+            Sample::new(&[&[2, 3, 1], &[3, 5]]),
+            Sample::new(&[&[2, 3, 5], &[]]),
+            Sample::new(&[&[1, 4], &[3, 1, 4]])
+        ]
+    }
+}
