@@ -187,9 +187,10 @@ impl Core {
             Body::Prepared(recipe) => {
                 self.release(&op);
                 recipe.finish(op);
-                self.leave();
-                // Perhaps the last reference to what the closure has captured.
+                // Perhaps the last reference to what the closure has captured. It goes before the count does: after
+                // `wait_all` nothing is held.
                 drop_quietly(recipe);
+                self.leave();
             }
             body => {
                 // Of a skipped operation. What it has captured goes before its variables do: a successor may count on being
