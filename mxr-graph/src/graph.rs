@@ -360,6 +360,7 @@ impl Graph {
     /// An error of `op` applied to `inputs`, with the shapes of its data operands as notes.
     pub fn error(&self, op: &dyn Operator, inputs: &[ValueId], at: At, message: String) -> ShapeError {
         let mut e = op.schema().error(at, message);
+        let mut symbols = self.symbols.clone();
         for (i, id) in inputs.iter().enumerate() {
             let data = match op.schema().inputs.get(i) {
                 Some(o) => o.kind == OperandKind::Data || o.kind == OperandKind::Variadic,
@@ -367,8 +368,8 @@ impl Graph {
             };
             let v = self.value(*id);
             if data && !v.name.is_empty() {
-                let shape = Shape(v.shape.iter().map(|d| self.symbols.clone().resolve(d)).collect());
-                e.notes.push(format!("{} is {}", self.describe(*id), shape.display(&self.symbols)));
+                let shape = Shape(v.shape.iter().map(|d| symbols.resolve(d)).collect());
+                e.notes.push(format!("{} is {}", self.describe(*id), shape.display(&symbols)));
             }
         }
         e

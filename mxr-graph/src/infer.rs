@@ -7,7 +7,7 @@ use crate::error::{At, ShapeError};
 use crate::graph::{Check, Graph, LayerId, Source, ValueId};
 use crate::instr::MAX_RANK;
 use crate::ops::Operator;
-use crate::schema::{Attr, Attrs, OperandKind};
+use crate::schema::{Attr, Attrs, OperandKind, Options};
 use crate::shape::Shape;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -64,6 +64,27 @@ impl<'a> Infer<'a> {
         attr(self.op, &self.attrs, name)
     }
 
+    /// All options, to read by name.
+    pub fn options(&self) -> Options<'_> {
+        Options { schema: self.op.schema(), attrs: &self.attrs }
+    }
+
+    /// An axis of operand 0 given as an option: negative ones count from the end. The option becomes the number
+    /// that counts from the front.
+    pub fn axis(&mut self, name: &'static str) -> Result<usize, ShapeError> {
+        let (axis, x) = (self.options().int(name), self.shape(0));
+        let rank = x.rank() as i64;
+        let from_front = if axis < 0 { axis + rank } else { axis };
+        if (0..rank).contains(&from_front) {
+            self.set_attr(name, Attr::Int(from_front));
+            return Ok(from_front as usize);
+        }
+        let text = self.show(&x);
+        let mut e = self.err(At::Option(name), format!("axis {axis} is not one of the axes of {text}"));
+        e.help = (rank > 0).then(|| format!("axes go from {} to {}", -rank, rank - 1));
+        Err(e)
+    }
+
     /// A dimension option; a hole becomes an unknown to solve for.
     pub fn dim(&mut self, name: &str) -> Dim {
         match self.attr(name).clone() {
@@ -117,6 +138,11 @@ impl<'a> Infer<'a> {
     /// Make two dimensions equal, solving a hole if need be; `false` when they differ.
     pub fn unify(&mut self, a: &Dim, b: &Dim) -> bool {
         self.graph.symbols.unify(a, b)
+    }
+
+    /// Whether `dim >= 0` for all values of the symbols: nothing is left to [`Infer::require`].
+    pub fn holds(&mut self, dim: &Dim) -> bool {
+        self.resolve(dim).lower_bound().is_some_and(|b| b >= 0)
     }
 
     /// State that `dim >= 0`. A number that is negative is the error; what depends on symbols is looked at again when

@@ -128,6 +128,9 @@ pub enum OptionKind {
     Ints,
     /// A list of dimensions, `-1` or `_` for one to be computed.
     Shape,
+    /// Indices along axes: one integer, negative ones counting from the end, or a list of them; dimensions and `_` for "all the
+    /// way" may stand among them.
+    Indices,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A scalar expression; only in internal operators.
@@ -187,7 +190,7 @@ pub enum Attr {
     Dim(Dim),
     /// A pair, a padding, a list of axes.
     Ints(Vec<i64>),
-    /// A list of dimensions; `None` for the one to be computed.
+    /// A list of dimensions or indices; `None` for the one to be computed, or for all the way.
     Dims(Vec<Option<Dim>>),
     /// A word of a choice.
     Word(&'static str),
@@ -297,6 +300,7 @@ impl Schema {
             (OptionKind::Float(lo, hi), _) => Err(bad(&format!("a number from {lo} to {hi}"))),
             (OptionKind::Bool, Arg::Bool(b)) => Ok(Attr::Bool(b)),
             (OptionKind::Bool, _) => Err(bad("`true` or `false`")),
+            (OptionKind::Pair(_), Arg::Hole) if def.default == Default::Absent => Ok(Attr::Absent),
             (OptionKind::Pair(lo), arg) => match ints(&arg).as_deref() {
                 Some([n]) if *n >= lo && *n <= PAIR_MAX => Ok(Attr::Ints(alloc::vec![*n, *n])),
                 Some([h, w]) if *h >= lo && *w >= lo && *h <= PAIR_MAX && *w <= PAIR_MAX => {
@@ -329,6 +333,16 @@ impl Schema {
                 Ok(Attr::Dims(dims))
             }
             (OptionKind::Shape, _) => Err(bad("a list of dimensions, such as [N, 720]")),
+            (OptionKind::Indices, arg) => {
+                let list = if let Arg::List(list) = arg { list } else { alloc::vec![arg] };
+                let index = |a| match a {
+                    Arg::Int(n) => Ok(Some(Dim::Const(n))),
+                    Arg::Dim(d) => Ok(Some(d)),
+                    Arg::Hole => Ok(None),
+                    _ => Err(bad("an integer or a list of them; `_` for all the way")),
+                };
+                list.into_iter().map(index).collect::<Result<_, _>>().map(Attr::Dims)
+            }
             (OptionKind::Choice(words), Arg::Word(w)) => match words.iter().find(|k| **k == w) {
                 Some(k) => Ok(Attr::Word(k)),
                 None => {

@@ -8,6 +8,7 @@ pub mod add;
 pub mod clip;
 pub mod compare;
 pub mod conv2d;
+pub mod dense;
 pub mod div;
 pub mod erf;
 pub mod exp;
@@ -24,6 +25,7 @@ pub mod maximum;
 pub mod minimum;
 pub mod mul;
 pub mod neg;
+pub mod pool;
 pub mod pow;
 pub mod reciprocal;
 pub mod reduce;
@@ -78,6 +80,13 @@ pub static OPS: &[&dyn Operator] = &[
     &conv2d::Conv2d,
     &conv2d::Conv2dBackwardData,
     &conv2d::Conv2dBackwardWeight,
+    &dense::Dense,
+    &pool::MAX_POOL,
+    &pool::AVG_POOL,
+    &pool::GLOBAL_MAX_POOL,
+    &pool::GLOBAL_AVG_POOL,
+    &pool::MAX_POOL_BACKWARD,
+    &pool::AVG_POOL_BACKWARD,
     &add::Add,
     &sub::Sub,
     &mul::Mul,
