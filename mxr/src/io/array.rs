@@ -30,7 +30,7 @@ pub struct HostArray {
     elements: Elements,
 }
 
-/// A Rust type that is an element type of arrays: f32, f64, [`f16`], [`bf16`], i8, u8, i32, i64 and bool.
+/// A Rust type that is an element type of arrays: f32, f64, [`struct@f16`], [`bf16`], i8, u8, i32, i64 and bool.
 pub trait HostElement: private::Held {}
 
 /// Evaluates one expression with `$v` bound to the vector inside, whatever its type.

@@ -150,10 +150,10 @@ fn parse(mut reader: impl BufRead, options: &Options, what: &str) -> Result<Tabl
             )
         })?;
         let text = text.trim_end_matches(['\n', '\r']);
-        if text.trim().is_empty() {
+        let mut fields = Fields { rest: Some(text), separator: options.separator };
+        if fields.after_blanks(text).is_empty() {
             continue;
         }
-        let mut fields = Fields { rest: Some(text), separator: options.separator };
         let unterminated = |column| {
             let problem = "a quoted field does not end on its line".to_string();
             fault(column, FormatErrorKind::Malformed, problem, "close the quotes; fields cannot span lines")
@@ -283,12 +283,19 @@ struct Fields<'a> {
     separator: char,
 }
 
+impl Fields<'_> {
+    /// Text without the spaces and tabs in front, unless they separate fields.
+    fn after_blanks<'t>(&self, text: &'t str) -> &'t str {
+        text.trim_start_matches(|c| (c == ' ' || c == '\t') && c != self.separator)
+    }
+}
+
 impl<'a> Iterator for Fields<'a> {
     type Item = Option<&'a str>;
 
     fn next(&mut self) -> Option<Option<&'a str>> {
         let text = self.rest.take()?;
-        if let Some(quoted) = text.trim_start_matches([' ', '\t']).strip_prefix('"') {
+        if let Some(quoted) = self.after_blanks(text).strip_prefix('"') {
             let mut from = 0;
             let end = loop {
                 let Some(quote) = quoted[from..].find('"').map(|at| from + at) else { return Some(None) };
@@ -297,7 +304,7 @@ impl<'a> Iterator for Fields<'a> {
                 }
                 from = quote + 2;
             };
-            let after = quoted[end + 1..].trim_start_matches([' ', '\t']);
+            let after = self.after_blanks(&quoted[end + 1..]);
             if !after.is_empty() {
                 let Some(rest) = after.strip_prefix(self.separator) else { return Some(None) };
                 self.rest = Some(rest);
