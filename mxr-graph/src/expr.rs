@@ -253,7 +253,7 @@ impl Expr {
     fn push(&mut self, line: Scalar) -> Line {
         let same = |l: &Scalar| match (l, &line) {
             (Scalar::Const(a), Scalar::Const(b)) => a.to_bits() == b.to_bits(),
-            (a, b) => *a == b.clone(),
+            (a, b) => a == b,
         };
         match self.lines.iter().position(same) {
             Some(at) => at as Line,

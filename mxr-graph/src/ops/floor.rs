@@ -30,6 +30,6 @@ impl Operator for Floor {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        alloc::vec![Sample::new(&[&[31]]).fill(0, SampleValues::Distinct)]
+        alloc::vec![Sample::new(&[&[31]]).fill(0, SampleValues::AwayFromZero(0.1, 0.9))]
     }
 }

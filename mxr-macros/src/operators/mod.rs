@@ -94,7 +94,7 @@ fn option_type(option: &OptionDef) -> (TokenStream, TokenStream) {
         OptionKind::Pair(_) => into("Pair"),
         OptionKind::Pad => into("Padding"),
         OptionKind::Ints => into("Ints"),
-        OptionKind::Shape => into("Extents"),
+        OptionKind::Shape | OptionKind::Indices => into("Extents"),
         OptionKind::Int(..) => (quote!(i64), quote!(::mxr_graph::schema::Arg::Int(#name))),
         OptionKind::Float(..) => (quote!(f64), quote!(::mxr_graph::schema::Arg::Float(#name))),
         OptionKind::Bool => (quote!(bool), quote!(::mxr_graph::schema::Arg::Bool(#name))),
