@@ -20,6 +20,7 @@ pub mod reference;
 mod tests;
 
 pub use element::MapElement;
+pub(crate) use element::Ops;
 pub use plan::Plan;
 
 use std::mem::MaybeUninit;
@@ -127,8 +128,9 @@ impl<T: MapElement> Run<'_, T> {
     fn one(&self, registers: *mut T, row: usize, off: usize, len: usize) {
         let plan = self.plan;
         let start = row * self.inner + off;
-        // SAFETY (of the calls below): registers are numbered below plan.registers and lie `tile >= len` elements apart
-        // in initialised memory that this thread owns; no step's operand has the register of its result.
+        // Registers lie `tile >= len` elements apart in initialised memory that this thread owns, and no step's operand
+        // has the register of its result.
+        // SAFETY: `r` is below plan.registers, so the offset stays within the scratch memory.
         let register = |r: u16| unsafe { registers.add(usize::from(r) * self.tile) };
         for (src, input) in self.inputs.iter().zip(&plan.inputs) {
             if let (Class::Fill(r), Src::Slice(x)) = (input.class, src) {
@@ -146,9 +148,10 @@ impl<T: MapElement> Run<'_, T> {
                     let input = &plan.inputs[usize::from(n)];
                     match self.inputs[usize::from(n)] {
                         Src::Out if own => Val::Own,
-                        // SAFETY: elements start..start + len belong to this tile, and the step writes a register.
                         Src::Out => {
-                            Val::Slice(unsafe { std::slice::from_raw_parts(self.out.0.add(start), len) })
+                            // SAFETY: start..start + len belongs to this tile, and the step writes a register.
+                            let own = unsafe { std::slice::from_raw_parts(self.out.0.add(start), len) };
+                            Val::Slice(own)
                         }
                         Src::Slice(x) => match input.class {
                             Class::Direct if plan.rows => {
@@ -158,9 +161,10 @@ impl<T: MapElement> Run<'_, T> {
                             Class::Direct => Val::Slice(&x[start..start + len]),
                             Class::Scalar if plan.rows => Val::Scalar(x[self.row_offset(&input.stride, row)]),
                             Class::Scalar => Val::Scalar(x[0]),
-                            // SAFETY: see `register`; it was filled above.
                             Class::Fill(r) => {
-                                Val::Slice(unsafe { std::slice::from_raw_parts(register(r), len) })
+                                // SAFETY: see `register`; it was filled above.
+                                let filled = unsafe { std::slice::from_raw_parts(register(r), len) };
+                                Val::Slice(filled)
                             }
                         },
                     }

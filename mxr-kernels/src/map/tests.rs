@@ -252,7 +252,8 @@ fn worst(f: impl Fn(f32) -> f32, exact: impl Fn(f64) -> f64) -> (f64, f32) {
 }
 
 fn accuracy<L: Level>() {
-    let cases: [(&str, fn(f32) -> f32, fn(f64) -> f64, f64); 6] = [
+    type Case = (&'static str, fn(f32) -> f32, fn(f64) -> f64, f64);
+    let cases: [Case; 6] = [
         ("exp", math32::exp::<L>, f64::exp, 2.0),
         ("log", math32::log::<L>, f64::ln, 2.0),
         ("log1p", math32::log1p::<L>, f64::ln_1p, 3.0),

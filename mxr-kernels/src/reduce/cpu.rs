@@ -143,8 +143,9 @@ impl<T: Float, F: Fold> Body for Row<'_, T, F> {
     }
 }
 
+/// Combines at most a thousand elements.
 #[inline(always)]
-fn fold_run<T: Float, F: Fold>(run: &[T]) -> f64 {
+pub(crate) fn fold_run<T: Float, F: Fold>(run: &[T]) -> f64 {
     if run.len() < LANES {
         return run.iter().fold(F::START, |a, x| F::step(a, x.to_f64()));
     }

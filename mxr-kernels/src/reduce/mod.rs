@@ -14,6 +14,8 @@ use mxr_graph::instr::{Axes, MAX_RANK, ReduceKind};
 use crate::element::Float;
 use crate::isa::Isa;
 
+pub(crate) use cpu::{Sum, fold_run};
+
 /// A reduction of an array over axes; [`Reduce::new`] merges neighbouring axes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reduce {
