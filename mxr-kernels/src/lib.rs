@@ -14,6 +14,7 @@
 //!   which invariant broke.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod cross_entropy;
 pub mod element;
 pub mod gemm;
 pub mod isa;
@@ -23,7 +24,9 @@ pub mod par;
 pub mod pool2d;
 pub mod reduce;
 mod scratch;
+mod share;
 pub mod simd;
+pub mod softmax;
 mod stream;
 #[cfg(test)]
 mod testing;
