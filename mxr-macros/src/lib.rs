@@ -1,7 +1,10 @@
 //! The `network!` macro: see the documentation of the crate `mxr`.
 #![forbid(unsafe_code)]
 
+mod ast;
+mod errors;
 mod operators;
+mod parse;
 
 use proc_macro::TokenStream;
 

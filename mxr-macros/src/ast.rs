@@ -1,0 +1,249 @@
+//! The language as a tree. Every part keeps the spans of the user's tokens.
+
+use crate::errors::Spans;
+use proc_macro2::{Ident, Span, TokenStream};
+
+/// What stands inside `network!( … )`.
+#[derive(Debug, Default)]
+pub(crate) struct Source {
+    /// Networks and blocks in order.
+    pub(crate) fns: Vec<Fn>,
+    /// `const WIDTH: usize = 64;`
+    pub(crate) consts: Vec<Const>,
+}
+
+/// A network (capital letter first) or a block.
+#[derive(Debug)]
+pub(crate) struct Fn {
+    /// Attributes for the generated struct, docs among them; `#[predict]` is not.
+    pub(crate) attrs: Vec<Attr>,
+    /// `#[predict]`: the network has no training program.
+    pub(crate) predict: bool,
+    pub(crate) vis: TokenStream,
+    pub(crate) name: Ident,
+    pub(crate) params: Vec<Param>,
+    pub(crate) body: Block,
+}
+
+impl Fn {
+    /// Whether it is a network rather than a block.
+    pub(crate) fn is_network(&self) -> bool {
+        name_of(&self.name).starts_with(char::is_uppercase)
+    }
+}
+
+/// `#[…]`.
+#[derive(Debug)]
+pub(crate) struct Attr {
+    /// The first word between the brackets.
+    pub(crate) name: String,
+    pub(crate) tokens: TokenStream,
+}
+
+/// A parameter of a network or a block.
+#[derive(Debug)]
+pub(crate) struct Param {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+    pub(crate) at: Spans,
+}
+
+/// The type of a parameter.
+#[derive(Debug)]
+pub(crate) struct Type {
+    pub(crate) kind: TypeKind,
+    pub(crate) at: Spans,
+}
+
+/// What a parameter holds.
+#[derive(Debug)]
+pub(crate) enum TypeKind {
+    /// `Tensor`, or with what stands in its brackets: extents and at most one element type.
+    Tensor(Option<Vec<Expr>>),
+    Int,
+    Float,
+    Bool,
+    /// `&str`: a word such as `same`.
+    Word,
+    /// `(usize, usize)`, `[usize; 2]`.
+    List,
+    /// Already reported.
+    Error,
+}
+
+/// `const NAME: type = value;`
+#[derive(Debug)]
+pub(crate) struct Const {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+    pub(crate) value: Expr,
+}
+
+/// `{ … }`.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) stmts: Vec<Stmt>,
+    /// The last expression, without a semicolon.
+    pub(crate) tail: Option<Box<Expr>>,
+    /// The closing brace.
+    pub(crate) end: Span,
+    /// How many expressions deep it is.
+    pub(crate) depth: u32,
+}
+
+/// A statement.
+#[derive(Debug)]
+pub(crate) enum Stmt {
+    /// `let pat: ty = value;`
+    Let { pat: Pat, ty: Option<Type>, value: Expr },
+    /// `pat = value;`
+    Assign { pat: Pat, value: Expr },
+    /// `for pat in list { body }`
+    For { pat: Pat, list: Expr, body: Block },
+    /// `value;`
+    Expr(Expr),
+}
+
+/// What a value is bound to.
+#[derive(Debug)]
+pub(crate) enum Pat {
+    Name(Ident),
+    Wild(Span),
+    Tuple(Vec<Pat>, Spans),
+}
+
+impl Pat {
+    pub(crate) fn spans(&self) -> Spans {
+        match self {
+            Pat::Name(i) => i.span().into(),
+            Pat::Wild(s) => (*s).into(),
+            Pat::Tuple(_, s) => *s,
+        }
+    }
+}
+
+/// An expression.
+#[derive(Debug)]
+pub(crate) struct Expr {
+    pub(crate) kind: ExprKind,
+    pub(crate) at: Spans,
+    /// How many expressions deep it is.
+    pub(crate) depth: u32,
+}
+
+/// The kinds of expressions.
+#[derive(Debug)]
+pub(crate) enum ExprKind {
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Text(String),
+    Name(Ident),
+    /// `_`
+    Hole,
+    /// `(a, b)` and `[a, b]`.
+    List(Vec<Expr>),
+    /// `a..b` or `a..=b`.
+    Range(Box<Expr>, Box<Expr>, bool),
+    Unary(Unary, Box<Expr>),
+    Binary(Binary, Box<Expr>, Box<Expr>),
+    Call(Call),
+    If(Box<Expr>, Block, Option<Box<Expr>>),
+    Block(Block),
+    /// Already reported.
+    Error,
+}
+
+/// `name(args)` or `receiver.name(args)`.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) name: Ident,
+    /// The receiver of a method comes first.
+    pub(crate) args: Vec<Arg>,
+    /// Whether the first argument is a receiver.
+    pub(crate) method: bool,
+}
+
+/// An argument.
+#[derive(Debug)]
+pub(crate) struct Arg {
+    /// `kernel` of `kernel = 5`.
+    pub(crate) name: Option<Ident>,
+    pub(crate) value: Expr,
+}
+
+impl Arg {
+    /// Name and value.
+    pub(crate) fn spans(&self) -> Spans {
+        match &self.name {
+            Some(n) => Spans::from(n.span()).to(self.value.at),
+            None => self.value.at,
+        }
+    }
+}
+
+/// An operator with one operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unary {
+    Neg,
+    Not,
+}
+
+/// An operator with two operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binary {
+    Or,
+    And,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+}
+
+impl Binary {
+    /// As written.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Binary::Or => "||",
+            Binary::And => "&&",
+            Binary::Eq => "==",
+            Binary::Ne => "!=",
+            Binary::Lt => "<",
+            Binary::Le => "<=",
+            Binary::Gt => ">",
+            Binary::Ge => ">=",
+            Binary::Add => "+",
+            Binary::Sub => "-",
+            Binary::Mul => "*",
+            Binary::Div => "/",
+            Binary::Rem => "%",
+        }
+    }
+
+    /// How tightly it binds, as in Rust.
+    pub(crate) fn level(self) -> u8 {
+        match self {
+            Binary::Or => 1,
+            Binary::And => 2,
+            Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => 3,
+            Binary::Add | Binary::Sub => 4,
+            Binary::Mul | Binary::Div | Binary::Rem => 5,
+        }
+    }
+}
+
+/// An identifier without `r#`.
+pub(crate) fn name_of(ident: &Ident) -> String {
+    let text = ident.to_string();
+    match text.strip_prefix("r#") {
+        Some(t) => t.to_string(),
+        None => text,
+    }
+}

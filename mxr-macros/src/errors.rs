@@ -1,0 +1,135 @@
+//! What is wrong, and where: faults are collected, so that independent ones are all reported, and become
+//! `compile_error!` on the user's tokens.
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+
+/// A stretch of the user's tokens: the first and the last of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spans {
+    pub(crate) first: Span,
+    pub(crate) last: Span,
+}
+
+impl From<Span> for Spans {
+    fn from(span: Span) -> Spans {
+        Spans { first: span, last: span }
+    }
+}
+
+impl Spans {
+    /// From the first token of `self` to the last of `other`.
+    pub(crate) fn to(self, other: impl Into<Spans>) -> Spans {
+        Spans { first: self.first, last: other.into().last }
+    }
+}
+
+/// One message on one stretch of tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    pub(crate) at: Spans,
+    /// One sentence, then lines `  = help: …` and `  = note: …`.
+    pub(crate) text: String,
+}
+
+/// The faults of one expansion in order of discovery.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    list: Vec<Fault>,
+}
+
+impl Faults {
+    /// Report a fault.
+    pub(crate) fn push(&mut self, at: impl Into<Spans>, text: impl Into<String>) {
+        let fault = Fault { at: at.into(), text: text.into() };
+        // A block that is called three times with one fault in it is wrong once.
+        let again =
+            |f: &Fault| same_place(f.at.first, fault.at.first) && same_place(f.at.last, fault.at.last);
+        if !self.list.iter().any(again) {
+            self.list.push(fault);
+        }
+    }
+
+    /// Report a fault with a line of help.
+    pub(crate) fn push_help(&mut self, at: impl Into<Spans>, text: impl AsRef<str>, help: impl AsRef<str>) {
+        self.push(at, format!("{}\n  = help: {}", text.as_ref(), help.as_ref()));
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) fn list(&self) -> &[Fault] {
+        &self.list
+    }
+
+    /// One `compile_error!` per fault.
+    pub(crate) fn to_tokens(&self) -> TokenStream {
+        self.list.iter().flat_map(compile_error).collect()
+    }
+}
+
+/// Spans have no equality on stable; their debug text names the file and the byte range.
+fn same_place(a: Span, b: Span) -> bool {
+    format!("{a:?}") == format!("{b:?}")
+}
+
+/// `::core::compile_error! { "…" }` with the path on the first token and the braces on the last: rustc underlines all
+/// that lies between.
+fn compile_error(fault: &Fault) -> TokenStream {
+    let Spans { first, last } = fault.at;
+    let punct = |c, spacing| {
+        let mut p = Punct::new(c, spacing);
+        p.set_span(first);
+        TokenTree::from(p)
+    };
+    let mut text = Literal::string(&fault.text);
+    text.set_span(last);
+    let mut braces = Group::new(Delimiter::Brace, TokenTree::from(text).into());
+    braces.set_span(last);
+    [
+        punct(':', Spacing::Joint),
+        punct(':', Spacing::Alone),
+        Ident::new("core", first).into(),
+        punct(':', Spacing::Joint),
+        punct(':', Spacing::Alone),
+        Ident::new("compile_error", first).into(),
+        punct('!', Spacing::Alone),
+        braces.into(),
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// "`a`, `b` and `c`".
+pub(crate) fn join_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.into_iter().map(|n| format!("`{n}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_becomes_one_compile_error() {
+        let mut faults = Faults::default();
+        faults.push_help(Span::call_site(), "`x` is wrong", "make it right");
+        faults.push(Span::call_site(), "`x` is wrong\n  = note: for another call");
+        assert_eq!(faults.len(), 1);
+        let text = faults.to_tokens().to_string();
+        assert_eq!(text, ":: core :: compile_error ! { \"`x` is wrong\\n  = help: make it right\" }");
+    }
+
+    #[test]
+    fn names_are_joined_as_one_says_them() {
+        assert_eq!(join_names(["a"]), "`a`");
+        assert_eq!(join_names(["a", "b", "c"]), "`a`, `b` and `c`");
+    }
+}

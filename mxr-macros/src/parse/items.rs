@@ -1,0 +1,243 @@
+//! Items: networks, blocks, constants.
+
+use super::{Cursor, Parser, describe};
+use crate::ast::{Attr, Block, Const, Expr, ExprKind, Fn, Param, Type, TypeKind};
+use crate::errors::Spans;
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+
+impl Parser<'_> {
+    pub(super) fn items(&mut self, cursor: &mut Cursor) {
+        loop {
+            cursor.unwrap_invisible();
+            if cursor.is_empty() {
+                return;
+            }
+            if !self.item(cursor) {
+                let found = cursor.peek(0).map(describe).unwrap_or_default();
+                let text = match found.as_str() {
+                    "`use`" | "`mod`" | "`struct`" | "`impl`" | "`macro_rules`" => {
+                        format!("{found} cannot stand inside `network!`")
+                    }
+                    _ => format!("expected `fn` or `const`, found {found}"),
+                };
+                let help = "a network is `pub fn Name(data: Tensor<N, 3, 32, 32>) { … }`, a block has a small letter first";
+                self.faults.push_help(cursor.here(), text, help);
+                cursor.next();
+                while !cursor.is_empty() && !at_item(cursor) {
+                    cursor.next();
+                }
+            }
+        }
+    }
+
+    /// One item, if one begins here; `;` between items is let through.
+    pub(super) fn item(&mut self, cursor: &mut Cursor) -> bool {
+        if cursor.eat(";") {
+            return true;
+        }
+        if !at_item(cursor) {
+            return false;
+        }
+        let (attrs, predict) = self.attrs(cursor);
+        self.item_with(cursor, attrs, predict);
+        true
+    }
+
+    /// One item after its attributes.
+    pub(super) fn item_with(&mut self, cursor: &mut Cursor, attrs: Vec<Attr>, predict: bool) {
+        let vis = self.visibility(cursor);
+        if let Some(at) = cursor.eat_word("fn") {
+            if let Some(item) = self.function(cursor, at, attrs, predict, vis) {
+                self.source.fns.push(item);
+            }
+        } else if let Some(at) = cursor.eat_word("const") {
+            if let Some(item) = self.constant(cursor, at) {
+                self.source.consts.push(item);
+            }
+        } else {
+            self.faults.push(cursor.here(), "expected `fn` or `const`");
+            cursor.next();
+        }
+    }
+
+    /// Attributes and docs; `#[predict]` is taken out.
+    pub(super) fn attrs(&mut self, cursor: &mut Cursor) -> (Vec<Attr>, bool) {
+        let (mut attrs, mut predict) = (Vec::new(), false);
+        while cursor.at_op("#") && cursor.at_group(1, Delimiter::Bracket) {
+            let hash = cursor.next();
+            let Some(group) = cursor.eat_group(Delimiter::Bracket) else { break };
+            let name = match group.stream().into_iter().next() {
+                Some(TokenTree::Ident(i)) => i.to_string(),
+                _ => String::new(),
+            };
+            if name == "predict" {
+                predict = true;
+                continue;
+            }
+            let mut tokens = TokenStream::from_iter(hash);
+            tokens.extend([TokenTree::Group(group)]);
+            attrs.push(Attr { name, tokens });
+        }
+        (attrs, predict)
+    }
+
+    fn visibility(&mut self, cursor: &mut Cursor) -> TokenStream {
+        let mut vis = TokenStream::new();
+        cursor.unwrap_invisible();
+        if cursor.at_word("pub") {
+            vis.extend(cursor.next());
+            if cursor.at_group(0, Delimiter::Parenthesis) {
+                vis.extend(cursor.next());
+            }
+        }
+        vis
+    }
+
+    fn function(
+        &mut self,
+        cursor: &mut Cursor,
+        at: Span,
+        attrs: Vec<Attr>,
+        predict: bool,
+        vis: TokenStream,
+    ) -> Option<Fn> {
+        cursor.unwrap_invisible();
+        let Some(name) = cursor.eat_ident() else {
+            self.faults.push(at, "expected a name after `fn`");
+            return None;
+        };
+        if cursor.at_op("<") {
+            self.faults.push_help(
+                cursor.here(),
+                format!("`{name}` needs no generic parameters"),
+                "every name in a `Tensor<…>` of its parameters is a symbol by itself",
+            );
+            while !cursor.is_empty() && !cursor.at_group(0, Delimiter::Parenthesis) && !cursor.at_restart() {
+                cursor.next();
+            }
+        }
+        let params = match cursor.eat_group(Delimiter::Parenthesis) {
+            Some(group) => self.params(&mut Cursor::of(&group), &name),
+            None => {
+                self.faults.push(name.span(), format!("expected `(` and the inputs of `{name}`"));
+                Vec::new()
+            }
+        };
+        // A return type says nothing that the last expression does not say.
+        if cursor.eat("->") {
+            while !cursor.is_empty() && !cursor.at_group(0, Delimiter::Brace) && !cursor.at_restart() {
+                cursor.next();
+            }
+        }
+        let body = match cursor.eat_group(Delimiter::Brace) {
+            Some(group) => {
+                let span = group.span_open();
+                self.deeper(span, |p| p.block(&group))
+            }
+            None => {
+                self.faults.push(cursor.last(), format!("expected `{{` and the layers of `{name}`"));
+                None
+            }
+        };
+        let end = cursor.last();
+        let body = body.unwrap_or_else(|| Block {
+            stmts: Vec::new(),
+            tail: Some(Box::new(Expr { kind: ExprKind::Error, at: end.into(), depth: 0 })),
+            end,
+            depth: 0,
+        });
+        Some(Fn { attrs, predict, vis, name, params, body })
+    }
+
+    fn params(&mut self, cursor: &mut Cursor, function: &Ident) -> Vec<Param> {
+        let mut params: Vec<Param> = Vec::new();
+        while !cursor.is_empty() {
+            self.attrs(cursor);
+            cursor.eat_word("mut");
+            let Some(name) = cursor.eat_ident() else {
+                let found = cursor.peek(0).map(describe).unwrap_or_default();
+                self.faults.push(
+                    cursor.here(),
+                    format!("expected the name of an input of `{function}`, found {found}"),
+                );
+                skip_to_comma(cursor);
+                continue;
+            };
+            let ty = if cursor.eat(":") {
+                self.ty(cursor)
+            } else {
+                self.faults.push_help(
+                    name.span(),
+                    format!("`{name}` needs a type"),
+                    format!("`{name}: Tensor`, `{name}: usize`, `{name}: f32` or `{name}: bool`"),
+                );
+                Type { kind: TypeKind::Error, at: name.span().into() }
+            };
+            let at = Spans::from(name.span()).to(ty.at);
+            if params.iter().any(|p| p.name == name) {
+                self.faults.push(name.span(), format!("`{function}` has two inputs called `{name}`"));
+            } else {
+                params.push(Param { name, ty, at });
+            }
+            if !cursor.is_empty() && !cursor.at_op(",") {
+                self.faults.push(cursor.here(), "expected `,` and the next input");
+            }
+            skip_to_comma(cursor);
+        }
+        params
+    }
+
+    /// `const NAME: type = value;`, after the word `const`.
+    pub(super) fn constant(&mut self, cursor: &mut Cursor, at: Span) -> Option<Const> {
+        let Some(name) = cursor.eat_ident() else {
+            self.faults.push(at, "expected a name after `const`");
+            self.skip_statement(cursor);
+            return None;
+        };
+        let ty = if cursor.eat(":") {
+            self.ty(cursor)
+        } else {
+            let help = format!("`const {name}: usize = …;`");
+            self.faults.push_help(name.span(), format!("`{name}` needs a type"), help);
+            Type { kind: TypeKind::Error, at: name.span().into() }
+        };
+        let value = if cursor.at_assign(0) {
+            cursor.next();
+            self.expr(cursor)
+        } else {
+            self.faults.push(cursor.last(), format!("expected `=` and the value of `{name}`"));
+            Expr { kind: ExprKind::Error, at: name.span().into(), depth: 0 }
+        };
+        self.semicolon(cursor);
+        Some(Const { name, ty, value })
+    }
+
+    /// The `;` after a statement: what is missing is missed once, at the end of what is there.
+    pub(super) fn semicolon(&mut self, cursor: &mut Cursor) {
+        if cursor.eat(";") {
+            return;
+        }
+        self.faults.push(cursor.last(), "expected `;` after this");
+        let statement = cursor.ident(0).is_some() && (cursor.at_assign(1) || cursor.at_restart());
+        if !statement && !cursor.at_restart() && !cursor.is_empty() {
+            self.skip_statement(cursor);
+        }
+    }
+}
+
+fn skip_to_comma(cursor: &mut Cursor) {
+    while !cursor.is_empty() && !cursor.eat(",") {
+        cursor.next();
+    }
+}
+
+/// Whether an item begins here.
+pub(super) fn at_item(cursor: &Cursor) -> bool {
+    if cursor.at_op("#") && cursor.at_group(1, Delimiter::Bracket) {
+        return true;
+    }
+    match cursor.ident(0) {
+        Some(i) => i == "fn" || i == "pub" || i == "const",
+        None => false,
+    }
+}

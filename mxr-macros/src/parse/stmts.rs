@@ -1,0 +1,176 @@
+//! Statements.
+
+use super::items::at_item;
+use super::{Cursor, Parser, describe};
+use crate::ast::{Binary, Block, Expr, ExprKind, Pat, Stmt};
+use crate::errors::Spans;
+use proc_macro2::{Delimiter, Group};
+
+impl Parser<'_> {
+    /// `{ … }`.
+    pub(super) fn block(&mut self, group: &Group) -> Block {
+        let mut cursor = Cursor::of(group);
+        let mut block = Block { stmts: Vec::new(), tail: None, end: cursor.end(), depth: 0 };
+        while !cursor.is_empty() {
+            if let Some(tail) = block.tail.take() {
+                // What looked like the result is followed by more.
+                block.stmts.push(Stmt::Expr(*tail));
+            }
+            self.statement(&mut cursor, &mut block);
+        }
+        let parts = block.stmts.iter().map(|s| match s {
+            Stmt::Let { value, .. } | Stmt::Assign { value, .. } | Stmt::Expr(value) => value.depth,
+            Stmt::For { list, body, .. } => list.depth.max(body.depth),
+        });
+        block.depth = parts.chain(block.tail.iter().map(|t| t.depth)).max().unwrap_or(0) + 1;
+        block
+    }
+
+    fn statement(&mut self, cursor: &mut Cursor, block: &mut Block) {
+        if cursor.at_op("#") && cursor.at_group(1, Delimiter::Bracket) {
+            let (attrs, predict) = self.attrs(cursor);
+            if at_item(cursor) {
+                self.item_with(cursor, attrs, predict);
+            }
+        } else if at_item(cursor) {
+            // A block declared inside, or the brace of this body is still to be typed: it belongs beside us either way.
+            self.item(cursor);
+        } else if cursor.eat(";") {
+        } else if let Some(at) = cursor.eat_word("let") {
+            let pat = self.pat(cursor, at.into());
+            let ty = cursor.eat(":").then(|| self.ty(cursor));
+            let value = if cursor.at_assign(0) {
+                cursor.next();
+                self.expr(cursor)
+            } else {
+                self.faults.push(cursor.last(), "expected `=` and a layer after this");
+                let at = cursor.last().into();
+                Expr { kind: ExprKind::Error, at, depth: 0 }
+            };
+            self.end_of(cursor, &value);
+            block.stmts.push(Stmt::Let { pat, ty, value });
+        } else if let Some(at) = cursor.eat_word("for") {
+            let pat = self.pat(cursor, at.into());
+            if cursor.eat_word("in").is_none() {
+                self.faults.push_help(cursor.last(), "expected `in` after this", "`for i in 0..3 { … }`");
+            }
+            let list = self.expr(cursor);
+            match cursor.eat_group(Delimiter::Brace) {
+                Some(group) => {
+                    if let Some(body) = self.deeper(group.span_open(), |p| p.block(&group)) {
+                        block.stmts.push(Stmt::For { pat, list, body });
+                    }
+                }
+                None => self.faults.push(cursor.last(), "expected `{` and what is repeated after this"),
+            }
+        } else if let Some(at) = cursor.eat_word("return") {
+            self.faults.push_help(
+                at,
+                "`return` is not needed",
+                "the last expression, without `;`, is the result",
+            );
+        } else {
+            self.expression_statement(cursor, block);
+        }
+    }
+
+    fn expression_statement(&mut self, cursor: &mut Cursor, block: &mut Block) {
+        let before = cursor.len();
+        let value = self.expr(cursor);
+        if cursor.at_assign(0) {
+            cursor.next();
+            let new = self.expr(cursor);
+            self.end_of(cursor, &new);
+            if let Some(pat) = self.pat_of(value) {
+                block.stmts.push(Stmt::Assign { pat, value: new });
+            }
+            return;
+        }
+        for (sign, op) in [("+=", Binary::Add), ("-=", Binary::Sub), ("*=", Binary::Mul), ("/=", Binary::Div)]
+        {
+            if cursor.eat(sign) {
+                let other = self.expr(cursor);
+                self.end_of(cursor, &other);
+                if let ExprKind::Name(name) = &value.kind {
+                    let pat = Pat::Name(name.clone());
+                    let value = self.binary(op, value, other);
+                    block.stmts.push(Stmt::Assign { pat, value });
+                } else {
+                    self.faults.push(value.at, format!("the left side of `{sign}` must be a name"));
+                }
+                return;
+            }
+        }
+        if cursor.is_empty() {
+            block.tail = Some(Box::new(value));
+            return;
+        }
+        let braced = matches!(value.kind, ExprKind::If(..) | ExprKind::Block(_));
+        if !braced || cursor.at_op(";") {
+            self.end_of(cursor, &value);
+        }
+        if cursor.len() == before {
+            cursor.next();
+        }
+        block.stmts.push(Stmt::Expr(value));
+    }
+
+    /// The end of a statement whose last part is `value`: after a fault the rest of it is skipped in silence.
+    fn end_of(&mut self, cursor: &mut Cursor, value: &Expr) {
+        if !matches!(value.kind, ExprKind::Error) {
+            self.semicolon(cursor);
+        } else if !cursor.eat(";") && !cursor.is_empty() && !cursor.at_restart() {
+            self.skip_statement(cursor);
+        }
+    }
+
+    /// A name, `_`, or a tuple of them.
+    pub(super) fn pat(&mut self, cursor: &mut Cursor, after: Spans) -> Pat {
+        cursor.unwrap_invisible();
+        cursor.eat_word("mut");
+        if let Some(group) = cursor.eat_group(Delimiter::Parenthesis) {
+            let mut inner = Cursor::of(&group);
+            let at = Spans { first: group.span_open(), last: group.span_close() };
+            let mut parts = Vec::new();
+            while !inner.is_empty() {
+                let part = self.deeper(group.span_open(), |p| p.pat(&mut inner, at));
+                parts.extend(part);
+                if !inner.eat(",") && !inner.is_empty() {
+                    self.faults.push(inner.here(), "expected `,` and the next name");
+                    break;
+                }
+            }
+            return Pat::Tuple(parts, at);
+        }
+        if !cursor.at_restart()
+            && let Some(name) = cursor.eat_ident()
+        {
+            return if name == "_" { Pat::Wild(name.span()) } else { Pat::Name(name) };
+        }
+        let found = cursor.peek(0).map_or("nothing".to_string(), describe);
+        if cursor.is_empty() || cursor.at_restart() || cursor.at_assign(0) {
+            self.faults.push(after, "expected a name after this");
+        } else {
+            self.faults.push(cursor.here(), format!("expected a name, found {found}"));
+            cursor.next();
+        }
+        Pat::Wild(after.last)
+    }
+
+    /// The left side of an assignment.
+    fn pat_of(&mut self, expr: Expr) -> Option<Pat> {
+        match expr.kind {
+            ExprKind::Name(name) => Some(Pat::Name(name)),
+            ExprKind::Hole => Some(Pat::Wild(expr.at.first)),
+            ExprKind::List(parts) => {
+                let parts = parts.into_iter().map(|p| self.pat_of(p)).collect::<Option<Vec<_>>>()?;
+                Some(Pat::Tuple(parts, expr.at))
+            }
+            ExprKind::Error => None,
+            _ => {
+                self.faults.push(expr.at, "the left side of `=` must be a name, or a tuple of names");
+                None
+            }
+        }
+    }
+}
