@@ -22,7 +22,7 @@ pub struct Schema {
     pub inputs: &'static [Operand],
     /// Results in order; those of [`Schema::visible`] and after are for the backward pass only.
     pub outputs: &'static [&'static str],
-    /// How many results the user sees.
+    /// How many results the user sees; 0 for all of them, where an option says how many there are (`split`).
     pub visible: usize,
     /// Options in order; the positional ones first.
     pub options: &'static [OptionDef],
@@ -418,9 +418,9 @@ pub struct Options<'a> {
     pub attrs: &'a Attrs,
 }
 
-impl Options<'_> {
+impl<'a> Options<'a> {
     /// The option's value.
-    pub fn get(&self, name: &str) -> &Attr {
+    pub fn get(&self, name: &str) -> &'a Attr {
         let at =
             self.schema.option(name).unwrap_or_else(|| panic!("{} has no option `{name}`", self.schema.name));
         &self.attrs[at]
@@ -452,7 +452,7 @@ impl Options<'_> {
     }
 
     /// A list of integers; `None` when absent.
-    pub fn ints(&self, name: &str) -> Option<&[i64]> {
+    pub fn ints(&self, name: &str) -> Option<&'a [i64]> {
         match self.get(name) {
             Attr::Ints(v) => Some(v),
             _ => None,

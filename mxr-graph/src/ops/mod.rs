@@ -5,15 +5,19 @@
 
 pub mod abs;
 pub mod add;
+pub mod cast;
 pub mod clip;
 pub mod compare;
+pub mod concat;
 pub mod conv2d;
 pub mod dense;
 pub mod div;
 pub mod erf;
 pub mod exp;
 pub mod expand;
+pub mod expand_dims;
 pub mod fill;
+pub mod flatten;
 pub mod floor;
 pub mod gelu;
 pub mod leaky_relu;
@@ -35,12 +39,18 @@ pub mod rsqrt;
 pub mod select;
 pub mod sigmoid;
 pub mod sign;
+pub mod slice;
+pub mod slice_axis;
+pub mod slice_backward;
 pub mod softplus;
 pub mod softsign;
+pub mod split;
 pub mod sqrt;
 pub mod square;
+pub mod squeeze;
 pub mod sub;
 pub mod tanh;
+pub mod transpose;
 #[cfg(test)]
 pub(crate) mod testing;
 mod window;
@@ -51,6 +61,7 @@ pub use map::Map;
 pub use matmul::MatMul;
 pub use reduce::Reduce;
 pub use reshape::Reshape;
+pub use slice::Slice;
 
 use crate::dim::Dim;
 use crate::dtype::DType;
@@ -119,6 +130,16 @@ pub static OPS: &[&dyn Operator] = &[
     &compare::LESS_EQUAL,
     &compare::EQUAL,
     &select::Select,
+    &flatten::Flatten,
+    &squeeze::Squeeze,
+    &expand_dims::ExpandDims,
+    &transpose::Transpose,
+    &concat::Concat,
+    &split::Split,
+    &slice::Slice,
+    &slice_axis::SliceAxis,
+    &slice_backward::SliceBackward,
+    &cast::Cast,
 ];
 
 /// The operator of this name.

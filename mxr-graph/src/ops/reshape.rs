@@ -4,6 +4,7 @@ use super::{Lower, Lowered, Operator, Sample};
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
+use crate::graph::ValueId;
 use crate::infer::Infer;
 use crate::instr::Instr;
 use crate::schema::{Arg, Attr, Default, Operand, OperandKind, OptionDef, OptionKind, Schema};
@@ -77,9 +78,7 @@ impl Operator for Reshape {
 
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
         let Some(dy) = cx.dy(0) else { return Ok(()) };
-        let x = cx.x(0);
-        let dims = cx.graph().shape(x).iter().map(|d| Arg::Dim(d.clone())).collect();
-        let dx = cx.call(&Reshape, &[("shape", Arg::List(dims))], &[dy])[0];
+        let dx = reshape_like(cx, dy, cx.x(0));
         cx.add(0, dx);
         Ok(())
     }
@@ -94,5 +93,36 @@ impl Operator for Reshape {
             Sample::new(&[&[2, 3, 4]]).with_list("shape", &[2, -1]),
             Sample::new(&[&[1]]).with_list("shape", &[]),
         ]
+    }
+}
+
+/// `value` under the shape of `like`, for gradients.
+pub(super) fn reshape_like(cx: &mut Grad<'_>, value: ValueId, like: ValueId) -> ValueId {
+    let dims = cx.graph().shape(like).iter().map(|d| Arg::Dim(d.clone())).collect();
+    cx.call(&Reshape, &[("shape", Arg::List(dims))], &[value])[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{refused, table};
+
+    #[test]
+    fn shapes() {
+        table(
+            "reshape",
+            &[
+                ("N T 650", "shape=-1,650", "[N*T, 650]"),
+                ("4 6", "shape=2,_,3", "[2, 4, 3]"),
+                ("N 4 4", "shape=N,16", "[N, 16]"),
+            ],
+        );
+        refused(
+            "reshape",
+            &[
+                ("4 6", "shape=5,-1", "[4, 6] has 24 elements, which 5 does not divide", ""),
+                ("N 6", "shape=N,3", "[N, 6] has 6*N elements, [N, 3] has 3*N", "a further axis of 2"),
+                ("4 6", "shape=-1,-1", "only one extent can be computed", ""),
+            ],
+        );
     }
 }
