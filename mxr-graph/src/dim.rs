@@ -459,6 +459,13 @@ impl Symbols {
     }
 }
 
+impl From<Vec<Symbol>> for Symbols {
+    fn from(list: Vec<Symbol>) -> Symbols {
+        let solved = alloc::vec![None; list.len()];
+        Symbols { list, solved, any_solved: false }
+    }
+}
+
 struct DimText<'a> {
     dim: &'a Dim,
     symbols: &'a Symbols,

@@ -334,6 +334,14 @@ impl Graph {
         Ok((attrs, inputs, outputs))
     }
 
+    /// Build nodes that belong to a layer which is there already (rewriting passes do).
+    pub(crate) fn within<R>(&mut self, layer: LayerId, build: impl FnOnce(&mut Graph) -> R) -> R {
+        let outer = self.composing.replace(layer);
+        let result = build(self);
+        self.composing = outer;
+        result
+    }
+
     fn forget_values(&mut self, from: usize) {
         for v in self.values.drain(from..) {
             self.names.remove(&v.name);

@@ -124,7 +124,8 @@ pub struct BatchNormAttrs {
 /// One kernel call. Operands are listed as `reads -> writes`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Instr {
-    /// `x -> y`: the same elements under another shape. No kernel: `y` is the buffer of `x`.
+    /// `x -> y`: the same elements under another shape. No kernel: `y` is the buffer of `x`; where the memory plan gives
+    /// both memory of their own (an output that is a view of an input), the bytes are copied.
     View,
     /// `x… -> y`: `y = expr(x…)` elementwise; every input broadcasts to the shape of `y`. The number is the
     /// expression's place in the table of the graph or program.

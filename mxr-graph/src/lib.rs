@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod compile;
 pub mod dim;
 pub mod dtype;
 pub mod error;
@@ -20,7 +21,10 @@ pub mod grad;
 pub mod graph;
 pub mod infer;
 pub mod instr;
+mod lower;
+pub mod memory;
 pub mod ops;
+pub mod passes;
 pub mod program;
 pub mod schema;
 pub mod shape;

@@ -2,15 +2,33 @@
 //!
 //! `network!` emits it as a constant, `Symbol` builds the same on the heap; one executor runs both.
 
+mod bind;
+mod print;
+mod select;
+
+pub use bind::BindError;
+
 use crate::dim::{Dim, Symbol};
 use crate::dtype::DType;
 use crate::instr::{Instr, Scalar};
+use crate::memory::{Access, Problem};
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 /// A list that may live in a `static`.
 pub type List<T> = Cow<'static, [T]>;
 /// A text that may live in a `static`.
 pub type Text = Cow<'static, str>;
+
+/// A list that lives in a `static`, for generated code.
+pub const fn list<T: Clone>(items: &'static [T]) -> List<T> {
+    Cow::Borrowed(items)
+}
+
+/// A text that lives in a `static`, for generated code.
+pub const fn text(text: &'static str) -> Text {
+    Cow::Borrowed(text)
+}
 
 /// A compiled network in one mode (training or prediction).
 #[derive(Clone, Debug, PartialEq)]
@@ -98,8 +116,10 @@ pub struct ProgramLayer {
     pub name: Text,
     /// The operator's name.
     pub op: Text,
-    /// Its first result.
-    pub output: u32,
+    /// Its first result; `None` where this mode does not make it, or a pass merged it into another layer.
+    pub output: Option<u32>,
+    /// Extents of its first result.
+    pub shape: List<Dim>,
     /// Its weights and states.
     pub params: List<u32>,
     /// Floating-point operations of the forward pass, 2 per multiply-add.
@@ -127,7 +147,7 @@ pub struct ProgramPlan {
     pub per_symbol: u64,
     /// Bytes of the second block.
     pub fixed: u64,
-    /// One place per value of the program.
+    /// One place per value of the program: values that share bytes have the same place.
     pub places: List<Place>,
 }
 
@@ -140,7 +160,7 @@ pub enum Place {
     Scaled(u64),
     /// In the fixed block.
     Fixed(u64),
-    /// The same bytes as another value (a view or an in-place result of it).
+    /// The memory of another value, which lies outside: a view of it, or what it is a view of.
     Same(u32),
 }
 
@@ -151,5 +171,81 @@ impl Instr {
             Instr::BatchNormTrain(_) => &[3, 4],
             _ => &[],
         }
+    }
+}
+
+impl Program {
+    /// Values whose memory is not in the arena: fed or trained ones, results that the user keeps.
+    pub fn outside(&self) -> Vec<bool> {
+        let mut out: Vec<bool> = self.values.iter().map(|v| v.role != Role::Internal).collect();
+        for v in self.outputs.iter().chain(self.predictions.iter()).chain(self.grads.iter().map(|(_, g)| g)) {
+            out[*v as usize] = true;
+        }
+        out
+    }
+
+    /// What every step reads and writes, for the memory planner.
+    pub fn accesses(&self) -> Vec<Access> {
+        let access = |s: &Step| Access {
+            reads: s.reads.to_vec(),
+            writes: s.writes.to_vec(),
+            inplace: s.instr.inplace(),
+        };
+        self.steps.iter().map(access).collect()
+    }
+
+    /// The planning problem with the symbols bound by [`Program::bind_symbols`]. The executor may change sizes (layouts)
+    /// and add workspaces before it plans.
+    pub fn problem(&self, symbols: &[i64]) -> Problem {
+        Problem { sizes: self.sizes(symbols), outside: self.outside(), steps: self.accesses() }
+    }
+}
+
+impl ProgramValue {
+    /// For generated code.
+    pub const fn new(name: &'static str, dtype: DType, shape: &'static [Dim], role: Role) -> ProgramValue {
+        ProgramValue { name: text(name), dtype, shape: list(shape), role }
+    }
+}
+
+impl Step {
+    /// For generated code.
+    pub const fn new(instr: Instr, reads: &'static [u32], writes: &'static [u32], layer: u32) -> Step {
+        Step { instr, reads: list(reads), writes: list(writes), layer }
+    }
+}
+
+impl ProgramLayer {
+    /// For generated code.
+    pub const fn new(
+        name: &'static str,
+        op: &'static str,
+        output: Option<u32>,
+        shape: &'static [Dim],
+        params: &'static [u32],
+        flops: Dim,
+    ) -> ProgramLayer {
+        ProgramLayer {
+            name: text(name),
+            op: text(op),
+            output,
+            shape: list(shape),
+            params: list(params),
+            flops,
+        }
+    }
+}
+
+impl ProgramCheck {
+    /// For generated code.
+    pub const fn new(dim: Dim, exact: bool, message: &'static str) -> ProgramCheck {
+        ProgramCheck { dim, exact, message: text(message) }
+    }
+}
+
+impl ProgramPlan {
+    /// For generated code.
+    pub const fn new(symbol: u16, per_symbol: u64, fixed: u64, places: &'static [Place]) -> ProgramPlan {
+        ProgramPlan { symbol, per_symbol, fixed, places: list(places) }
     }
 }

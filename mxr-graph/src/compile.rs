@@ -1,0 +1,149 @@
+//! From a declared network to programs: one that trains it, one that predicts.
+
+use crate::dim::Dim;
+use crate::error::ShapeError;
+use crate::grad;
+use crate::graph::{Graph, Source, ValueId};
+use crate::lower;
+use crate::memory;
+use crate::ops::Lower;
+use crate::passes::{self, Passes};
+use crate::program::Program;
+use alloc::vec::Vec;
+
+pub use crate::lower::Declared;
+
+/// The program that trains a network: it computes outputs, predictions, and the gradients of all weights and of
+/// all floating-point inputs that have one.
+///
+/// `graph` is the declared network, its outputs set, and settled ([`Graph::settle`] leaves nothing open).
+///
+/// # Errors
+/// When an operator without a gradient stands between an output and a weight.
+///
+/// ```
+/// use mxr_graph::{compile, dtype::DType, graph::Graph, ops, shape::Shape};
+/// let mut g = Graph::new("net");
+/// let x = g.input("x", Shape::of(&[4, 3]), DType::F32);
+/// let w = g.param("w", Shape::of(&[4, 3]), DType::F32);
+/// let h = g.call(ops::find("relu").unwrap(), &[], &[w], Some("h"))?[0];
+/// let loss = g.call(ops::find("sum").unwrap(), &[], &[h], Some("loss"))?[0];
+/// g.outputs = vec![loss];
+/// g.settle();
+/// let program = compile::train(g)?;
+/// assert_eq!(program.grads.len(), 1); // of `w`; nothing depends on `x`
+/// # Ok::<(), mxr_graph::error::ShapeError>(())
+/// ```
+pub fn train(graph: Graph) -> Result<Program, ShapeError> {
+    train_with(graph, &Passes::ALL)
+}
+
+/// [`train`] with chosen passes.
+pub fn train_with(graph: Graph, passes: &Passes) -> Result<Program, ShapeError> {
+    let (graph, declared) = training_graph(graph, passes)?;
+    Ok(program(&graph, &declared))
+}
+
+/// The program that predicts: operators in their form for prediction, each output that depends on losses
+/// replaced by what those predict, and nothing that only losses need (labels are no inputs of it).
+///
+/// `graph` is the declared network, as for [`train`].
+pub fn predict(graph: Graph) -> Result<Program, ShapeError> {
+    predict_with(graph, &Passes::ALL)
+}
+
+/// [`predict`] with chosen passes.
+pub fn predict_with(graph: Graph, passes: &Passes) -> Result<Program, ShapeError> {
+    let (graph, declared) = prediction_graph(graph, passes)?;
+    Ok(program(&graph, &declared))
+}
+
+/// The graph that [`train`] makes its program from, to look at.
+pub fn training_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Declared), ShapeError> {
+    let mut declared = declared(&graph);
+    passes::predictions(&mut graph)?;
+    let inputs = (0..graph.values.len() as u32).map(ValueId).filter(|v| {
+        let v = graph.value(*v);
+        v.source == Source::Input && v.dtype.is_float()
+    });
+    let wrt: Vec<ValueId> = declared.params.iter().copied().chain(inputs).collect();
+    let (nodes, values, checks) = (graph.nodes.len(), graph.values.len(), graph.checks.len());
+    if let Err(e) = grad::backward(&mut graph, &wrt) {
+        // A gradient may be missing only on the way to an input, where nobody has to ask for it.
+        graph.nodes.truncate(nodes);
+        graph.values.truncate(values);
+        graph.checks.truncate(checks);
+        graph.grads.clear();
+        if grad::backward(&mut graph, &declared.params).is_err() {
+            return Err(e);
+        }
+    }
+    declared.follow(&passes.run(&mut graph));
+    Ok((graph, declared))
+}
+
+/// The graph that [`predict`] makes its program from, to look at.
+pub fn prediction_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Declared), ShapeError> {
+    let mut declared = declared(&graph);
+    passes::predict(&mut graph)?;
+    declared.follow(&passes.run(&mut graph));
+    Ok((graph, declared))
+}
+
+fn program(graph: &Graph, declared: &Declared) -> Program {
+    let mut program = lower::lower(graph, declared);
+    program.plan = memory::symbolic(&program);
+    program
+}
+
+/// What later passes would change: the order of weights and states, the size of the layers.
+fn declared(graph: &Graph) -> Declared {
+    let mut flops = alloc::vec![Dim::ZERO; graph.layers.len()];
+    for node in &graph.nodes {
+        let own = node.op.flops(Lower { graph, node });
+        if own != Dim::ZERO {
+            let sum = &mut flops[node.layer.index()];
+            *sum = sum.add(&own);
+        }
+    }
+    let shape = |l: &crate::graph::Layer| l.outputs.first().map(|o| graph.value(*o).shape.clone());
+    let shapes = graph.layers.iter().map(|l| shape(l).unwrap_or_default()).collect();
+    let (params, aux) = depth_first(graph);
+    Declared { params, aux, shapes, flops }
+}
+
+/// Weights and states that the outputs depend on, depth first: MXNet's order.
+fn depth_first(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>) {
+    let (mut params, mut aux) = (Vec::new(), Vec::new());
+    let mut seen = alloc::vec![false; graph.values.len()];
+    let mut done = alloc::vec![false; graph.nodes.len()];
+    let mut stack: Vec<(u32, usize)> = Vec::new();
+    for out in &graph.outputs {
+        let mut next = Some(*out);
+        loop {
+            if let Some(v) = next.take() {
+                match graph.value(v).source {
+                    Source::Node { node, .. } if !done[node as usize] => {
+                        done[node as usize] = true;
+                        stack.push((node, 0));
+                    }
+                    Source::Param if !seen[v.index()] => params.push(v),
+                    Source::Aux if !seen[v.index()] => aux.push(v),
+                    _ => {}
+                }
+                seen[v.index()] = true;
+            }
+            let Some((node, at)) = stack.last_mut() else { break };
+            match graph.nodes[*node as usize].inputs.get(*at) {
+                Some(v) => {
+                    *at += 1;
+                    next = Some(*v);
+                }
+                None => {
+                    stack.pop();
+                }
+            }
+        }
+    }
+    (params, aux)
+}

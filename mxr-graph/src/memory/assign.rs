@@ -1,0 +1,192 @@
+//! Offsets in one arena for buffers with known lives: dynamic storage allocation, offline.
+//!
+//! No method is best for every graph, so quick ones come first and the work stops as soon as a result is as good as
+//! the bound allows:
+//!
+//! 1. *Long lives as a skyline, short lives in the gaps.* What training keeps for its backward pass dies in reverse
+//!    order, so these lives nest; stacked from the longest to the shortest they reach the bound. The short ones are placed
+//!    above the stack, largest first, each in the smallest gap that holds it.
+//! 2. *Best fit over all pairs*, in order of size and of size times life, for graphs of a size that allows it.
+
+use super::lifetime::Item;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+/// Lives of more steps than this are stacked.
+const SHORT: u32 = 12;
+/// Plans that exceed the bound by less than one part in this many are good enough.
+const GOOD: u64 = 200;
+/// Pairs of buffers that the exhaustive methods may look at.
+const PAIRS: usize = 400_000;
+
+/// The offsets of `buffers` buffers, 0 for those that are not among the items, and the bytes of the arena.
+pub(super) fn assign(items: &[Item], buffers: usize, steps: usize) -> (Vec<u64>, u64) {
+    let bound = most_alive(items, steps);
+    let good = bound + bound / GOOD;
+    let mut best = skyline(items, steps);
+    let mut consider = |new: Placed| {
+        if new.bytes < best.bytes {
+            best = new;
+        }
+        best.bytes <= good
+    };
+    // The first candidate against itself: only tells whether it is good already.
+    if !consider(Placed { offsets: Vec::new(), bytes: u64::MAX }) && items.len() * items.len() <= PAIRS {
+        let life = |i: &Item| u64::from(i.last - i.first + 1);
+        let _ = consider(all_pairs(items, |i| Reverse((i.size, life(i)))))
+            || consider(all_pairs(items, |i| Reverse((i.size.saturating_mul(life(i)), i.size))))
+            || consider(all_pairs(items, |i| Reverse((life(i), i.size))));
+    }
+    let mut offsets = alloc::vec![0; buffers];
+    for (i, o) in items.iter().zip(&best.offsets) {
+        offsets[i.buffer as usize] = *o;
+    }
+    (offsets, best.bytes)
+}
+
+/// The largest sum of sizes alive at one step.
+pub(super) fn most_alive(items: &[Item], steps: usize) -> u64 {
+    let mut change = alloc::vec![(0u64, 0u64); steps + 1];
+    for i in items {
+        change[i.first as usize].0 += i.size;
+        change[i.last as usize + 1].1 += i.size;
+    }
+    let (mut now, mut most) = (0u64, 0u64);
+    for (born, dead) in change {
+        now = now - dead + born;
+        most = most.max(now);
+    }
+    most
+}
+
+struct Placed {
+    /// One per item.
+    offsets: Vec<u64>,
+    bytes: u64,
+}
+
+/// Gaps between placed neighbours: feed them in order of offsets.
+struct Gaps {
+    size: u64,
+    end: u64,
+    best: Option<(u64, u64)>,
+}
+
+impl Gaps {
+    fn above(floor: u64, size: u64) -> Gaps {
+        Gaps { size, end: floor, best: None }
+    }
+
+    fn next(&mut self, offset: u64, size: u64) {
+        if offset >= self.end + self.size {
+            let gap = offset - self.end;
+            if self.best.is_none_or(|(g, _)| gap < g) {
+                self.best = Some((gap, self.end));
+            }
+        }
+        self.end = self.end.max(offset + size);
+    }
+
+    fn offset(&self) -> u64 {
+        self.best.map_or(self.end, |(_, o)| o)
+    }
+}
+
+/// Every buffer in the smallest gap between all those placed before it that live at the same time.
+fn all_pairs<K: Ord>(items: &[Item], key: impl Fn(&Item) -> K) -> Placed {
+    let mut order: Vec<u32> = (0..items.len() as u32).collect();
+    order.sort_by_key(|i| key(&items[*i as usize]));
+    let mut placed: Vec<(u64, u64, u32, u32)> = Vec::with_capacity(items.len());
+    let (mut offsets, mut bytes) = (alloc::vec![0; items.len()], 0);
+    for at in order {
+        let item = items[at as usize];
+        let mut gaps = Gaps::above(0, item.size);
+        for (offset, size, first, last) in &placed {
+            if *first <= item.last && item.first <= *last {
+                gaps.next(*offset, *size);
+            }
+        }
+        let offset = gaps.offset();
+        let place = placed.partition_point(|p| p.0 < offset);
+        placed.insert(place, (offset, item.size, item.first, item.last));
+        offsets[at as usize] = offset;
+        bytes = bytes.max(offset + item.size);
+    }
+    Placed { offsets, bytes }
+}
+
+/// Long lives stacked by falling length, then short ones by falling size in the smallest gap above the stack.
+fn skyline(items: &[Item], steps: usize) -> Placed {
+    let (mut offsets, mut bytes) = (alloc::vec![0; items.len()], 0);
+    let (mut long, mut short): (Vec<u32>, Vec<u32>) =
+        (0..items.len() as u32).partition(|i| items[*i as usize].last - items[*i as usize].first >= SHORT);
+    long.sort_unstable_by_key(|i| {
+        let item = &items[*i as usize];
+        (Reverse(item.last - item.first), item.first, item.buffer)
+    });
+    let mut sky = Skyline::new(steps);
+    for at in long {
+        let item = items[at as usize];
+        offsets[at as usize] = sky.stack(item.first, item.last, item.size);
+        bytes = bytes.max(offsets[at as usize] + item.size);
+    }
+
+    short.sort_unstable_by_key(|i| {
+        let item = &items[*i as usize];
+        (Reverse(item.size), item.first, item.buffer)
+    });
+    // Per step, the short ones that live in it: (offset, size).
+    let mut alive: Vec<Vec<(u64, u64)>> = alloc::vec![Vec::new(); steps];
+    let mut near: Vec<(u64, u64)> = Vec::new();
+    for at in short {
+        let item = items[at as usize];
+        let lives = item.first as usize..item.last as usize + 1;
+        near.clear();
+        for t in lives.clone() {
+            near.extend_from_slice(&alive[t]);
+        }
+        near.sort_unstable();
+        let mut gaps = Gaps::above(sky.height(item.first, item.last), item.size);
+        for (offset, size) in &near {
+            gaps.next(*offset, *size);
+        }
+        let offset = gaps.offset();
+        for t in lives {
+            alive[t].push((offset, item.size));
+        }
+        offsets[at as usize] = offset;
+        bytes = bytes.max(offset + item.size);
+    }
+    Placed { offsets, bytes }
+}
+
+/// The height of the stack over time, as steps of a staircase: from a time to the height from then on.
+struct Skyline {
+    stairs: BTreeMap<u32, u64>,
+}
+
+impl Skyline {
+    fn new(_: usize) -> Skyline {
+        Skyline { stairs: BTreeMap::from([(0, 0)]) }
+    }
+
+    /// The largest height from step `first` to step `last`.
+    fn height(&self, first: u32, last: u32) -> u64 {
+        let before = self.stairs.range(..=first).next_back().map_or(0, |(_, h)| *h);
+        self.stairs.range(first..=last).map(|(_, h)| *h).fold(before, u64::max)
+    }
+
+    /// Put a block on top of everything that lives at the same time; gives its offset.
+    fn stack(&mut self, first: u32, last: u32, size: u64) -> u64 {
+        let offset = self.height(first, last);
+        let after = self.stairs.range(..=last + 1).next_back().map_or(0, |(_, h)| *h);
+        let inside: Vec<u32> = self.stairs.range(first..=last).map(|(t, _)| *t).collect();
+        for t in inside {
+            self.stairs.remove(&t);
+        }
+        self.stairs.insert(first, offset + size);
+        self.stairs.entry(last + 1).or_insert(after);
+        offset
+    }
+}

@@ -1,0 +1,112 @@
+//! A program as text: one step a line, with places and bytes.
+
+use super::{Place, Program, Role};
+use crate::dim::{Dim, Symbol, Symbols};
+use crate::instr::{Instr, Scalar};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+impl fmt::Display for Program {
+    /// `  12  relu1      %14 f32[N, 20, 24, 24] = Map[max(%13, 0)](%13)  @N*0..46080`: number, layer, results with their
+    /// types, instruction, operands, and where the results lie.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let symbols = Symbols::from(self.symbols.to_vec());
+        let shape = |dims: &[Dim]| {
+            let all: Vec<String> = dims.iter().map(|d| d.display(&symbols).to_string()).collect();
+            format!("[{}]", all.join(", "))
+        };
+        let typed = |v: u32| {
+            let value = &self.values[v as usize];
+            format!("{}: {}{}", value.name, value.dtype, shape(&value.shape))
+        };
+        let names = |list: &[u32]| {
+            let all: Vec<&str> = list.iter().map(|v| &*self.values[*v as usize].name).collect();
+            all.join(", ")
+        };
+        writeln!(f, "program {} {{", self.name)?;
+        for (kind, list) in [("input", &self.inputs), ("param", &self.params), ("state", &self.aux)] {
+            for v in list.iter() {
+                writeln!(f, "  {kind} {}", typed(*v))?;
+            }
+        }
+        for (_, v) in self.heads.iter() {
+            writeln!(f, "  head {}", typed(*v))?;
+        }
+        for c in self.checks.iter() {
+            let sign = if c.exact { "==" } else { ">=" };
+            writeln!(f, "  check {} {sign} 0", c.dim.display(&symbols))?;
+        }
+        for (at, s) in self.steps.iter().enumerate() {
+            if at == self.forward as usize {
+                writeln!(f, "  -- backward")?;
+            }
+            let results: Vec<String> = s.writes.iter().map(|w| typed(*w)).collect();
+            let instr = match &s.instr {
+                Instr::Map(e) => self.expr(*e),
+                other => format!("{other:?}"),
+            };
+            let places: Vec<String> = s.writes.iter().map(|w| self.place(*w, &symbols)).collect();
+            let layer = self.layers.get(s.layer as usize).map_or("", |l| &l.name);
+            writeln!(
+                f,
+                "  {at:3} {layer}: {} = {instr}({})  @ {}",
+                results.join(", "),
+                names(&s.reads),
+                places.join(", ")
+            )?;
+        }
+        writeln!(f, "  return {}", names(&self.outputs))?;
+        if !self.predictions.is_empty() {
+            writeln!(f, "  predict {}", names(&self.predictions))?;
+        }
+        for (of, g) in self.grads.iter() {
+            let name = |v: u32| &*self.values[v as usize].name;
+            writeln!(f, "  grad {} = {}", name(*of), name(*g))?;
+        }
+        if let Some(plan) = &self.plan {
+            let symbol = self.symbols.get(usize::from(plan.symbol)).map_or("1", |s: &Symbol| &s.name);
+            writeln!(f, "  arena {} * {symbol} + {} bytes", plan.per_symbol, plan.fixed)?;
+        }
+        writeln!(f, "}}")
+    }
+}
+
+impl Program {
+    fn place(&self, value: u32, symbols: &Symbols) -> String {
+        let v = &self.values[value as usize];
+        let bytes = v.shape.iter().fold(Dim::from(v.dtype.size()), |p, d| p.mul(d));
+        let bytes = bytes.display(symbols).to_string();
+        let symbol = |p: &super::ProgramPlan| symbols.list()[usize::from(p.symbol)].name.to_string();
+        match &self.plan {
+            _ if v.role != Role::Internal => "outside".to_string(),
+            None => format!("{bytes} bytes"),
+            Some(plan) => match plan.places[value as usize] {
+                Place::Outside => format!("outside, {bytes} bytes"),
+                Place::Scaled(offset) => format!("{offset} * {}, {bytes} bytes", symbol(plan)),
+                Place::Fixed(offset) => format!("fixed {offset}, {bytes} bytes"),
+                Place::Same(root) => format!("as {}", self.values[root as usize].name),
+            },
+        }
+    }
+
+    /// An expression in infix form, inputs as `%0`, `%1`, ….
+    fn expr(&self, number: u32) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        let lines_of = self.exprs.get(number as usize).map_or(&[][..], |e| e);
+        for l in lines_of {
+            let at = |l: &u16| lines[usize::from(*l)].clone();
+            let text = match l {
+                Scalar::In(i) => format!("%{i}"),
+                Scalar::Const(x) => x.to_string(),
+                Scalar::Un(op, a) => format!("{op:?}({})", at(a)),
+                Scalar::Bin(op, a, b) => format!("{op:?}({}, {})", at(a), at(b)),
+                Scalar::Select(c, a, b) => format!("Select({}, {}, {})", at(c), at(a), at(b)),
+            };
+            // Shared lines repeat; one that has grown long is shown by its number.
+            lines.push(if text.len() > 160 { format!("<line {}>", lines.len()) } else { text });
+        }
+        format!("map {{ {} }}", lines.pop().unwrap_or_default())
+    }
+}
