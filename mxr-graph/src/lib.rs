@@ -28,3 +28,4 @@ pub mod passes;
 pub mod program;
 pub mod schema;
 pub mod shape;
+pub mod verify;
