@@ -15,6 +15,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod cross_entropy;
+pub mod conv2d;
 pub mod element;
 pub mod gemm;
 pub mod isa;

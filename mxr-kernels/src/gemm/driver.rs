@@ -12,7 +12,7 @@ use super::micro::{Registers, Rows, Tile};
 use crate::element::Float;
 use crate::par;
 use crate::scratch::Pool;
-use crate::simd::{Kernel, vectorize};
+use crate::simd::Kernel;
 
 /// Block sizes of an element type, chosen so that the packed blocks fit a 1 MiB L2, and the memory for them.
 pub trait Tiled: Float {
@@ -134,20 +134,17 @@ pub(crate) unsafe fn multiply<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>>(
         let (z, panels, cols) = grid.block::<V>(number, n);
         let (lhs, rhs, sink) = operands(z);
         V::Elem::with_scratch(|scratch| {
-            vectorize(
-                V::ISA,
-                Rectangle {
-                    rows,
-                    panels,
-                    cols,
-                    k,
-                    lhs: &lhs,
-                    rhs: &rhs,
-                    sink: &sink,
-                    scratch,
-                    v: std::marker::PhantomData::<V>,
-                },
-            );
+            V::enter(Rectangle {
+                rows,
+                panels,
+                cols,
+                k,
+                lhs: &lhs,
+                rhs: &rhs,
+                sink: &sink,
+                scratch,
+                v: std::marker::PhantomData::<V>,
+            });
         });
     };
     if flops < SERIAL_FLOPS {

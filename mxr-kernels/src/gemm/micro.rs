@@ -1,5 +1,6 @@
 //! The register tile: a few rows by two registers of C, kept in registers for a whole block of `k`.
 
+use crate::simd::Kernel;
 use crate::simd::vector::{Vector, first};
 
 /// What one register tile multiplies and where the product goes.
@@ -124,14 +125,19 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
 
 /// Registers with register tiles: everything that the blocked loops must know of an instruction set.
 pub(crate) trait Registers: Vector<Elem: super::driver::Tiled> + Send + Sync + 'static {
-    /// The instruction set that the tiles need.
-    const ISA: crate::isa::Isa;
     /// `TILES[rows − 1][vectors − 1]`, for 1 or 2 vectors.
     const TILES: &'static [[TileFn<Self::Elem>; 2]];
     /// The most rows of a tile.
     const ROWS: usize = Self::TILES.len();
     /// Columns of a full tile.
     const COLS: usize = 2 * Self::LANES;
+
+    /// Runs `kernel` compiled for the instruction set, and for no other (unlike [`vectorize`](crate::simd::vectorize)).
+    ///
+    /// # Panics
+    ///
+    /// If the CPU does not have it: a candidate was run that does not accept.
+    fn enter<K: Kernel>(kernel: K) -> K::Output;
 }
 
 macro_rules! registers {
@@ -142,11 +148,21 @@ macro_rules! registers {
             registers!(@entry $features $vector);
 
             impl Registers for $vector {
-                const ISA: crate::isa::Isa = crate::isa::Isa::$isa;
                 const TILES: &'static [[TileFn<Self::Elem>; 2]] = &[$([entry::<$rows, 1>, entry::<$rows, 2>]),*];
+
+                #[inline(always)]
+                fn enter<K: Kernel>(kernel: K) -> K::Output {
+                    registers!(@enter $isa kernel)
+                }
             }
         }
     )*};
+    (@enter Portable $kernel:ident) => {
+        $kernel.run()
+    };
+    (@enter $isa:ident $kernel:ident) => {
+        crate::simd::$isa::new().expect("a candidate runs only where its instruction set exists").vectorize($kernel)
+    };
     (@entry "" $vector:ty) => {
         /// # Safety
         ///

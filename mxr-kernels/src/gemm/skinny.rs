@@ -7,8 +7,8 @@ use super::Gemm;
 use super::micro::Registers;
 use crate::element::Num;
 use crate::par;
+use crate::simd::Kernel;
 use crate::simd::vector::{Vector, first};
-use crate::simd::{Kernel, vectorize};
 
 /// Registers of results that a block keeps at a time.
 const WIDE: usize = 8;
@@ -63,7 +63,7 @@ pub(super) fn run<V: Registers>(
                 out,
                 v: PhantomData,
             };
-            vectorize(V::ISA, product);
+            V::enter(product);
         });
     }
 }

@@ -1,0 +1,171 @@
+//! The gradient of the weight: `[filters, pixels] · [pixels, taps]`, one per group, the sum over the pixels of all images.
+//!
+//! Where the gradient is small there is too little of C to share between threads, so the sum is cut into slices whose number
+//! depends on the shapes alone; their results lie side by side in the workspace and are added in order.
+
+use std::ops::Range;
+
+use super::Conv2d;
+use super::gather::{PixelsByTaps, Window};
+use super::planes::Start;
+use crate::gemm::driver::{Lhs, Sink, multiply};
+use crate::gemm::micro::{Registers, Rows};
+use crate::gemm::pack;
+use crate::par;
+
+/// Blocks of work that keep the threads of a large machine busy.
+const BLOCKS: usize = 16;
+
+/// Pixels that make a slice worth its addition.
+const SLICE: usize = 1024;
+
+/// Slices of the sum.
+fn slices(conv: &Conv2d) -> usize {
+    let taps = conv.group_channels() * conv.kh * conv.kw;
+    let blocks = conv.groups() * conv.group_filters().div_ceil(64) * taps.div_ceil(64);
+    let pixels = conv.n * conv.oh * conv.ow;
+    (BLOCKS / blocks.max(1)).min(pixels / SLICE).max(1)
+}
+
+pub(super) fn workspace_len(conv: &Conv2d) -> usize {
+    match slices(conv) {
+        1 => 0,
+        slices => slices * conv.weight_len(),
+    }
+}
+
+pub(super) fn run<V: Registers>(
+    conv: &Conv2d,
+    x: &[V::Elem],
+    dy: &[V::Elem],
+    dw: &mut [V::Elem],
+    workspace: &mut [V::Elem],
+) {
+    let slices = slices(conv);
+    if slices == 1 {
+        products::<V>(conv, x, dy, dw, 1);
+        return;
+    }
+    let (len, partial) = (dw.len(), &mut workspace[..slices * dw.len()]);
+    products::<V>(conv, x, dy, partial, slices);
+    let partial = &*partial;
+    par::for_each_mut(dw, 1 << 12, |block, dw| {
+        let at = block << 12;
+        dw.copy_from_slice(&partial[at..][..dw.len()]);
+        for slice in 1..slices {
+            for (sum, &part) in dw.iter_mut().zip(&partial[slice * len + at..]) {
+                *sum += part;
+            }
+        }
+    });
+}
+
+/// The gradients of all slices, one after the other in `out`.
+fn products<V: Registers>(conv: &Conv2d, x: &[V::Elem], dy: &[V::Elem], out: &mut [V::Elem], slices: usize) {
+    let (groups, filters, channels) = (conv.groups(), conv.group_filters(), conv.group_channels());
+    let (pixels, taps) = (conv.oh * conv.ow, channels * conv.kh * conv.kw);
+    let rows = Rows::new(filters, V::ROWS);
+    let window = Window::of(conv);
+    let out = Start(out.as_mut_ptr());
+    // Slices differ by at most one pixel; the driver wants one length, so the longer ones end in a product of their own.
+    let all = conv.n * pixels;
+    let run = |slice_len: usize, first_pixel: usize, first_slice: usize, count: usize| {
+        let operands = |number: usize| {
+            let (slice, group) = (number / groups, number % groups);
+            let start = first_pixel + slice * slice_len;
+            let lhs = FiltersByPixels {
+                dy: dy.get(group * filters * pixels..).unwrap_or_default(),
+                pixels,
+                image: conv.filters * pixels,
+                start,
+            };
+            let source = x.get(group * channels * conv.h * conv.w..).unwrap_or_default();
+            let rhs = PixelsByTaps { window: &window, source, start };
+            let to = out.skip(((first_slice + slice) * groups + group) * filters * taps);
+            (lhs, rhs, Matrix { to: Start(to), row: taps })
+        };
+        // SAFETY: `Candidate::backward_weight` has checked the CPU and the lengths of all slices against the convolution; every slice
+        // and group writes a matrix of its own.
+        unsafe { multiply::<V, _, _, _>(rows, taps, slice_len, count * groups, operands) }
+    };
+    let (len, longer) = (all / slices, all % slices);
+    run(len, longer * (len + 1), longer, slices - longer);
+    if longer > 0 {
+        run(len + 1, 0, 0, longer);
+    }
+}
+
+/// `dy` as the matrix `[filters, pixels]`, from pixel `start` on.
+struct FiltersByPixels<'a, T> {
+    dy: &'a [T],
+    /// Pixels of one image.
+    pixels: usize,
+    /// Elements from one image to the next.
+    image: usize,
+    start: usize,
+}
+
+impl<V: Registers> Lhs<V> for FiltersByPixels<'_, V::Elem> {
+    const PACKED: bool = false;
+
+    #[inline(always)]
+    unsafe fn pack(&self, rows: &Rows, panels: Range<usize>, ks: Range<usize>, mut to: *mut V::Elem) {
+        let (pixels, dy) = (self.pixels, self.dy.as_ptr());
+        for p in panels {
+            let (row, height) = (rows.start(p), rows.height(p));
+            let (mut at, end) = (self.start + ks.start, self.start + ks.end);
+            while at < end {
+                let (image, pixel) = (at / pixels, at % pixels);
+                let run = (pixels - pixel).min(end - at);
+                // SAFETY: the caller's contract; the run lies inside its image.
+                unsafe {
+                    let from = dy.add(image * self.image + pixel);
+                    pack::transposed::<V>(height, run, |i| from.add((row + i) * pixels), to, height);
+                    to = to.add(height * run);
+                }
+                at += run;
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn panel(
+        &self,
+        rows: &Rows,
+        first: usize,
+        p: usize,
+        ks: &Range<usize>,
+        packed: *const V::Elem,
+    ) -> *const V::Elem {
+        packed.wrapping_add((rows.start(p) - rows.start(first)) * ks.len())
+    }
+}
+
+/// One gradient `[filters, taps]`.
+struct Matrix<T> {
+    to: Start<T>,
+    row: usize,
+}
+
+impl<V: Registers> Sink<V> for Matrix<V::Elem> {
+    #[inline(always)]
+    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)> {
+        Some((self.to.skip(row * self.row + cols.start), self.row))
+    }
+
+    unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool) {
+        unreachable!("every tile of a plain matrix has its place");
+    }
+
+    fn accumulate(&self) -> bool {
+        false
+    }
+
+    fn row_bias(&self) -> Option<&[V::Elem]> {
+        None
+    }
+
+    fn col_bias(&self) -> Option<&[V::Elem]> {
+        None
+    }
+}

@@ -1,0 +1,48 @@
+//! The forward product, `[filters, taps] · [taps, pixels]`, one per group.
+
+use super::Conv2d;
+use super::gather::{TapsByPixels, Window};
+use super::planes::{Planes, Start};
+use super::weights::{PackedRows, pack_rows};
+use crate::gemm::driver::multiply;
+use crate::gemm::micro::{Registers, Rows};
+
+pub(super) fn run<V: Registers>(
+    conv: &Conv2d,
+    x: &[V::Elem],
+    weight: &[V::Elem],
+    bias: Option<&[V::Elem]>,
+    y: &mut [V::Elem],
+    workspace: &mut [V::Elem],
+) {
+    let (filters, taps) = (conv.group_filters(), conv.group_channels() * conv.kh * conv.kw);
+    let rows = Rows::new(filters, V::ROWS);
+    let packed = &mut workspace[..conv.weight_len()];
+    if taps > 0 {
+        for (group, packed) in packed.chunks_mut(filters * taps).enumerate() {
+            let weight = &weight[group * filters * taps..][..filters * taps];
+            pack_rows::<V>(&rows, taps, weight, packed);
+        }
+    }
+    let packed = &*packed;
+    let window = Window::of(conv);
+    let y = Start(y.as_mut_ptr());
+    let operands = |group: usize| {
+        let lhs = PackedRows { data: &packed[group * filters * taps..][..filters * taps], k: taps };
+        let source = x.get(group * conv.group_channels() * conv.h * conv.w..).unwrap_or_default();
+        let rhs = TapsByPixels { window: &window, source };
+        let sink = Planes {
+            data: y.skip(group * filters * conv.oh * conv.ow),
+            image: conv.filters * conv.oh * conv.ow,
+            size: [conv.oh, conv.ow],
+            grid: [conv.oh, conv.ow],
+            origin: [0, 0],
+            step: [1, 1],
+            bias: bias.map(|bias| &bias[group * filters..][..filters]),
+        };
+        (lhs, rhs, sink)
+    };
+    // SAFETY: `Candidate::forward` has checked the CPU and the lengths of all slices against the convolution, and groups write
+    // different channels.
+    unsafe { multiply::<V, _, _, _>(rows, conv.n * conv.oh * conv.ow, taps, conv.groups(), operands) }
+}

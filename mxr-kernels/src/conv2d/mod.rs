@@ -1,0 +1,360 @@
+//! Two-dimensional convolution (cross-correlation) and its gradients.
+//!
+//! `y[n, k, i, j] = bias[k] + Σ x[n, c, i·sh + r·dh − top, j·sw + s·dw − left] · w[k, c, r, s]` over the channels `c` of the group
+//! of `k` and the taps `(r, s)`, with zeros outside the image; `oh = ⌊(h + top + bottom − dh·(kh − 1) − 1) / sh⌋ + 1` and `ow` alike.
+//!
+//! The fast candidates are implicit matrix products: the image is gathered straight into the packed panels of
+//! [`gemm`](crate::gemm), all images of a batch side by side, and no matrix of patches ever exists.
+//! * forward: `[k, c·kh·kw] · [c·kh·kw, n·oh·ow]`;
+//! * gradient of the data: for each of the `sh·sw` phases of the image, the same product of turned weights with `dy`, so no product
+//!   with the zeros between strides is made;
+//! * gradient of the weight: `[k, n·oh·ow] · [n·oh·ow, c·kh·kw]`, cut along the sum where C is small, the parts added in order.
+//!
+//! Groups of few filters (depthwise) are done row by row instead.
+//!
+//! A tap that falls into the padding may or may not be multiplied by zero, so what an infinite or NaN *weight* does to positions where
+//! its tap lies in the padding is not specified. NaN and infinities of images and gradients always reach everything that uses them.
+
+mod backward_data;
+mod backward_weight;
+mod direct;
+mod forward;
+mod gather;
+mod planes;
+mod reference;
+#[cfg(test)]
+mod tests;
+mod weights;
+
+use mxr_graph::instr::ConvAttrs;
+
+use crate::gemm::GemmElement;
+use crate::isa::Isa;
+
+/// A convolution of `x [n, c, h, w]` by `w [filters, c / groups, kh, kw]` to `y [n, filters, oh, ow]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Conv2d {
+    n: usize,
+    c: usize,
+    h: usize,
+    w: usize,
+    filters: usize,
+    kh: usize,
+    kw: usize,
+    oh: usize,
+    ow: usize,
+    attrs: ConvAttrs,
+}
+
+impl Conv2d {
+    /// The convolution of arrays of these shapes.
+    ///
+    /// ```
+    /// use mxr_graph::instr::ConvAttrs;
+    /// use mxr_kernels::conv2d::Conv2d;
+    ///
+    /// let attrs = ConvAttrs { stride: [2, 2], pad: [1; 4], dilation: [1, 1], groups: 1 };
+    /// assert!(Conv2d::new([8, 3, 32, 32], [16, 3, 3, 3], [8, 16, 16, 16], attrs).is_ok());
+    /// assert!(Conv2d::new([8, 3, 32, 32], [16, 3, 3, 3], [8, 16, 15, 16], attrs).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not belong to one convolution with these attributes; the text says which rule is broken.
+    pub fn new(x: [usize; 4], weight: [usize; 4], y: [usize; 4], attrs: ConvAttrs) -> Result<Self, String> {
+        let [n, c, h, w] = x;
+        let [filters, group_channels, kh, kw] = weight;
+        let groups = attrs.groups as usize;
+        let whole = |channels: usize| groups > 0 && channels.is_multiple_of(groups);
+        if !whole(c) || !whole(filters) {
+            return Err(format!("{c} channels and {filters} filters do not divide into {groups} groups"));
+        }
+        if group_channels != c / groups {
+            return Err(format!(
+                "weight {weight:?} needs {} channels per filter: {c} in {groups} groups",
+                c / groups
+            ));
+        }
+        let [top, left, bottom, right] = attrs.pad.map(|p| p as usize);
+        let extent = |size: usize, pad: usize, kernel: usize, axis: usize| {
+            let (stride, dilation) = (attrs.stride[axis] as usize, attrs.dilation[axis] as usize);
+            if kernel == 0 || stride == 0 || dilation == 0 {
+                return Err(format!(
+                    "kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1"
+                ));
+            }
+            let window = dilation * (kernel - 1) + 1;
+            match (size + pad).checked_sub(window) {
+                Some(room) => Ok(room / stride + 1),
+                None => Err(format!("a window of {window} does not fit into {size} + {pad} padding")),
+            }
+        };
+        let (oh, ow) = (extent(h, top + bottom, kh, 0)?, extent(w, left + right, kw, 1)?);
+        if y != [n, filters, oh, ow] {
+            return Err(format!("the output is {:?}, not {y:?}", [n, filters, oh, ow]));
+        }
+        Ok(Conv2d { n, c, h, w, filters, kh, kw, oh, ow, attrs })
+    }
+
+    fn groups(&self) -> usize {
+        self.attrs.groups as usize
+    }
+
+    /// Channels that one filter sees.
+    fn group_channels(&self) -> usize {
+        self.c / self.groups()
+    }
+
+    fn group_filters(&self) -> usize {
+        self.filters / self.groups()
+    }
+
+    fn x_len(&self) -> usize {
+        self.n * self.c * self.h * self.w
+    }
+
+    fn y_len(&self) -> usize {
+        self.n * self.filters * self.oh * self.ow
+    }
+
+    fn weight_len(&self) -> usize {
+        self.filters * self.group_channels() * self.kh * self.kw
+    }
+
+    fn check<T>(&self, x: &[T], weight: &[T], y: &[T], workspace: Option<(&[T], Direction)>) {
+        assert_eq!(x.len(), self.x_len(), "elements of x or dx: {self:?}");
+        assert_eq!(weight.len(), self.weight_len(), "elements of the weight or its gradient: {self:?}");
+        assert_eq!(y.len(), self.y_len(), "elements of y or dy: {self:?}");
+        if let Some((workspace, direction)) = workspace {
+            let len = workspace_len(self, direction);
+            assert!(workspace.len() >= len, "{direction:?} needs a workspace of {len} elements: {self:?}");
+        }
+    }
+}
+
+/// Which of the three products of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// `x, w -> y`.
+    Forward,
+    /// `dy, w -> dx`.
+    BackwardData,
+    /// `x, dy -> dw`.
+    BackwardWeight,
+}
+
+/// Elements of workspace that a call needs. Depends on the shapes alone.
+pub fn workspace_len(conv: &Conv2d, direction: Direction) -> usize {
+    match direction {
+        Direction::Forward | Direction::BackwardData => conv.weight_len(),
+        Direction::BackwardWeight => backward_weight::workspace_len(conv),
+    }
+}
+
+/// `y = conv(x, weight) + bias`; `bias` has one element per filter. The workspace's contents do not matter.
+///
+/// # Panics
+///
+/// If a slice does not have the length that the convolution says, or the workspace is shorter than [`workspace_len`].
+pub fn forward<T: ConvElement>(
+    conv: &Conv2d,
+    x: &[T],
+    weight: &[T],
+    bias: Option<&[T]>,
+    y: &mut [T],
+    workspace: &mut [T],
+) {
+    select::<T>(conv).forward(conv, x, weight, bias, y, workspace);
+}
+
+/// `dx`, the gradient of the convolution's input.
+///
+/// # Panics
+///
+/// As [`forward`].
+pub fn backward_data<T: ConvElement>(
+    conv: &Conv2d,
+    dy: &[T],
+    weight: &[T],
+    dx: &mut [T],
+    workspace: &mut [T],
+) {
+    select::<T>(conv).backward_data(conv, dy, weight, dx, workspace);
+}
+
+/// `dw`, the gradient of the convolution's weight.
+///
+/// # Panics
+///
+/// As [`forward`].
+pub fn backward_weight<T: ConvElement>(conv: &Conv2d, x: &[T], dy: &[T], dw: &mut [T], workspace: &mut [T]) {
+    select::<T>(conv).backward_weight(conv, x, dy, dw, workspace);
+}
+
+/// The candidate that the functions of this module use.
+///
+/// # Panics
+///
+/// Never: the reference accepts everything.
+pub fn select<T: ConvElement>(conv: &Conv2d) -> &'static Candidate<T> {
+    let isa = Isa::detect();
+    let candidate = candidates::<T>().iter().find(|c| c.isa <= isa && c.accepts(conv));
+    candidate.expect("the reference accepts every convolution")
+}
+
+/// Every candidate for an element type, fastest first, the reference last.
+pub fn candidates<T: ConvElement>() -> &'static [Candidate<T>] {
+    T::CONV_CANDIDATES
+}
+
+/// Element types that can be convolved: `f32` and `f64`.
+pub trait ConvElement: GemmElement {
+    /// What [`candidates`] returns.
+    const CONV_CANDIDATES: &'static [Candidate<Self>];
+}
+
+/// One way to convolve.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<T: 'static> {
+    name: &'static str,
+    isa: Isa,
+    accepts: fn(&Conv2d) -> bool,
+    forward: Forward<T>,
+    backward_data: Backward<T>,
+    backward_weight: Backward<T>,
+}
+
+/// Convolution, x, weight, bias, y, workspace.
+type Forward<T> = fn(&Conv2d, &[T], &[T], Option<&[T]>, &mut [T], &mut [T]);
+/// Convolution, the two operands, the gradient, workspace.
+type Backward<T> = fn(&Conv2d, &[T], &[T], &mut [T], &mut [T]);
+
+impl<T: ConvElement> Candidate<T> {
+    /// Its name: the instruction set, or `direct-` and the instruction set, or `reference`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The instruction set that it needs.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Whether this CPU can run it and it handles this convolution.
+    pub fn accepts(&self, conv: &Conv2d) -> bool {
+        self.isa <= Isa::of_cpu() && (self.accepts)(conv)
+    }
+
+    /// See [`forward`].
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`], and if the candidate does not [accept](Self::accepts) the convolution.
+    pub fn forward(
+        &self,
+        conv: &Conv2d,
+        x: &[T],
+        weight: &[T],
+        bias: Option<&[T]>,
+        y: &mut [T],
+        workspace: &mut [T],
+    ) {
+        self.check(conv);
+        conv.check(x, weight, y, Some((workspace, Direction::Forward)));
+        assert!(bias.is_none_or(|bias| bias.len() == conv.filters), "one bias per filter: {conv:?}");
+        if !y.is_empty() {
+            (self.forward)(conv, x, weight, bias, y, workspace);
+        }
+    }
+
+    /// See [`backward_data`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::forward`].
+    pub fn backward_data(&self, conv: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T], workspace: &mut [T]) {
+        self.check(conv);
+        conv.check(dx, weight, dy, Some((workspace, Direction::BackwardData)));
+        if !dx.is_empty() {
+            (self.backward_data)(conv, dy, weight, dx, workspace);
+        }
+    }
+
+    /// See [`backward_weight`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::forward`].
+    pub fn backward_weight(&self, conv: &Conv2d, x: &[T], dy: &[T], dw: &mut [T], workspace: &mut [T]) {
+        self.check(conv);
+        conv.check(x, dw, dy, Some((workspace, Direction::BackwardWeight)));
+        if !dw.is_empty() {
+            (self.backward_weight)(conv, x, dy, dw, workspace);
+        }
+    }
+
+    fn check(&self, conv: &Conv2d) {
+        assert!(
+            self.accepts(conv),
+            "candidate {} was asked for what it does not accept: {conv:?}",
+            self.name
+        );
+    }
+}
+
+macro_rules! candidates {
+    ($t:ty: $($isa:ident $direct:literal $implicit:literal $vector:ty),*) => {
+        impl ConvElement for $t {
+            const CONV_CANDIDATES: &'static [Candidate<Self>] = &[
+                $(
+                    Candidate {
+                        name: $direct,
+                        isa: Isa::$isa,
+                        accepts: direct::accepts,
+                        forward: direct::forward::<$t, { Isa::$isa as u8 }>,
+                        backward_data: direct::backward_data::<$t, { Isa::$isa as u8 }>,
+                        backward_weight: direct::backward_weight::<$t, { Isa::$isa as u8 }>,
+                    },
+                    Candidate {
+                        name: $implicit,
+                        isa: Isa::$isa,
+                        accepts: gather::accepts,
+                        forward: forward::run::<$vector>,
+                        backward_data: backward_data::run::<$vector>,
+                        backward_weight: backward_weight::run::<$vector>,
+                    },
+                )*
+                Candidate {
+                    name: "reference",
+                    isa: Isa::Portable,
+                    accepts: |_| true,
+                    forward: reference::forward,
+                    backward_data: reference::backward_data,
+                    backward_weight: reference::backward_weight,
+                },
+            ];
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+mod list {
+    use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+
+    use super::*;
+    use crate::simd::vector::Lanes;
+
+    candidates!(f32: Avx512 "direct-avx512" "avx512" __m512, Avx2 "direct-avx2" "avx2" __m256,
+        Portable "direct-portable" "portable" Lanes<f32, 4>);
+    candidates!(f64: Avx512 "direct-avx512" "avx512" __m512d, Avx2 "direct-avx2" "avx2" __m256d,
+        Portable "direct-portable" "portable" Lanes<f64, 2>);
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod list {
+    use super::*;
+    use crate::simd::vector::Lanes;
+
+    candidates!(f32: Portable "direct-portable" "portable" Lanes<f32, 4>);
+    candidates!(f64: Portable "direct-portable" "portable" Lanes<f64, 2>);
+}

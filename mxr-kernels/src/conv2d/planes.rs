@@ -1,0 +1,113 @@
+//! Writing columns of a product to pixels of images.
+
+use std::ops::Range;
+
+use crate::gemm::driver::Sink;
+use crate::gemm::micro::Registers;
+use crate::simd::vector::first;
+
+/// Where an output starts. Threads write disjoint parts of it.
+#[derive(Clone, Copy)]
+pub(super) struct Start<T>(pub(super) *mut T);
+
+// SAFETY: the driver gives every element of an output to one block of the loop, and blocks do not share elements.
+unsafe impl<T: Send> Sync for Start<T> {}
+
+impl<T> Start<T> {
+    pub(super) fn skip(self, elements: usize) -> *mut T {
+        self.0.wrapping_add(elements)
+    }
+}
+
+/// Images as a matrix with one row per channel and one column per grid point `(image, i, j)`; grid point `(i, j)` is the pixel
+/// `origin + step · (i, j)`.
+pub(super) struct Planes<'a, T> {
+    /// Channel 0 of the group in image 0.
+    pub(super) data: *mut T,
+    /// Elements from one image to the next.
+    pub(super) image: usize,
+    /// Height and width of the images.
+    pub(super) size: [usize; 2],
+    pub(super) grid: [usize; 2],
+    pub(super) origin: [usize; 2],
+    pub(super) step: [usize; 2],
+    /// One number per channel of the group.
+    pub(super) bias: Option<&'a [T]>,
+}
+
+// SAFETY: the driver gives every element to one block of the loop, and blocks do not share elements.
+unsafe impl<T: Send + Sync> Sync for Planes<'_, T> {}
+
+impl<T> Planes<'_, T> {
+    fn pixels(&self) -> usize {
+        self.grid[0] * self.grid[1]
+    }
+
+    /// The grid is the image.
+    fn is_whole(&self) -> bool {
+        self.grid == self.size
+    }
+
+    fn channel(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+}
+
+impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
+    #[inline(always)]
+    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)> {
+        let (image, pixel) = (cols.start / self.pixels(), cols.start % self.pixels());
+        let fits = self.is_whole() && pixel + cols.len() <= self.pixels();
+        fits.then(|| {
+            (self.data.wrapping_add(image * self.image + row * self.channel() + pixel), self.channel())
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn scatter(&self, rows: Range<usize>, cols: &Range<usize>, from: *const V::Elem, add: bool) {
+        // A run is what follows in memory (or at the step's distance): a row of the grid, or the rest of an image.
+        let row_len = if self.is_whole() { self.pixels() } else { self.grid[1] };
+        let mut col = cols.start;
+        while col < cols.end {
+            let (image, pixel) = (col / self.pixels(), col % self.pixels());
+            let run = (row_len - pixel % row_len).min(cols.end - col);
+            let (i, j) = (pixel / self.grid[1], pixel % self.grid[1]);
+            let at = (self.origin[0] + i * self.step[0]) * self.size[1] + self.origin[1] + j * self.step[1];
+            for row in rows.clone() {
+                // SAFETY: the caller's contract; the run lies inside its image and inside the tile.
+                unsafe {
+                    let to = self.data.add(image * self.image + row * self.channel() + at);
+                    let from = from.add((row - rows.start) * V::COLS + col - cols.start);
+                    if self.step[1] == 1 {
+                        for t in (0..run).step_by(V::LANES) {
+                            let mask = first(V::LANES.min(run - t));
+                            let mut value = V::zero().load_over(from.add(t), mask);
+                            if add {
+                                value = V::zero().load_over(to.add(t), mask).add(value);
+                            }
+                            value.store_masked(to.add(t), mask);
+                        }
+                    } else {
+                        for t in 0..run {
+                            let to = to.add(t * self.step[1]);
+                            *to = if add { *to + *from.add(t) } else { *from.add(t) };
+                        }
+                    }
+                }
+            }
+            col += run;
+        }
+    }
+
+    fn accumulate(&self) -> bool {
+        false
+    }
+
+    fn row_bias(&self) -> Option<&[V::Elem]> {
+        self.bias
+    }
+
+    fn col_bias(&self) -> Option<&[V::Elem]> {
+        None
+    }
+}

@@ -1,0 +1,267 @@
+use super::*;
+
+/// Numbers between −1 and 1 that look random.
+fn noise<T: ConvElement>(len: usize, seed: u64) -> Vec<T> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        T::from_f64((state >> 40) as f64 / (1u64 << 23) as f64 - 1.0)
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(body)
+}
+
+/// A convolution with the output size of the formula.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    x: [usize; 4],
+    filters: usize,
+    kernel: [usize; 2],
+    stride: [u32; 2],
+    pad: [u32; 4],
+    dilation: [u32; 2],
+    groups: u32,
+}
+
+impl Case {
+    fn square(x: [usize; 4], filters: usize, kernel: usize, stride: u32, pad: u32) -> Case {
+        Case {
+            x,
+            filters,
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            pad: [pad; 4],
+            dilation: [1; 2],
+            groups: 1,
+        }
+    }
+
+    fn conv(&self) -> Conv2d {
+        let [top, left, bottom, right] = self.pad.map(|p| p as usize);
+        let out = |size: usize, pad: usize, axis: usize| {
+            let window = self.dilation[axis] as usize * (self.kernel[axis] - 1) + 1;
+            (size + pad - window) / self.stride[axis] as usize + 1
+        };
+        let [n, c, h, w] = self.x;
+        let attrs =
+            ConvAttrs { stride: self.stride, pad: self.pad, dilation: self.dilation, groups: self.groups };
+        let weight = [self.filters, c / self.groups as usize, self.kernel[0], self.kernel[1]];
+        Conv2d::new(
+            self.x,
+            weight,
+            [n, self.filters, out(h, top + bottom, 0), out(w, left + right, 1)],
+            attrs,
+        )
+        .unwrap()
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let square = Case::square;
+    vec![
+        square([1, 1, 1, 1], 1, 1, 1, 0),
+        square([2, 3, 1, 1], 5, 3, 1, 1),
+        square([3, 1, 28, 28], 20, 5, 1, 0),
+        square([5, 20, 12, 12], 50, 5, 1, 0),
+        square([2, 17, 9, 11], 19, 1, 1, 0),
+        square([4, 64, 7, 7], 33, 3, 1, 1),
+        square([3, 31, 14, 14], 40, 3, 1, 1),
+        square([1, 5, 40, 40], 15, 3, 1, 2),
+        square([2, 3, 35, 37], 13, 11, 4, 2),
+        square([2, 3, 30, 29], 16, 7, 2, 3),
+        square([3, 12, 13, 13], 29, 1, 2, 0),
+        square([3, 12, 13, 12], 29, 3, 2, 1),
+        square([2, 6, 16, 15], 9, 2, 3, 0),
+        square([2, 6, 5, 5], 9, 1, 4, 0),
+        square([2, 6, 5, 5], 9, 5, 1, 0),
+        square([1, 300, 6, 6], 3, 3, 1, 1),
+        square([2, 4, 8, 8], 180, 3, 1, 1),
+        Case { pad: [0, 1, 2, 3], ..square([2, 7, 10, 9], 11, 3, 1, 0) },
+        Case { pad: [2, 0, 1, 0], kernel: [3, 2], stride: [2, 3], ..square([2, 7, 10, 19], 11, 3, 1, 0) },
+        Case { kernel: [1, 7], pad: [0, 3, 0, 3], ..square([2, 8, 17, 17], 16, 1, 1, 0) },
+        Case { dilation: [2, 2], ..square([2, 5, 14, 14], 6, 3, 1, 2) },
+        Case { dilation: [2, 3], stride: [2, 3], ..square([2, 5, 18, 19], 6, 3, 1, 3) },
+        Case { dilation: [2, 2], stride: [2, 2], ..square([2, 5, 14, 14], 6, 2, 1, 0) },
+        Case { dilation: [3, 2], stride: [4, 4], ..square([1, 2, 20, 20], 3, 4, 1, 5) },
+        Case { groups: 2, ..square([3, 8, 13, 13], 30, 5, 1, 2) },
+        Case { groups: 4, ..square([2, 12, 9, 9], 8, 3, 2, 1) },
+        Case { groups: 6, ..square([2, 6, 15, 17], 6, 3, 1, 1) },
+        Case { groups: 6, ..square([2, 6, 15, 17], 12, 3, 2, 1) },
+        Case { groups: 5, dilation: [2, 2], pad: [1, 2, 3, 0], ..square([2, 10, 15, 37], 10, 3, 1, 0) },
+        Case { groups: 3, pad: [6, 6, 6, 6], ..square([1, 3, 4, 4], 3, 3, 1, 0) },
+        square([0, 3, 8, 8], 4, 3, 1, 1),
+        square([2, 0, 4, 4], 3, 3, 1, 1),
+        square([2, 3, 0, 0], 3, 1, 1, 2),
+    ]
+}
+
+struct Operands<T> {
+    x: Vec<T>,
+    weight: Vec<T>,
+    bias: Vec<T>,
+    dy: Vec<T>,
+}
+
+impl<T: ConvElement> Operands<T> {
+    fn new(conv: &Conv2d) -> Self {
+        Operands {
+            x: noise(conv.x_len(), 1),
+            weight: noise(conv.weight_len(), 2),
+            bias: noise(conv.filters, 3),
+            dy: noise(conv.y_len(), 4),
+        }
+    }
+
+    fn wide(&self) -> Operands<f64> {
+        let wide = |x: &[T]| x.iter().map(|x| x.to_f64()).collect();
+        Operands { x: wide(&self.x), weight: wide(&self.weight), bias: wide(&self.bias), dy: wide(&self.dy) }
+    }
+
+    /// y without and with bias, dx and dw, from outputs and workspaces full of NaN.
+    fn run(&self, conv: &Conv2d, candidate: &Candidate<T>) -> [Vec<T>; 4] {
+        let workspace = |direction| vec![T::NAN; workspace_len(conv, direction)];
+        let (mut y, mut biased) = (vec![T::NAN; conv.y_len()], vec![T::NAN; conv.y_len()]);
+        let (mut dx, mut dw) = (vec![T::NAN; conv.x_len()], vec![T::NAN; conv.weight_len()]);
+        candidate.forward(conv, &self.x, &self.weight, None, &mut y, &mut workspace(Direction::Forward));
+        let bias = Some(&self.bias[..]);
+        candidate.forward(conv, &self.x, &self.weight, bias, &mut biased, &mut workspace(Direction::Forward));
+        candidate.backward_data(
+            conv,
+            &self.dy,
+            &self.weight,
+            &mut dx,
+            &mut workspace(Direction::BackwardData),
+        );
+        candidate.backward_weight(
+            conv,
+            &self.x,
+            &self.dy,
+            &mut dw,
+            &mut workspace(Direction::BackwardWeight),
+        );
+        [y, biased, dx, dw]
+    }
+}
+
+fn reference<T: ConvElement>() -> &'static Candidate<T> {
+    candidates::<T>().last().unwrap()
+}
+
+fn check<T: ConvElement>(epsilon: f64) -> usize {
+    let mut checked = 0;
+    for case in cases() {
+        let conv = case.conv();
+        let operands = Operands::<T>::new(&conv);
+        let expected = operands.wide().run(&conv, reference::<f64>());
+        let group_taps = conv.group_channels() * conv.kh * conv.kw;
+        let sums =
+            [group_taps, group_taps, conv.group_filters() * conv.kh * conv.kw, conv.n * conv.oh * conv.ow];
+        for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(&conv)) {
+            let one = with_threads(1, || operands.run(&conv, candidate));
+            let two = with_threads(2, || operands.run(&conv, candidate));
+            assert!(one == two, "{}: 1 and 2 threads differ: {conv:?}", candidate.name());
+            for (output, name) in ["y", "y + bias", "dx", "dw"].into_iter().enumerate() {
+                let bound = epsilon * (sums[output].max(1) as f64).sqrt();
+                for (at, (&value, &expected)) in one[output].iter().zip(&expected[output]).enumerate() {
+                    let close = (value.to_f64() - expected).abs() <= bound;
+                    assert!(
+                        close,
+                        "{}: {name}[{at}] is {value:?}, not {expected}: {case:?}",
+                        candidate.name()
+                    );
+                }
+            }
+            checked += 1;
+        }
+    }
+    checked
+}
+
+#[test]
+fn every_candidate_agrees_with_the_reference() {
+    let least = cases().len() * 2;
+    assert!(check::<f32>(3e-6) >= least);
+    assert!(check::<f64>(1e-14) >= least);
+}
+
+#[test]
+fn long_sums_are_cut_and_joined() {
+    let conv = Case::square([8, 2, 40, 40], 3, 3, 1, 1).conv();
+    assert!(workspace_len(&conv, Direction::BackwardWeight) > 2 * conv.weight_len());
+    let operands = Operands::<f32>::new(&conv);
+    let expected = operands.wide().run(&conv, reference::<f64>());
+    for candidate in candidates::<f32>().iter().filter(|candidate| candidate.accepts(&conv)) {
+        let one = with_threads(1, || operands.run(&conv, candidate));
+        assert!(one == with_threads(3, || operands.run(&conv, candidate)), "{}", candidate.name());
+        for (&value, &expected) in one[3].iter().zip(&expected[3]) {
+            assert!((f64::from(value) - expected).abs() < 3e-4, "{}: {value} {expected}", candidate.name());
+        }
+    }
+}
+
+/// Every element of the inputs in turn is NaN or infinite; what it reaches must be the same as in the reference.
+#[test]
+fn nothing_that_is_not_finite_is_lost() {
+    let cases = [
+        Case::square([2, 3, 5, 6], 4, 3, 1, 1),
+        Case::square([2, 3, 7, 5], 4, 3, 2, 1),
+        Case { groups: 2, ..Case::square([1, 2, 4, 5], 2, 3, 1, 1) },
+    ];
+    for case in cases {
+        let conv = case.conv();
+        for (bad, zero_weights) in [(f32::NAN, false), (f32::INFINITY, false), (f32::INFINITY, true)] {
+            let mut operands = Operands::<f32>::new(&conv);
+            if zero_weights {
+                // 0 · ∞ is NaN: a kernel that skips zeros would lose it.
+                operands.weight.fill(0.0);
+            }
+            for at in (0..conv.x_len()).step_by(7) {
+                let old = std::mem::replace(&mut operands.x[at], bad);
+                let at_y = at % conv.y_len();
+                let old_y = std::mem::replace(&mut operands.dy[at_y], bad);
+                let expected = operands.run(&conv, reference());
+                for candidate in candidates::<f32>().iter().filter(|candidate| candidate.accepts(&conv)) {
+                    let actual = operands.run(&conv, candidate);
+                    for output in [0, 1, 2] {
+                        for (&a, &b) in actual[output].iter().zip(&expected[output]) {
+                            assert!(
+                                a.is_nan() == b.is_nan() && a.is_finite() == b.is_finite(),
+                                "{}: {case:?}",
+                                candidate.name()
+                            );
+                        }
+                    }
+                }
+                operands.x[at] = old;
+                operands.dy[at_y] = old_y;
+            }
+        }
+    }
+}
+
+#[test]
+fn shapes_that_do_not_belong_together_are_told_apart() {
+    let attrs = ConvAttrs { stride: [1, 1], pad: [0; 4], dilation: [1, 1], groups: 1 };
+    let fault = |x, w, y, attrs| Conv2d::new(x, w, y, attrs).unwrap_err();
+    assert!(fault([1, 3, 8, 8], [4, 2, 3, 3], [1, 4, 6, 6], attrs).contains("needs 3 channels"));
+    assert!(
+        fault([1, 3, 2, 8], [4, 3, 3, 3], [1, 4, 1, 6], attrs).contains("a window of 3 does not fit into 2")
+    );
+    assert!(fault([1, 3, 8, 8], [4, 3, 3, 3], [1, 4, 6, 5], attrs).contains("the output is [1, 4, 6, 6]"));
+    assert!(fault([1, 3, 8, 8], [4, 3, 0, 3], [1, 4, 6, 6], attrs).contains("at least 1"));
+    let two = ConvAttrs { groups: 2, ..attrs };
+    assert!(fault([1, 3, 8, 8], [4, 1, 3, 3], [1, 4, 6, 6], two).contains("2 groups"));
+    let none = ConvAttrs { groups: 0, ..attrs };
+    assert!(fault([1, 3, 8, 8], [4, 1, 3, 3], [1, 4, 6, 6], none).contains("0 groups"));
+}
+
+#[test]
+#[should_panic(expected = "needs a workspace of")]
+fn a_short_workspace_is_a_broken_invariant() {
+    let conv = Case::square([1, 2, 4, 4], 3, 3, 1, 0).conv();
+    let operands = Operands::<f32>::new(&conv);
+    forward(&conv, &operands.x, &operands.weight, None, &mut vec![0.0; conv.y_len()], &mut []);
+}
