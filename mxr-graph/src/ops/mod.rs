@@ -23,10 +23,13 @@ pub mod gelu;
 pub mod leaky_relu;
 pub mod log;
 pub mod log1p;
+pub mod logistic_loss;
+mod loss;
 pub mod map;
 pub mod matmul;
 pub mod maximum;
 pub mod minimum;
+pub mod mse_loss;
 pub mod mul;
 pub mod neg;
 pub mod pool;
@@ -42,6 +45,8 @@ pub mod sign;
 pub mod slice;
 pub mod slice_axis;
 pub mod slice_backward;
+pub mod softmax;
+pub mod softmax_cross_entropy;
 pub mod softplus;
 pub mod softsign;
 pub mod split;
@@ -50,11 +55,12 @@ pub mod square;
 pub mod squeeze;
 pub mod sub;
 pub mod tanh;
-pub mod transpose;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod transpose;
 mod window;
 
+pub use cast::Cast;
 pub use expand::Expand;
 pub use fill::Fill;
 pub use map::Map;
@@ -98,6 +104,15 @@ pub static OPS: &[&dyn Operator] = &[
     &pool::GLOBAL_AVG_POOL,
     &pool::MAX_POOL_BACKWARD,
     &pool::AVG_POOL_BACKWARD,
+    &softmax::SOFTMAX,
+    &softmax::LOG_SOFTMAX,
+    &softmax::SOFTMAX_BACKWARD,
+    &softmax::LOG_SOFTMAX_BACKWARD,
+    &softmax_cross_entropy::SoftmaxCrossEntropy,
+    &softmax_cross_entropy::SoftmaxCrossEntropyBackward,
+    &mse_loss::MseLoss,
+    &logistic_loss::LogisticLoss,
+    &logistic_loss::LogisticTerm,
     &add::Add,
     &sub::Sub,
     &mul::Mul,

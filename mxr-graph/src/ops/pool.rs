@@ -206,15 +206,15 @@ impl Operator for Pool {
         let window = window(cx.options());
         let kernel = window.kernel;
         cx.set_attr("stride", Attr::Ints(window.stride.to_vec()));
-        if let Some(pad) = cx.options().ints("pad") {
-            if let Some(a) = (0..4).find(|a| pad[*a] >= kernel[a % 2]) {
-                let (p, k) = (pad[a], kernel[a % 2]);
-                let text =
-                    format!("padding {p} is not less than the kernel {k}: a window would hold nothing else");
-                let mut e = cx.err(At::Option("pad"), text);
-                e.help = Some(format!("a padding up to {} fits", k - 1));
-                return Err(e);
-            }
+        if let Some(pad) = cx.options().ints("pad")
+            && let Some(a) = (0..4).find(|a| pad[*a] >= kernel[a % 2])
+        {
+            let (p, k) = (pad[a], kernel[a % 2]);
+            let text =
+                format!("padding {p} is not less than the kernel {k}: a window would hold nothing else");
+            let mut e = cx.err(At::Option("pad"), text);
+            e.help = Some(format!("a padding up to {} fits", k - 1));
+            return Err(e);
         }
         let [oh, ow] = slide(cx, &x, &window)?;
         cx.output([x[0].clone(), x[1].clone(), oh, ow].into(), dtype)
