@@ -5,6 +5,7 @@
 
 pub mod abs;
 pub mod add;
+pub mod batch_norm;
 pub mod cast;
 pub mod clip;
 pub mod compare;
@@ -12,6 +13,7 @@ pub mod concat;
 pub mod conv2d;
 pub mod dense;
 pub mod div;
+pub mod dropout;
 pub mod erf;
 pub mod exp;
 pub mod expand;
@@ -25,6 +27,7 @@ pub mod log;
 pub mod log1p;
 pub mod logistic_loss;
 mod loss;
+pub mod lrn;
 pub mod map;
 pub mod matmul;
 pub mod maximum;
@@ -53,6 +56,7 @@ pub mod split;
 pub mod sqrt;
 pub mod square;
 pub mod squeeze;
+pub mod stop_gradient;
 pub mod sub;
 pub mod tanh;
 #[cfg(test)]
@@ -104,6 +108,15 @@ pub static OPS: &[&dyn Operator] = &[
     &pool::GLOBAL_AVG_POOL,
     &pool::MAX_POOL_BACKWARD,
     &pool::AVG_POOL_BACKWARD,
+    &batch_norm::BatchNorm,
+    &batch_norm::BatchNormInfer,
+    &batch_norm::BatchNormBackward,
+    &batch_norm::BatchNormInferBackward,
+    &lrn::Lrn,
+    &lrn::LrnBackward,
+    &dropout::Dropout,
+    &dropout::DropoutBackward,
+    &stop_gradient::StopGradient,
     &softmax::SOFTMAX,
     &softmax::LOG_SOFTMAX,
     &softmax::SOFTMAX_BACKWARD,
