@@ -6,7 +6,8 @@
 //! 1. *Long lives as a skyline, short lives in the gaps.* What training keeps for its backward pass dies in reverse
 //!    order, so these lives nest; stacked from the longest to the shortest they reach the bound. The short ones are placed
 //!    above the stack, largest first, each in the smallest gap that holds it.
-//! 2. *Best fit over all pairs*, in order of size and of size times life, for graphs of a size that allows it.
+//! 2. *Best fit over all pairs*, in order of size, of size times life and of life; the buffer that ends highest is then
+//!    placed earlier and all is done again, as long as that helps and the graph's size allows it.
 
 use super::lifetime::Item;
 use alloc::collections::BTreeMap;
@@ -17,32 +18,70 @@ use core::cmp::Reverse;
 const SHORT: u32 = 12;
 /// Plans that exceed the bound by less than one part in this many are good enough.
 const GOOD: u64 = 200;
-/// Pairs of buffers that the exhaustive methods may look at.
-const PAIRS: usize = 400_000;
+/// Pairs of buffers that the second method may look at, in all its runs; and in the first of them, which always runs
+/// unless the graph is larger still.
+const VISITS: usize = 400_000;
+const FIRST_VISITS: usize = 1_500_000;
 
 /// The offsets of `buffers` buffers, 0 for those that are not among the items, and the bytes of the arena.
 pub(super) fn assign(items: &[Item], buffers: usize, steps: usize) -> (Vec<u64>, u64) {
     let bound = most_alive(items, steps);
     let good = bound + bound / GOOD;
     let mut best = skyline(items, steps);
-    let mut consider = |new: Placed| {
-        if new.bytes < best.bytes {
-            best = new;
+    if best.bytes > good {
+        let visits = (items.len() * items.len() / 2).max(1);
+        let mut runs = (VISITS / visits).max(usize::from(visits <= FIRST_VISITS));
+        for order in orders(items) {
+            if runs == 0 || best.bytes <= good {
+                break;
+            }
+            best = improve(items, order, &mut runs, best, good);
         }
-        best.bytes <= good
-    };
-    // The first candidate against itself: only tells whether it is good already.
-    if !consider(Placed { offsets: Vec::new(), bytes: u64::MAX }) && items.len() * items.len() <= PAIRS {
-        let life = |i: &Item| u64::from(i.last - i.first + 1);
-        let _ = consider(all_pairs(items, |i| Reverse((i.size, life(i)))))
-            || consider(all_pairs(items, |i| Reverse((i.size.saturating_mul(life(i)), i.size))))
-            || consider(all_pairs(items, |i| Reverse((life(i), i.size))));
     }
     let mut offsets = alloc::vec![0; buffers];
     for (i, o) in items.iter().zip(&best.offsets) {
         offsets[i.buffer as usize] = *o;
     }
     (offsets, best.bytes)
+}
+
+/// By size, by size times life, by life; ties by what comes first.
+fn orders(items: &[Item]) -> [Vec<u32>; 3] {
+    let life = |i: &Item| u64::from(i.last - i.first + 1);
+    let by = |key: &dyn Fn(&Item) -> (u64, u64)| {
+        let mut order: Vec<u32> = (0..items.len() as u32).collect();
+        order.sort_by_key(|i| Reverse(key(&items[*i as usize])));
+        order
+    };
+    [
+        by(&|i| (i.size, life(i))),
+        by(&|i| (i.size.saturating_mul(life(i)), i.size)),
+        by(&|i| (life(i), i.size)),
+    ]
+}
+
+/// Place in this order; then, while runs are left and it helps, place the buffer that ended highest earlier.
+fn improve(items: &[Item], mut order: Vec<u32>, runs: &mut usize, mut best: Placed, good: u64) -> Placed {
+    // Tries in a row that did not help; more of them seldom do.
+    let mut idle = 0;
+    while *runs > 0 && idle < 6 && best.bytes > good {
+        *runs -= 1;
+        let placed = all_pairs(items, &order);
+        let top =
+            order.iter().position(|i| placed.offsets[*i as usize] + items[*i as usize].size == placed.bytes);
+        idle = if placed.bytes < best.bytes { 0 } else { idle + 1 };
+        if placed.bytes < best.bytes {
+            best = placed;
+        }
+        match top {
+            Some(at) if at > 0 => {
+                let i = order.remove(at);
+                order.insert(at / 2, i);
+            }
+            _ => break,
+        }
+    }
+    best
 }
 
 /// The largest sum of sizes alive at one step.
@@ -94,12 +133,11 @@ impl Gaps {
 }
 
 /// Every buffer in the smallest gap between all those placed before it that live at the same time.
-fn all_pairs<K: Ord>(items: &[Item], key: impl Fn(&Item) -> K) -> Placed {
-    let mut order: Vec<u32> = (0..items.len() as u32).collect();
-    order.sort_by_key(|i| key(&items[*i as usize]));
+fn all_pairs(items: &[Item], order: &[u32]) -> Placed {
     let mut placed: Vec<(u64, u64, u32, u32)> = Vec::with_capacity(items.len());
     let (mut offsets, mut bytes) = (alloc::vec![0; items.len()], 0);
     for at in order {
+        let at = *at;
         let item = items[at as usize];
         let mut gaps = Gaps::above(0, item.size);
         for (offset, size, first, last) in &placed {
@@ -125,7 +163,7 @@ fn skyline(items: &[Item], steps: usize) -> Placed {
         let item = &items[*i as usize];
         (Reverse(item.last - item.first), item.first, item.buffer)
     });
-    let mut sky = Skyline::new(steps);
+    let mut sky = Skyline::new();
     for at in long {
         let item = items[at as usize];
         offsets[at as usize] = sky.stack(item.first, item.last, item.size);
@@ -167,7 +205,7 @@ struct Skyline {
 }
 
 impl Skyline {
-    fn new(_: usize) -> Skyline {
+    fn new() -> Skyline {
         Skyline { stairs: BTreeMap::from([(0, 0)]) }
     }
 
