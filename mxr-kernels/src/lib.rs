@@ -14,15 +14,18 @@
 //!   which invariant broke.
 #![deny(unsafe_op_in_unsafe_fn)]
 
-pub mod cross_entropy;
+pub mod batch_norm;
 pub mod conv2d;
+pub mod cross_entropy;
 pub mod element;
 pub mod gemm;
 pub mod isa;
 mod level;
 pub mod map;
+pub mod optimizer;
 pub mod par;
 pub mod pool2d;
+pub mod random;
 pub mod reduce;
 mod scratch;
 mod share;

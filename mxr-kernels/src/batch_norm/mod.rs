@@ -1,0 +1,242 @@
+//! Batch normalisation: training, inference and both gradients.
+//!
+//! Statistics are sums in `f64` of elements shifted by one element of their channel, in one pass and in a fixed partition: they
+//! lose nothing when the mean is large. With `fix_gamma` gamma counts as 1, whatever it holds, and its gradient is 0.
+
+mod cpu;
+pub mod reference;
+#[cfg(test)]
+mod tests;
+
+use mxr_graph::instr::BatchNormAttrs;
+
+use crate::element::Float;
+use crate::isa::Isa;
+use crate::map::Src;
+
+/// Normalisation over the middle axis of `[outer, channels, inner]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNorm {
+    /// Product of the extents before the channels.
+    pub outer: usize,
+    /// Number of channels.
+    pub channels: usize,
+    /// Product of the extents after the channels.
+    pub inner: usize,
+    /// eps, momentum, `fix_gamma` (the axis is what the three extents say).
+    pub attrs: BatchNormAttrs,
+}
+
+impl BatchNorm {
+    /// Elements of the input.
+    pub fn elements(&self) -> usize {
+        self.outer * self.channels * self.inner
+    }
+
+    pub(crate) fn gamma<T: Float>(&self, gamma: &[T], c: usize) -> T {
+        if self.attrs.fix_gamma { T::ONE } else { gamma[c] }
+    }
+
+    pub(crate) fn inv_std(&self, var: f64) -> f64 {
+        1.0 / (var + f64::from(self.attrs.eps)).sqrt()
+    }
+
+    pub(crate) fn moved(&self, running: f64, batch: f64) -> f64 {
+        let momentum = f64::from(self.attrs.momentum);
+        running * momentum + batch * (1.0 - momentum)
+    }
+
+    fn check(&self, whole: &[usize], per_channel: &[usize]) {
+        for &len in whole {
+            assert_eq!(len, self.elements(), "length of an array of a batch normalisation");
+        }
+        for &len in per_channel {
+            assert_eq!(len, self.channels, "length of a channel vector of a batch normalisation");
+        }
+    }
+}
+
+/// Training: `y = (x − mean) · inv_std · gamma + beta` with the statistics of the batch (biased variance), which are written
+/// to `mean` and `inv_std = 1/√(var + eps)` and move the running ones:
+/// `running = running · momentum + batch · (1 − momentum)`.
+///
+/// # Panics
+/// If the lengths are not those of the descriptor.
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
+pub fn train<T: Float>(
+    d: &BatchNorm,
+    x: &[T],
+    gamma: &[T],
+    beta: &[T],
+    moving_mean: &mut [T],
+    moving_var: &mut [T],
+    y: &mut [T],
+    mean: &mut [T],
+    inv_std: &mut [T],
+) {
+    train_on(Isa::detect(), d, x, gamma, beta, moving_mean, moving_var, y, mean, inv_std);
+}
+
+/// [`train`] with a chosen instruction set.
+///
+/// # Panics
+/// As [`train`].
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
+pub fn train_on<T: Float>(
+    isa: Isa,
+    d: &BatchNorm,
+    x: &[T],
+    gamma: &[T],
+    beta: &[T],
+    moving_mean: &mut [T],
+    moving_var: &mut [T],
+    y: &mut [T],
+    mean: &mut [T],
+    inv_std: &mut [T],
+) {
+    let vectors = [gamma.len(), beta.len(), moving_mean.len(), moving_var.len(), mean.len(), inv_std.len()];
+    d.check(&[x.len(), y.len()], &vectors);
+    cpu::train(isa, d, x, [gamma, beta], [moving_mean, moving_var, mean, inv_std], y);
+}
+
+/// Inference: `y = (x − moving_mean) / √(moving_var + eps) · gamma + beta`; `x` may be `y` itself.
+///
+/// ```
+/// use mxr_graph::instr::BatchNormAttrs;
+/// use mxr_kernels::batch_norm::{BatchNorm, infer};
+/// use mxr_kernels::map::Src;
+///
+/// let attrs = BatchNormAttrs { axis: 1, eps: 0.0, momentum: 0.9, fix_gamma: false };
+/// let d = BatchNorm { outer: 1, channels: 2, inner: 1, attrs };
+/// let mut y = [3f32, 8.0];
+/// infer(&d, Src::Out, &[1., 10.], &[0., 1.], &[1., 6.], &[4., 1.], &mut y);
+/// assert_eq!(y, [1., 21.]);
+/// ```
+///
+/// # Panics
+/// If the lengths are not those of the descriptor.
+pub fn infer<T: Float>(
+    d: &BatchNorm,
+    x: Src<'_, T>,
+    gamma: &[T],
+    beta: &[T],
+    moving_mean: &[T],
+    moving_var: &[T],
+    y: &mut [T],
+) {
+    infer_on(Isa::detect(), d, x, gamma, beta, moving_mean, moving_var, y);
+}
+
+/// [`infer`] with a chosen instruction set.
+///
+/// # Panics
+/// As [`infer`].
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
+pub fn infer_on<T: Float>(
+    isa: Isa,
+    d: &BatchNorm,
+    x: Src<'_, T>,
+    gamma: &[T],
+    beta: &[T],
+    moving_mean: &[T],
+    moving_var: &[T],
+    y: &mut [T],
+) {
+    d.check(&[y.len()], &[gamma.len(), beta.len(), moving_mean.len(), moving_var.len()]);
+    if let Src::Slice(x) = x {
+        d.check(&[x.len()], &[]);
+    }
+    cpu::infer(isa, d, x, [gamma, beta, moving_mean, moving_var], y);
+}
+
+/// The gradient of [`train`]: `dbeta = Σ dy`, `dgamma = Σ dy · x̂`, `dx = gamma · inv_std · (dy − dbeta/n − x̂ · dgamma/n)` where
+/// `x̂ = (x − mean) · inv_std` and `n` counts the elements of a channel.
+///
+/// # Panics
+/// If the lengths are not those of the descriptor.
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
+pub fn backward<T: Float>(
+    d: &BatchNorm,
+    x: &[T],
+    gamma: &[T],
+    mean: &[T],
+    inv_std: &[T],
+    dy: &[T],
+    dx: &mut [T],
+    dgamma: &mut [T],
+    dbeta: &mut [T],
+) {
+    backward_on(Isa::detect(), d, x, gamma, mean, inv_std, dy, dx, dgamma, dbeta);
+}
+
+/// [`backward`] with a chosen instruction set.
+///
+/// # Panics
+/// As [`backward`].
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
+pub fn backward_on<T: Float>(
+    isa: Isa,
+    d: &BatchNorm,
+    x: &[T],
+    gamma: &[T],
+    mean: &[T],
+    inv_std: &[T],
+    dy: &[T],
+    dx: &mut [T],
+    dgamma: &mut [T],
+    dbeta: &mut [T],
+) {
+    let vectors = [gamma.len(), mean.len(), inv_std.len(), dgamma.len(), dbeta.len()];
+    d.check(&[x.len(), dy.len(), dx.len()], &vectors);
+    cpu::backward(isa, d, x, [gamma, mean], cpu::Spread::Inverse(inv_std), dy, dx, [dgamma, dbeta]);
+}
+
+/// The gradient of [`infer`], whose statistics are constants: `dx = dy · gamma / √(moving_var + eps)`.
+///
+/// # Panics
+/// If the lengths are not those of the descriptor.
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
+pub fn infer_backward<T: Float>(
+    d: &BatchNorm,
+    x: &[T],
+    gamma: &[T],
+    moving_mean: &[T],
+    moving_var: &[T],
+    dy: &[T],
+    dx: &mut [T],
+    dgamma: &mut [T],
+    dbeta: &mut [T],
+) {
+    infer_backward_on(Isa::detect(), d, x, gamma, moving_mean, moving_var, dy, dx, dgamma, dbeta);
+}
+
+/// [`infer_backward`] with a chosen instruction set.
+///
+/// # Panics
+/// As [`infer_backward`].
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
+pub fn infer_backward_on<T: Float>(
+    isa: Isa,
+    d: &BatchNorm,
+    x: &[T],
+    gamma: &[T],
+    moving_mean: &[T],
+    moving_var: &[T],
+    dy: &[T],
+    dx: &mut [T],
+    dgamma: &mut [T],
+    dbeta: &mut [T],
+) {
+    let vectors = [gamma.len(), moving_mean.len(), moving_var.len(), dgamma.len(), dbeta.len()];
+    d.check(&[x.len(), dy.len(), dx.len()], &vectors);
+    cpu::backward(
+        isa,
+        d,
+        x,
+        [gamma, moving_mean],
+        cpu::Spread::Variance(moving_var),
+        dy,
+        dx,
+        [dgamma, dbeta],
+    );
+}
