@@ -457,10 +457,24 @@ impl Graph {
                 _ => {}
             }
         }
-        for c in checks {
+        for c in checks.iter_mut() {
             c.dim = symbols.resolve(&c.dim);
         }
+        checks.retain(|c| match (c.exact, c.dim.lower_bound()) {
+            (true, _) => c.dim != Dim::ZERO,
+            (false, bound) => bound.is_none_or(|b| b < 0),
+        });
         open
+    }
+
+    /// Facts that seemed possible while something was unknown and turned out wrong for all values of the symbols, of a
+    /// settled graph.
+    pub fn refuted(&self) -> impl Iterator<Item = &ShapeError> {
+        let wrong = |c: &&Check| {
+            c.dim.upper_bound().is_some_and(|b| b < 0)
+                || c.exact && c.dim.lower_bound().is_some_and(|b| b > 0)
+        };
+        self.checks.iter().filter(wrong).map(|c| &c.error)
     }
 }
 

@@ -478,6 +478,17 @@ mod tests {
     }
 
     #[test]
+    fn holes_are_solved_from_the_result() {
+        let mut net = infer("conv2d", "N 6 _ 9", "filters=_ kernel=3 groups=3").expect("may fit");
+        let y = net.graph.shape(net.outputs[0]);
+        let symbols = &mut net.graph.symbols;
+        assert!(symbols.unify(&y[1], &crate::dim::Dim::Const(12)));
+        assert!(symbols.unify(&y[2], &crate::dim::Dim::Const(5)));
+        assert_eq!(net.summary(), "[N, 12, 5, 7]; weight [12, 2, 3, 3], bias [12]");
+        assert_eq!(net.text(net.inputs[0]), "[N, 6, 7, 9]");
+    }
+
+    #[test]
     fn refused_shapes() {
         refused(
             "conv2d",
@@ -539,6 +550,18 @@ mod tests {
         assert!(texts[0].contains("the input's height is H, of [N, C, H, W]"), "{texts:?}");
         assert!(texts[2].contains("C input channels do not divide into 2 groups"), "{texts:?}");
         assert!(net.graph.checks[0].error.layer == "convolution0");
+    }
+
+    #[test]
+    fn what_was_unknown_is_decided_when_settled() {
+        for (height, refuted) in [(4, 1), (5, 0)] {
+            let mut net = infer("conv2d", "N 3 _ 9", "filters=4 kernel=5").expect("may fit");
+            let h = net.graph.shape(net.inputs[0])[2].clone();
+            assert!(net.graph.symbols.unify(&h, &crate::dim::Dim::Const(height)));
+            net.graph.settle();
+            assert_eq!(net.graph.refuted().count(), refuted);
+            assert_eq!(net.graph.checks.len(), refuted);
+        }
     }
 
     #[test]

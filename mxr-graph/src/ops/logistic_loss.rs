@@ -163,7 +163,7 @@ mod tests {
                 (
                     "N 1 | N:i64",
                     "",
-                    "the label must be [N, 1] like the logits, it is [N]",
+                    "`label` must be [N, 1] as `logits` is, it is [N]",
                     "reshape(label, [N, 1])",
                 ),
                 ("N:i64 | N:i64", "", "needs floating-point numbers, this is i64", "cast"),

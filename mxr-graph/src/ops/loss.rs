@@ -54,8 +54,7 @@ pub(super) fn target(
     if a.rank() != b.rank() || !a.iter().zip(b.iter()).all(|(a, b)| graph.symbols.unify(a, b)) {
         let names = [0, 1].map(|i| op.schema().inputs[i].name);
         let texts = [&a, &b].map(|s| s.display(&graph.symbols).to_string());
-        let message =
-            format!("the {} must be {} like the {}, it is {}", names[1], texts[0], names[0], texts[1]);
+        let message = format!("`{}` must be {} as `{}` is, it is {}", names[1], texts[0], names[0], texts[1]);
         let mut e = graph.error(op, inputs, At::Input(1), message);
         if a.elements() == b.elements() {
             e.help = Some(format!("reshape({}, {}) would fit", names[1], texts[0]));

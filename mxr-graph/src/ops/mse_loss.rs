@@ -93,10 +93,10 @@ mod tests {
                 (
                     "N 1 | N",
                     "",
-                    "the target must be [N, 1] like the pred, it is [N]",
+                    "`target` must be [N, 1] as `pred` is, it is [N]",
                     "reshape(target, [N, 1]) would fit",
                 ),
-                ("N 3 | N 4", "", "the target must be [N, 3] like the pred, it is [N, 4]", ""),
+                ("N 3 | N 4", "", "`target` must be [N, 3] as `pred` is, it is [N, 4]", ""),
                 ("N 3:i64 | N 3", "", "needs floating-point numbers, this is i64", "cast"),
             ],
         );

@@ -1,6 +1,7 @@
 //! What the operators' tests share: calls written as text, tables of shapes, and one suite over the whole list.
 
 use super::{Lower, Lowered, OPS, Operator, Sample, find};
+use crate::compile;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::ShapeError;
@@ -274,5 +275,73 @@ mod suite {
             }
         }
         assert!(count > OPS.len(), "{count} samples");
+    }
+
+    #[test]
+    fn samples_compile_for_training_and_prediction() {
+        for op in OPS.iter().copied() {
+            for s in op.samples() {
+                let call = sample(op, &s);
+                let mut graph = call.graph;
+                graph.outputs = call.outputs;
+                graph.settle();
+                let name = op.schema().name;
+                let trained = compile::train(graph.clone()).unwrap_or_else(|e| panic!("{name}: {e}"));
+                let predicted = compile::predict(graph).unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert!(!trained.outputs.is_empty() && !predicted.outputs.is_empty(), "{name}");
+                for p in [&trained, &predicted] {
+                    p.bind_symbols(&[]).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+                }
+            }
+        }
+    }
+
+    /// MXNet's LeNet: 20·25 + 20, 50·20·25 + 50, 500·800 + 500, 10·500 + 10 parameters.
+    #[test]
+    fn lenet() {
+        let mut g = Graph::new("LeNet");
+        let n = Dim::symbol(g.symbols.named("N"));
+        let image = Shape(alloc::vec![n.clone(), Dim::ONE, Dim::Const(28), Dim::Const(28)]);
+        let (mut x, label) =
+            (g.input("data", image, DType::F32), g.input("label", Shape(alloc::vec![n]), DType::I64));
+        let steps: [(&str, &[(&str, Arg)]); 11] = [
+            ("conv2d", &[("filters", Arg::Int(20)), ("kernel", Arg::Int(5))]),
+            ("tanh", &[]),
+            ("max_pool", &[("kernel", Arg::Int(2))]),
+            ("conv2d", &[("filters", Arg::Int(50)), ("kernel", Arg::Int(5))]),
+            ("tanh", &[]),
+            ("max_pool", &[("kernel", Arg::Int(2))]),
+            ("flatten", &[]),
+            ("dense", &[("units", Arg::Int(500))]),
+            ("tanh", &[]),
+            ("dropout", &[]),
+            ("dense", &[("units", Arg::Int(10))]),
+        ];
+        for (op, options) in steps {
+            x = g.call(find(op).expect("listed"), options, &[x], None).unwrap_or_else(|e| panic!("{e}"))[0];
+        }
+        let loss = find("softmax_cross_entropy").expect("listed");
+        g.outputs = g.call(loss, &[], &[x, label], None).unwrap_or_else(|e| panic!("{e}"));
+        assert!(g.settle().is_empty());
+        assert!(g.checks.is_empty(), "everything is proven");
+
+        let trained = compile::train(g.clone()).expect("differentiable");
+        let size = |p: &u32| {
+            trained.values[*p as usize].shape.iter().map(|d| d.as_const().unwrap()).product::<i64>()
+        };
+        assert_eq!(trained.params.iter().map(size).sum::<i64>(), 431_080);
+        assert_eq!(trained.grads.len(), 9, "eight parameters and the data");
+        assert_eq!(trained.predictions.len(), 1);
+        // 2 · (20·24·24·25 + 50·8·8·500 + 500·800 + 10·500) per image.
+        let flops = trained.layers.iter().fold(Dim::ZERO, |s, l| s.add(&l.flops));
+        assert_eq!(flops.eval(&[1]), Some(4_586_000));
+
+        let predicted = compile::predict(g).expect("no gradient is asked for");
+        assert_eq!(predicted.inputs.len(), 1, "the label is gone");
+        assert!(!predicted.steps.iter().any(|s| matches!(s.instr, Instr::Dropout { .. })));
+        assert!(matches!(
+            predicted.steps.last().expect("steps").instr,
+            Instr::Softmax { axis: 1, log: false }
+        ));
     }
 }
