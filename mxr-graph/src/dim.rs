@@ -8,6 +8,7 @@
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::fmt::{self, Write};
 
 /// The largest degree of a term: products of up to this many symbols.
@@ -20,8 +21,22 @@ pub const MAX_DIM: i64 = 1 << 48;
 pub type SymbolId = u16;
 
 /// A product of symbols: their numbers plus one, ascending, zeros at the end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mono(pub [u16; MAX_DEGREE]);
+
+/// By degree, then the symbol declared first is the larger: `N·T > N > T > 1`. The order survives multiplication
+/// (`a > b` makes `a·c > b·c`), which the division of polynomials needs.
+impl Ord for Mono {
+    fn cmp(&self, other: &Mono) -> Ordering {
+        self.symbols().count().cmp(&other.symbols().count()).then(other.0.cmp(&self.0))
+    }
+}
+
+impl PartialOrd for Mono {
+    fn partial_cmp(&self, other: &Mono) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Mono {
     /// The empty product.
@@ -531,6 +546,8 @@ mod tests {
         assert_eq!(n.add(&Dim::ONE).mul(&t).div_exact(&t), Some(n.add(&Dim::ONE)));
         assert_eq!(n.mul(&n).sub(&Dim::ONE).div_exact(&n.add(&Dim::ONE)), Some(n.sub(&Dim::ONE)));
         assert_eq!(Dim::Const(7).div_exact(&Dim::ZERO), None);
+        let (a, b) = (n.mul(&t).scale(-4), n.scale(5).add(&Dim::Const(10)));
+        assert_eq!(a.mul(&b).div_exact(&b), Some(a));
     }
 
     #[test]
