@@ -1,6 +1,6 @@
 //! The methods of `NDArray` and of `Symbol`.
 
-use super::{builder, docs, ident, option_type, optional, required, variadic};
+use super::{builder, docs, ident, local, option_type, optional, required, required_to_make, variadic};
 use mxr_graph::schema::{Operand, OperandKind, OptionDef, OptionKind, Schema};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -9,6 +9,7 @@ use quote::{format_ident, quote};
 /// asked for again.
 pub(super) fn ndarray(schemas: &[&'static Schema]) -> TokenStream {
     let ty = quote!(crate::ndarray::NDArray);
+    let (inputs, given) = (local("inputs"), local("given"));
     let methods = schemas.iter().map(|s| {
         let params = made(s);
         let (inferred, asked) =
@@ -17,25 +18,25 @@ pub(super) fn ndarray(schemas: &[&'static Schema]) -> TokenStream {
         for p in params {
             let name = ident(p.name);
             if p.name == "bias" {
-                call.pushes.push(quote!(inputs.extend(#name);));
+                call.pushes.push(quote!(#inputs.extend(#name);));
                 call.sets.push(quote! {
                     if #name.is_none() {
-                        given.set("bias", ::mxr_graph::schema::Arg::Bool(false));
+                        #given.set("bias", ::mxr_graph::schema::Arg::Bool(false));
                     }
                 });
                 call.operands.push((name, quote!(Option<&#ty>)));
             } else {
-                call.pushes.push(quote!(inputs.push(#name);));
+                call.pushes.push(quote!(#inputs.push(#name);));
                 call.operands.push((name, quote!(&#ty)));
             }
         }
         let inferred: Vec<&OptionDef> = inferred;
         for o in inferred {
             let name = o.name;
-            call.sets.push(quote!(given.set(#name, ::mxr_graph::schema::Arg::Hole);));
+            call.sets.push(quote!(#given.set(#name, ::mxr_graph::schema::Arg::Hole);));
         }
         let op = s.name;
-        let invoke = quote!(crate::ndarray::invoke(#op, &inputs, &given.list));
+        let invoke = quote!(crate::ndarray::invoke(#op, &#inputs, &#given.list));
         let (result, body) = match s.visible {
             1 => (quote!(Result<#ty, crate::Error>), quote!(Ok(#invoke?.remove(0)))),
             _ => (quote!(Result<Vec<#ty>, crate::Error>), invoke),
@@ -62,14 +63,15 @@ pub(super) fn ndarray(schemas: &[&'static Schema]) -> TokenStream {
 /// `impl Symbol`: data operands only; parameters are made by the layer, or handed over in order.
 pub(super) fn symbol(schemas: &[&'static Schema]) -> TokenStream {
     let ty = quote!(crate::symbol::Symbol);
+    let (inputs, given) = (local("inputs"), local("given"));
     let methods = schemas.iter().map(|s| {
         let op = s.name;
-        let invoke = quote!(crate::symbol::invoke(#op, &inputs, &given.list, given.name.as_deref()));
+        let invoke = quote!(crate::symbol::invoke(#op, &#inputs, &#given.list, #given.name.as_deref()));
         let (result, body) = match s.visible {
             1 => (ty.clone(), quote!(#invoke.remove(0))),
             _ => (quote!(Vec<#ty>), invoke),
         };
-        let mut methods = Call::new(s, &ty, required(s)).both(&docs::operator(s, false), &result, &body);
+        let mut methods = Call::new(s, &ty, required_to_make(s)).both(&docs::operator(s, false), &result, &body);
         let params: Vec<String> = made(s).iter().map(|i| format!("`{}`", i.name)).collect();
         if !params.is_empty() {
             let doc = format!(
@@ -80,7 +82,7 @@ pub(super) fn symbol(schemas: &[&'static Schema]) -> TokenStream {
             );
             let mut tied = Call::new(s, &ty, required(s));
             tied.operands.push((ident("params"), quote!(&[&#ty])));
-            tied.pushes.push(quote!(inputs.extend_from_slice(params);));
+            tied.pushes.push(quote!(#inputs.extend_from_slice(params);));
             methods.extend(tied.with_options(&format_ident!("{}_from", s.name), &doc, &result, &body));
         }
         methods
@@ -129,9 +131,10 @@ impl Call {
             }
             None => (false, Vec::new(), quote!(Vec::<&#ty>::new())),
         };
+        let given = local("given");
         let set = |o: &&'static OptionDef| {
             let (name, (_, arg)) = (o.name, option_type(o));
-            quote!(given.set(#name, #arg);)
+            quote!(#given.set(#name, #arg);)
         };
         let sets = options.iter().map(set).collect();
         Call { schema, receiver, operands, options, first, pushes: Vec::new(), sets }
@@ -187,13 +190,14 @@ impl Call {
         receiver.into_iter().chain(operands).chain(options).collect()
     }
 
-    fn work(&self, given: &TokenStream, body: &TokenStream) -> TokenStream {
+    fn work(&self, source: &TokenStream, body: &TokenStream) -> TokenStream {
         let (first, pushes, sets) = (&self.first, &self.pushes, &self.sets);
         let more = (!pushes.is_empty()).then(|| quote!(mut));
+        let (inputs, given) = (local("inputs"), local("given"));
         let settable = (!sets.is_empty()).then(|| quote!(mut));
         quote! {
-            let #more inputs = #first;
-            let #settable given = #given;
+            let #more #inputs = #first;
+            let #settable #given = #source;
             #(#pushes)*
             #(#sets)*
             #body

@@ -57,6 +57,11 @@ fn ident(name: &str) -> Ident {
     }
 }
 
+/// A local variable of a generated method, which no operand and no option can be mistaken for.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
 /// `conv2d` → `Conv2d`, `batch_norm` → `BatchNorm`: the name of the option builder.
 fn builder(schema: &Schema) -> Ident {
     let mut name = String::new();
@@ -76,6 +81,20 @@ fn required(schema: &Schema) -> Vec<&'static OptionDef> {
 /// Options that have a default.
 fn optional(schema: &Schema) -> Vec<&'static OptionDef> {
     schema.options.iter().filter(|o| o.default != Default::Required).collect()
+}
+
+/// Options that have to be given where the operator makes its parameters by itself: their extents (`filters`, `kernel`,
+/// `units`), which a given weight would tell.
+fn required_to_make(schema: &Schema) -> Vec<&'static OptionDef> {
+    let makes = schema.inputs.iter().any(|i| i.kind == OperandKind::Param);
+    let extent = |o: &OptionDef| match o.kind {
+        OptionKind::Dim => o.positional,
+        OptionKind::Pair(_) => true,
+        _ => false,
+    };
+    let asked =
+        |o: &OptionDef| o.default == Default::Required || makes && o.default == Default::Absent && extent(o);
+    schema.options.iter().filter(|o| asked(o)).collect()
 }
 
 fn variadic(schema: &Schema) -> bool {
