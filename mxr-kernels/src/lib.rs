@@ -15,9 +15,12 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod batch_norm;
+pub mod concat;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod element;
+pub mod expand;
+pub mod fill;
 pub mod gemm;
 pub mod isa;
 mod level;
@@ -30,7 +33,10 @@ pub mod reduce;
 mod scratch;
 mod share;
 pub mod simd;
+pub mod slice;
 pub mod softmax;
 mod stream;
+mod strided;
 #[cfg(test)]
 mod testing;
+pub mod transpose;
