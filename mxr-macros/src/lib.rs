@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod ast;
+mod elaborate;
 mod errors;
 mod operators;
 mod parse;

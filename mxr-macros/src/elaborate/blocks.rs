@@ -1,0 +1,128 @@
+//! Calls of blocks: the block's body is laid out once more for each call, with the shapes that come in.
+
+use super::{Elab, Frame, Hint, as_name, value::Value};
+use crate::ast::{Call, Fn, TypeKind, name_of};
+use crate::errors::{Spans, join_names};
+use mxr_graph::error::did_you_mean;
+
+impl Elab<'_> {
+    pub(super) fn block_call(&mut self, item: &Fn, call: &Call, hint: Option<&Hint>) -> Value {
+        let name = name_of(&item.name);
+        let Some(values) = self.arguments(item, call, &name) else { return Value::Unknown };
+        if item.is_network() {
+            let text = format!("`{name}` is a network, only blocks can be called");
+            return self.fault_help(call.name.span(), text, "a block's name begins with a small letter");
+        }
+        if let Some(first) = self.calls.iter().position(|f| f.block == name) {
+            let mut cycle: Vec<&str> = self.calls[first..].iter().map(|f| f.block.as_str()).collect();
+            cycle.push(&name);
+            let text = format!("block `{name}` calls itself: {}", cycle.join(" → "));
+            return self.fault_help(call.name.span(), text, "`for` repeats");
+        }
+        let text = self.frame_text(item, &name, &values);
+
+        // What the block is made of has the call's name in front, and its result has that name.
+        let made_up = hint.is_none().then(|| Hint { layer: self.names.block(&name), ident: None });
+        let hint = hint.or(made_up.as_ref());
+        let layer = hint.map(|h| h.layer.clone()).unwrap_or_default();
+        let outer = self.names.enter(&layer);
+        let floor = self.scope.enter();
+        let mark = self.scope.mark();
+        let extents = self.extents.len();
+        // Only constants are visible inside.
+        let hidden = self.extents.split_off(self.source.consts.len().min(extents));
+
+        for (p, (value, at)) in item.params.iter().zip(values) {
+            let value = self.typed(&name_of(&p.name), &p.ty, value, at.unwrap_or(call.name.span().into()));
+            if value == Value::Unknown {
+                self.unknown_symbols(&p.ty);
+            }
+            self.scope.bind(name_of(&p.name), value, Some(p.name.clone()));
+        }
+        self.calls.push(Frame { block: name.clone(), text });
+        let mut result = self.body(&item.body, hint);
+        if item.body.tail.is_none() {
+            let help = "end it with an expression without `;`";
+            result = self.fault_help(item.body.end, format!("block `{name}` has no result"), help);
+        }
+
+        self.extents.truncate(self.source.consts.len());
+        self.extents.extend(hidden);
+        self.scope.release(mark);
+        self.scope.leave(floor);
+        self.calls.pop();
+        self.names.leave(outer);
+        result
+    }
+
+    /// The arguments in the order of the parameters; `None` when they do not fit, which has been said.
+    fn arguments(&mut self, item: &Fn, call: &Call, name: &str) -> Option<Vec<(Value, Option<Spans>)>> {
+        let before = self.faults.len();
+        let mut values: Vec<Option<(Value, Option<Spans>)>> = vec![None; item.params.len()];
+        let mut next = 0;
+        for arg in &call.args {
+            let at = match &arg.name {
+                Some(n) => {
+                    let text = name_of(n);
+                    let found = item.params.iter().position(|p| p.name == *n);
+                    if found.is_none() {
+                        let known: Vec<String> = item.params.iter().map(|p| name_of(&p.name)).collect();
+                        let help = match did_you_mean(&text, known.iter().map(String::as_str)) {
+                            Some(near) => format!("did you mean `{near}`?"),
+                            None => format!("it has {}", join_names(known.iter().map(String::as_str))),
+                        };
+                        self.fault_help(n.span(), format!("block `{name}` has no input `{text}`"), help);
+                    }
+                    found
+                }
+                None => {
+                    next += 1;
+                    if next > values.len() {
+                        let known: Vec<String> = item.params.iter().map(|p| name_of(&p.name)).collect();
+                        let known = join_names(known.iter().map(String::as_str));
+                        let text = format!("block `{name}` takes {} arguments", values.len());
+                        self.fault_help(arg.value.at, text, format!("it has {known}"));
+                    }
+                    (next <= values.len()).then(|| next - 1)
+                }
+            };
+            // `rounding = ceil`: a word that is not a name.
+            let wants_word = at.is_some_and(|p| matches!(item.params[p].ty.kind, TypeKind::Word));
+            let word = as_name(&arg.value).map(name_of).filter(|_| wants_word);
+            let value = match word {
+                Some(w) if !self.scope.names().any(|n| n == w) => Value::Word(w),
+                _ => self.expr(&arg.value),
+            };
+            let Some(at) = at else { continue };
+            if values[at].is_some() {
+                let text = format!("`{}` of block `{name}` is given twice", item.params[at].name);
+                self.fault(arg.spans(), text);
+            }
+            values[at] = Some((value, Some(arg.value.at)));
+        }
+        let missing: Vec<String> = item
+            .params
+            .iter()
+            .zip(&values)
+            .filter(|(_, v)| v.is_none())
+            .map(|(p, _)| name_of(&p.name))
+            .collect();
+        if !missing.is_empty() && self.faults.len() == before {
+            let text = format!("block `{name}` needs {}", join_names(missing.iter().map(String::as_str)));
+            self.fault(call.name.span(), text);
+        }
+        if !missing.is_empty() || self.faults.len() > before {
+            return None;
+        }
+        values.into_iter().collect()
+    }
+
+    /// `basic(x = [N, 16, 32, 32], filters = 16)`.
+    fn frame_text(&mut self, item: &Fn, name: &str, values: &[(Value, Option<Spans>)]) -> String {
+        let mut parts = Vec::with_capacity(values.len());
+        for (p, (value, _)) in item.params.iter().zip(values) {
+            parts.push(format!("{} = {}", name_of(&p.name), value.short(&mut self.graph)));
+        }
+        format!("{name}({})", parts.join(", "))
+    }
+}

@@ -1,0 +1,124 @@
+//! Expressions: names, lists, choices.
+
+use super::{Elab, Hint, value::Value};
+use crate::ast::{Block, Expr, ExprKind, Unary, name_of};
+use crate::errors::Spans;
+use mxr_graph::error::did_you_mean;
+use mxr_graph::ops::OPS;
+use proc_macro2::Ident;
+
+impl Elab<'_> {
+    pub(super) fn expr(&mut self, e: &Expr) -> Value {
+        self.expr_hint(e, None)
+    }
+
+    /// The value of an expression; the outermost layer that it makes is named by the hint.
+    pub(super) fn expr_hint(&mut self, e: &Expr, hint: Option<&Hint>) -> Value {
+        match &e.kind {
+            ExprKind::Int(n) => Value::Int(*n),
+            ExprKind::Float(x) => Value::Float(*x),
+            ExprKind::Bool(b) => Value::Bool(*b),
+            ExprKind::Text(t) => Value::Word(t.clone()),
+            ExprKind::Hole => Value::Hole,
+            ExprKind::Error => Value::Unknown,
+            ExprKind::Name(name) => self.name(name),
+            ExprKind::List(parts) => Value::List(parts.iter().map(|p| self.expr(p)).collect()),
+            ExprKind::Range(..) => {
+                self.fault_help(e.at, "a range stands after `for … in`", "a list of numbers is `[0, 1, 2]`")
+            }
+            ExprKind::Unary(Unary::Neg, a) => self.negate(a, e.at, hint),
+            ExprKind::Unary(Unary::Not, a) => match self.expr(a) {
+                Value::Bool(b) => Value::Bool(!b),
+                Value::Unknown => Value::Unknown,
+                other => {
+                    let what = other.describe(&mut self.graph);
+                    self.fault(a.at, format!("`!` takes `true` or `false`, this is {what}"))
+                }
+            },
+            ExprKind::Binary(op, a, b) => self.binary(*op, a, b, e.at, hint),
+            ExprKind::Call(call) => self.call(call, e.at, hint),
+            ExprKind::Block(block) => self.braces(block, hint),
+            ExprKind::If(condition, then, otherwise) => {
+                self.choose(condition, then, otherwise.as_deref(), e.at, hint)
+            }
+        }
+    }
+
+    fn name(&mut self, ident: &Ident) -> Value {
+        let name = name_of(ident);
+        if let Some(value) = self.scope.read(&name) {
+            return value;
+        }
+        if let Some((_, value)) = self.extents.iter().find(|(n, _)| *n == name) {
+            return value.clone();
+        }
+        let is_op = OPS.iter().any(|op| op.schema().name == name && !op.schema().internal);
+        if is_op || self.source.fns.iter().any(|f| f.name == name) {
+            return self.fault_help(ident.span(), format!("`{name}` is not called"), format!("`{name}(…)`"));
+        }
+        let visible = self.scope.names().chain(self.extents.iter().map(|(n, _)| n.as_str()));
+        let near = did_you_mean(&name, visible).map(str::to_string);
+        let symbol = name.len() <= 2 && name.starts_with(char::is_uppercase);
+        match near.filter(|_| !symbol) {
+            Some(near) => self.fault_help(
+                ident.span(),
+                format!("there is no layer or input `{name}` here"),
+                format!("did you mean `{near}`?"),
+            ),
+            None if symbol => {
+                let known = self.extent_names();
+                let help = if known.is_empty() {
+                    format!("a symbol is declared by an input: `data: Tensor<{name}, 3, 32, 32>`")
+                } else {
+                    format!("the signature declares {known}")
+                };
+                self.fault_help(ident.span(), format!("there is no symbol `{name}` here"), help)
+            }
+            None => self.fault(ident.span(), format!("there is no layer or input `{name}` here")),
+        }
+    }
+
+    fn braces(&mut self, block: &Block, hint: Option<&Hint>) -> Value {
+        match self.body(block, hint) {
+            Value::Hole if block.tail.is_none() => Value::List(Vec::new()),
+            value => value,
+        }
+    }
+
+    fn choose(
+        &mut self,
+        condition: &Expr,
+        then: &Block,
+        otherwise: Option<&Expr>,
+        at: Spans,
+        hint: Option<&Hint>,
+    ) -> Value {
+        match self.expr(condition) {
+            Value::Bool(true) => self.braces(then, hint),
+            Value::Bool(false) => match otherwise {
+                Some(e) => self.expr_hint(e, hint),
+                None if then.tail.is_some() => {
+                    self.fault(at, "without `else` there is no value when the condition is false")
+                }
+                None => Value::List(Vec::new()),
+            },
+            other => {
+                if !other.has_unknown() {
+                    let what = other.describe(&mut self.graph);
+                    let help = "`if` chooses while compiling: the condition is made of constants";
+                    self.fault_help(
+                        condition.at,
+                        format!("a condition is `true` or `false`, this is {what}"),
+                        help,
+                    );
+                }
+                // What is wrong in the branches is wrong in any case.
+                self.braces(then, None);
+                if let Some(e) = otherwise {
+                    self.expr(e);
+                }
+                Value::Unknown
+            }
+        }
+    }
+}

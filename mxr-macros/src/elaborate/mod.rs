@@ -1,0 +1,352 @@
+//! From the tree to the graph: blocks are expanded, loops unrolled, constants computed, operators applied, and every
+//! fault is put on the token that is to blame.
+
+mod arithmetic;
+mod blocks;
+mod calls;
+mod exprs;
+mod names;
+mod signature;
+mod stmts;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use crate::ast::{Block, Expr, Fn, Source, name_of};
+use crate::errors::{Faults, Spans};
+use mxr_graph::error::{At, ShapeError};
+use mxr_graph::graph::{Graph, LayerId};
+use names::Names;
+use proc_macro2::{Ident, Span};
+use std::collections::BTreeMap;
+use value::{Scope, Value};
+
+/// A network laid out.
+pub(crate) struct Network {
+    /// As far as it could be typed.
+    pub(crate) graph: Graph,
+    /// For each layer of the graph, the user's call.
+    pub(crate) sites: Vec<Site>,
+    /// For each name that ought to be read, whether it is.
+    pub(crate) reads: Reads,
+    /// Whether it may be compiled: nothing was wrong with it.
+    pub(crate) sound: bool,
+}
+
+/// Names by their place in the source, and whether any expansion reads them.
+pub(crate) type Reads = BTreeMap<String, (Ident, bool)>;
+
+/// The user's call that made a layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    /// The whole call.
+    pub(crate) at: Spans,
+    /// The name that the result is bound to, when it is one of the network's own.
+    pub(crate) ident: Option<Ident>,
+    /// The layer's name was made up.
+    pub(crate) anonymous: bool,
+    /// The blocks that it was reached through, outermost first.
+    through: Vec<String>,
+}
+
+/// No network has more calls and rounds than this: a loop that is too long ends here.
+const MAX_CALLS: usize = 10_000;
+
+/// Lays out a network.
+pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Network {
+    let before = faults.len();
+    let mut elab = Elab::new(source, faults, &name_of(&item.name));
+    elab.constants();
+    elab.inputs(item);
+    let result = elab.body(&item.body, None);
+    elab.outputs(item, result);
+    elab.holes();
+    elab.scope.release(0);
+    let Elab { graph, sites, scope, .. } = elab;
+    Network { graph, sites, reads: scope.reads, sound: faults.len() == before }
+}
+
+/// Looks for faults in a block that nobody calls.
+pub(crate) fn block(source: &Source, item: &Fn, faults: &mut Faults) {
+    let mut elab = Elab::new(source, faults, &name_of(&item.name));
+    elab.constants();
+    elab.calls.push(Frame { block: name_of(&item.name), text: String::new() });
+    for p in &item.params {
+        elab.scope.bind(name_of(&p.name), Value::Unknown, None);
+        elab.unknown_symbols(&p.ty);
+    }
+    elab.body(&item.body, None);
+}
+
+/// Says once what is wrong with the items themselves.
+pub(crate) fn items(source: &Source, faults: &mut Faults) {
+    let mut seen: BTreeMap<String, ()> = BTreeMap::new();
+    let fns = source.fns.iter().map(|f| &f.name);
+    for name in fns.chain(source.consts.iter().map(|c| &c.name)) {
+        if seen.insert(name_of(name), ()).is_some() {
+            faults.push(name.span(), format!("there are two items called `{name}` here"));
+        }
+    }
+    for f in &source.fns {
+        let name = name_of(&f.name);
+        if mxr_graph::ops::find(&name).is_some_and(|op| !op.schema().internal) {
+            faults.push(
+                f.name.span(),
+                format!("`{name}` is the name of an operator; choose another for the block"),
+            );
+        }
+        if f.predict && !f.is_network() {
+            faults.push(f.name.span(), format!("`#[predict]` belongs to a network, `{name}` is a block"));
+        }
+    }
+}
+
+/// A block's call that is being expanded.
+struct Frame {
+    block: String,
+    /// `basic(x = [N, 16, 32, 32], filters = 16)`.
+    text: String,
+}
+
+struct Elab<'a> {
+    source: &'a Source,
+    faults: &'a mut Faults,
+    graph: Graph,
+    sites: Vec<Site>,
+    scope: Scope,
+    names: Names,
+    /// Extents by name: symbols of the network, or what a block's signature calls an extent.
+    extents: Vec<(String, Value)>,
+    calls: Vec<Frame>,
+    budget: usize,
+}
+
+impl<'a> Elab<'a> {
+    fn new(source: &'a Source, faults: &'a mut Faults, name: &str) -> Elab<'a> {
+        Elab {
+            source,
+            faults,
+            graph: Graph::new(name),
+            sites: Vec::new(),
+            scope: Scope::default(),
+            names: Names::default(),
+            extents: Vec::new(),
+            calls: Vec::new(),
+            budget: MAX_CALLS,
+        }
+    }
+
+    /// Reports a fault, with the blocks that led to it.
+    fn fault(&mut self, at: impl Into<Spans>, text: impl Into<String>) -> Value {
+        let mut text = text.into();
+        for frame in self.calls.iter().rev().filter(|f| !f.text.is_empty()) {
+            text.push_str(&format!("\n  = note: in `{}`", frame.text));
+        }
+        self.faults.push(at, text);
+        Value::Unknown
+    }
+
+    fn fault_help(&mut self, at: impl Into<Spans>, text: impl AsRef<str>, help: impl AsRef<str>) -> Value {
+        self.fault(at, format!("{}\n  = help: {}", text.as_ref(), help.as_ref()))
+    }
+
+    /// One call or round more; `false` when there have been too many.
+    fn spend(&mut self, at: impl Into<Spans>) -> bool {
+        match self.budget {
+            0 => return false,
+            1 => {
+                let text =
+                    format!("the network has more than {MAX_CALLS} calls and rounds of loops up to here");
+                self.fault(at, text);
+            }
+            _ => {}
+        }
+        self.budget -= 1;
+        self.budget > 0
+    }
+
+    /// The statements of a body and its result.
+    fn body(&mut self, block: &Block, hint: Option<&Hint>) -> Value {
+        let mark = self.scope.mark();
+        for s in &block.stmts {
+            self.statement(s);
+        }
+        let result = match &block.tail {
+            Some(tail) => self.expr_hint(tail, hint),
+            None => Value::Hole,
+        };
+        self.scope.release(mark);
+        result
+    }
+
+    /// What the network returns.
+    fn outputs(&mut self, item: &Fn, result: Value) {
+        let Some(tail) = &item.body.tail else {
+            let text = format!("`{}` has no result", item.name);
+            let help = "end with an expression without `;`: the loss, the scores, or a tuple of them";
+            let at = match item.body.stmts.last() {
+                Some(crate::ast::Stmt::Expr(e)) => e.at,
+                _ => item.body.end.into(),
+            };
+            self.fault_help(at, text, help);
+            return;
+        };
+        let list = match result {
+            Value::List(list) => list,
+            other => vec![other],
+        };
+        if list.is_empty() {
+            self.fault(tail.at, format!("`{}` returns nothing", item.name));
+        }
+        for (i, value) in list.iter().enumerate() {
+            match value {
+                Value::Tensor(id) => self.graph.outputs.push(*id),
+                Value::Unknown => {}
+                other => {
+                    let at = match &tail.kind {
+                        crate::ast::ExprKind::List(parts) => parts.get(i).map_or(tail.at, |p| p.at),
+                        _ => tail.at,
+                    };
+                    let what = other.describe(&mut self.graph);
+                    self.fault(at, format!("a network returns tensors, this is {what}"));
+                }
+            }
+        }
+    }
+
+    /// Everything that inference left open.
+    fn holes(&mut self) {
+        let open = self.graph.settle();
+        if self.faults.len() > 0 {
+            return;
+        }
+        let mut layers: Vec<usize> = Vec::new();
+        for id in open {
+            let made =
+                self.graph.layers.iter().position(|l| l.outputs.contains(&id) || l.inputs.contains(&id));
+            layers.extend(made);
+        }
+        layers.sort_unstable();
+        if let Some(first) = layers.first()
+            && let Some(site) = self.sites.get(*first).cloned()
+        {
+            let l = &self.graph.layers[*first];
+            let text = format!("{}: nothing says what `_` is", l.op.schema().name);
+            self.fault_help(site.at, text, "write the number, or use the result where it is decided");
+        }
+    }
+
+    /// The fault of an operator on the tokens it is about.
+    fn shape_fault(&mut self, mut error: ShapeError, call: &CallSpans, anonymous: bool) -> Value {
+        if anonymous {
+            error.layer.clear();
+        }
+        let at = call.find(error.at);
+        let text = self.shape_text(&error);
+        self.fault(at, text)
+    }
+
+    /// `` `conv1`: conv2d: kernel 7 does not fit … `` with help and notes in the user's words.
+    fn shape_text(&self, error: &ShapeError) -> String {
+        let text = say(error);
+        let made_up = |name: &str| {
+            let at = self.graph.layers.iter().position(|l| l.name == name)?;
+            let anonymous = self.sites.get(at)?.anonymous;
+            anonymous.then(|| self.graph.layers[at].op.schema().name)
+        };
+        let mut out = String::new();
+        for (i, line) in text.lines().enumerate() {
+            if i > 0 {
+                out.push('\n');
+            }
+            let note = line.strip_prefix("  = note: `").and_then(|rest| rest.split_once('`'));
+            match note.and_then(|(name, rest)| Some((made_up(name)?, rest))) {
+                Some((op, rest)) => out.push_str(&format!("  = note: the result of `{op}`{rest}")),
+                None => out.push_str(line),
+            }
+        }
+        out
+    }
+}
+
+/// The error's text, in one sentence: "conv2d has no option", but "conv2d: kernel 7 does not fit".
+fn say(error: &ShapeError) -> String {
+    let verbs = ["has ", "needs ", "takes ", "cannot ", "does ", "gives ", "makes ", "wants ", "expects "];
+    let sentence = verbs.iter().any(|v| error.message.starts_with(v));
+    let mut text = String::new();
+    if !error.layer.is_empty() {
+        text.push_str(&format!("`{}`: ", error.layer));
+    }
+    text.push_str(error.op);
+    text.push_str(if sentence { " " } else { ": " });
+    text.push_str(&error.message);
+    if let Some(help) = &error.help {
+        text.push_str(&format!("\n  = help: {help}"));
+    }
+    for note in &error.notes {
+        text.push_str(&format!("\n  = note: {note}"));
+    }
+    text
+}
+
+impl Network {
+    /// An error of a later pass, on the call of its layer.
+    pub(crate) fn fault(&self, error: &ShapeError) -> (Spans, String) {
+        let layer = self.graph.layers.iter().position(|l| l.name == error.layer);
+        let site = layer.and_then(|at| self.sites.get(at));
+        let mut error = error.clone();
+        if site.is_none_or(|s| s.anonymous) {
+            error.layer.clear();
+        }
+        let mut text = say(&error);
+        for through in site.iter().flat_map(|s| s.through.iter().rev()) {
+            text.push_str(&format!("\n  = note: in `{through}`"));
+        }
+        (site.map_or_else(|| Span::call_site().into(), |s| s.at), text)
+    }
+
+    /// The layer of this number.
+    pub(crate) fn site(&self, layer: LayerId) -> Option<&Site> {
+        self.sites.get(layer.index())
+    }
+}
+
+/// The name that the value of an expression gets.
+#[derive(Clone)]
+struct Hint {
+    /// The full name of the layer.
+    layer: String,
+    /// The user's token, when it is one of the network's own.
+    ident: Option<Ident>,
+}
+
+/// Where the parts of a call are.
+struct CallSpans {
+    /// The whole call.
+    call: Spans,
+    inputs: Vec<Spans>,
+    options: Vec<(&'static str, Spans)>,
+    /// The operator's name, or the whole of an arithmetic expression.
+    name: Spans,
+}
+
+impl CallSpans {
+    fn find(&self, at: At) -> Spans {
+        match at {
+            At::Call => self.call,
+            At::Input(i) => self.inputs.get(i).copied().unwrap_or(self.call),
+            At::Option(name) => {
+                let given = self.options.iter().find(|(n, _)| *n == name);
+                given.map_or(self.name, |(_, at)| *at)
+            }
+        }
+    }
+}
+
+/// The name of an expression, if it is one.
+fn as_name(expr: &Expr) -> Option<&Ident> {
+    match &expr.kind {
+        crate::ast::ExprKind::Name(name) => Some(name),
+        _ => None,
+    }
+}

@@ -1,0 +1,236 @@
+//! Inputs and constants: element types, extents, symbols.
+
+use super::{Elab, value::Value};
+use crate::ast::{Expr, ExprKind, Fn, Param, Type, TypeKind, name_of};
+use crate::errors::join_names;
+use mxr_graph::dim::{Dim, MAX_DIM};
+use mxr_graph::dtype::DType;
+use mxr_graph::instr::MAX_RANK;
+use mxr_graph::shape::Shape;
+
+impl Elab<'_> {
+    /// `const` items, visible everywhere.
+    pub(super) fn constants(&mut self) {
+        let source = self.source;
+        for c in &source.consts {
+            let value = self.expr(&c.value);
+            let value = self.typed(&name_of(&c.name), &c.ty, value, c.value.at);
+            self.extents.push((name_of(&c.name), value));
+        }
+    }
+
+    /// The inputs of a network.
+    pub(super) fn inputs(&mut self, item: &Fn) {
+        if item.params.is_empty() {
+            let help = "`data: Tensor<N, 3, 32, 32>`";
+            self.fault_help(item.name.span(), format!("`{}` has no inputs", item.name), help);
+        }
+        for p in &item.params {
+            let value = self.input(p);
+            self.scope.bind(name_of(&p.name), value, Some(p.name.clone()));
+        }
+    }
+
+    fn input(&mut self, p: &Param) -> Value {
+        let name = name_of(&p.name);
+        let list = match &p.ty.kind {
+            TypeKind::Tensor(Some(list)) => list,
+            TypeKind::Tensor(None) => {
+                let text = format!("the extents of `{name}` are missing");
+                let help = format!(
+                    "`{name}: Tensor<N, 3, 32, 32>`; only a block (small letter first) takes any shape"
+                );
+                return self.fault_help(p.ty.at, text, help);
+            }
+            TypeKind::Error => return Value::Unknown,
+            _ => {
+                let text = format!("the inputs of a network are tensors, `{name}` is not");
+                return self.fault_help(p.at, text, "a `const` beside the network holds a number");
+            }
+        };
+        let (dtype, extents) = self.dtype_of(list);
+        let mut shape = Vec::with_capacity(extents.len());
+        for e in extents {
+            let value = match as_symbol(e) {
+                Some(symbol) => self.symbol(&symbol),
+                None if matches!(e.kind, ExprKind::Hole) => Value::Dim(self.graph.symbols.hole()),
+                None => {
+                    self.declare(e);
+                    self.expr(e)
+                }
+            };
+            shape.push(self.extent(value, e));
+        }
+        let Some(shape) = shape.into_iter().collect::<Option<Vec<Dim>>>() else { return Value::Unknown };
+        let shape = Shape(shape);
+        if shape.rank() > MAX_RANK {
+            return self.fault(
+                p.ty.at,
+                format!("`{name}` has {} axes, at most {MAX_RANK} are possible", shape.rank()),
+            );
+        }
+        if shape.elements().terms().iter().any(|t| t.coef > MAX_DIM) {
+            return self.fault(p.ty.at, format!("`{name}` is too large: more than 2^48 elements"));
+        }
+        Value::Tensor(self.graph.input(&name, shape, dtype))
+    }
+
+    /// The element type among what stands in the brackets, first or last; and the rest.
+    fn dtype_of<'e>(&mut self, list: &'e [Expr]) -> (DType, Vec<&'e Expr>) {
+        let mut found: Option<DType> = None;
+        let mut extents = Vec::with_capacity(list.len());
+        for e in list {
+            let dtype = as_symbol(e).and_then(|n| DType::from_name(&n));
+            match (dtype, found) {
+                (Some(_), Some(_)) => {
+                    self.fault(e.at, "a tensor has one element type");
+                }
+                (Some(d), None) => found = Some(d),
+                (None, _) => extents.push(e),
+            }
+        }
+        (found.unwrap_or_default(), extents)
+    }
+
+    /// A value as an extent.
+    fn extent(&mut self, value: Value, e: &Expr) -> Option<Dim> {
+        match value.as_dim() {
+            Some(Dim::Const(n)) if !(1..=MAX_DIM).contains(&n) => {
+                self.fault(e.at, format!("an extent must be at least 1, this is {n}"));
+                None
+            }
+            Some(d) => Some(d),
+            None => {
+                if !value.has_unknown() {
+                    let what = value.describe(&mut self.graph);
+                    self.fault(e.at, format!("an extent is a number or a symbol, this is {what}"));
+                }
+                None
+            }
+        }
+    }
+
+    /// The symbol of this name, or the constant.
+    fn symbol(&mut self, name: &str) -> Value {
+        if let Some((_, value)) = self.extents.iter().find(|(n, _)| n == name) {
+            return value.clone();
+        }
+        let value = Value::Dim(Dim::symbol(self.graph.symbols.named(name)));
+        self.extents.push((name.to_string(), value.clone()));
+        value
+    }
+
+    /// Makes every name in an extent a symbol: `{ 2 * N }`.
+    fn declare(&mut self, e: &Expr) {
+        match &e.kind {
+            ExprKind::Name(name) => {
+                self.symbol(&name_of(name));
+            }
+            ExprKind::Unary(_, a) => self.declare(a),
+            ExprKind::Binary(_, a, b) => {
+                self.declare(a);
+                self.declare(b);
+            }
+            ExprKind::Block(b) => b.tail.iter().for_each(|t| self.declare(t)),
+            _ => {}
+        }
+    }
+
+    /// What the signature of a block names is not known: nobody calls it, or with a wrong argument.
+    pub(super) fn unknown_symbols(&mut self, ty: &Type) {
+        let TypeKind::Tensor(Some(list)) = &ty.kind else { return };
+        for name in list.iter().filter_map(as_symbol) {
+            if !self.extents.iter().any(|(n, _)| *n == name) {
+                self.extents.push((name, Value::Unknown));
+            }
+        }
+    }
+
+    /// Holds the argument of a block, or the value of a constant, against its type.
+    pub(super) fn typed(&mut self, name: &str, ty: &Type, value: Value, at: crate::errors::Spans) -> Value {
+        let wants = match (&ty.kind, &value) {
+            (_, Value::Unknown) | (TypeKind::Error, _) => return Value::Unknown,
+            (TypeKind::Tensor(list), Value::Tensor(id)) => {
+                let id = *id;
+                if let Some(list) = list {
+                    return self.shaped(name, list, id, at);
+                }
+                return value;
+            }
+            (TypeKind::Int, Value::Int(_) | Value::Dim(_) | Value::Hole)
+            | (TypeKind::Float, Value::Float(_))
+            | (TypeKind::Bool, Value::Bool(_))
+            | (TypeKind::Word, Value::Word(_))
+            | (TypeKind::List, Value::List(_)) => return value,
+            (TypeKind::Tensor(_), _) => "a tensor",
+            (TypeKind::Int, _) => "an integer",
+            (TypeKind::Float, _) => "a number with a point",
+            (TypeKind::Bool, _) => "`true` or `false`",
+            (TypeKind::Word, _) => "a word",
+            (TypeKind::List, _) => "a list",
+        };
+        let what = value.describe(&mut self.graph);
+        let text = format!("`{name}` is {wants}, this is {what}");
+        match value {
+            Value::Int(n) if matches!(ty.kind, TypeKind::Float) => {
+                self.fault_help(at, text, format!("write {n}.0"))
+            }
+            _ => self.fault(at, text),
+        }
+    }
+
+    /// A tensor against extents: names that are new stand for what is there, others must agree.
+    pub(super) fn shaped(
+        &mut self,
+        name: &str,
+        list: &[Expr],
+        id: mxr_graph::graph::ValueId,
+        at: crate::errors::Spans,
+    ) -> Value {
+        let (dtype, extents) = self.dtype_of(list);
+        let (have, have_type) = (self.graph.shape(id), self.graph.value(id).dtype);
+        let written = list.iter().any(|e| as_symbol(e).is_some_and(|n| DType::from_name(&n).is_some()));
+        if written && dtype != have_type {
+            return self.fault(at, format!("`{name}` holds {dtype}, this is a tensor of {have_type}"));
+        }
+        if have.rank() != extents.len() {
+            let shown = have.display(&self.graph.symbols).to_string();
+            let text = format!("`{name}` has {} axes, this is {shown} of {}", extents.len(), have.rank());
+            return self.fault(at, text);
+        }
+        for (axis, (e, have)) in extents.iter().zip(have.iter()).enumerate() {
+            if matches!(e.kind, ExprKind::Hole) {
+                continue;
+            }
+            if let Some(symbol) = as_symbol(e)
+                && !self.extents.iter().any(|(n, _)| *n == symbol)
+                && !self.scope.names().any(|n| n == symbol)
+            {
+                self.extents.push((symbol, Value::of_dim(have.clone())));
+                continue;
+            }
+            let value = self.expr(e);
+            let Some(want) = self.extent(value, e) else { return Value::Unknown };
+            if !self.graph.symbols.unify(&want, have) {
+                let have = have.display(&self.graph.symbols).to_string();
+                let want = want.display(&self.graph.symbols).to_string();
+                return self.fault(at, format!("axis {axis} of `{name}` must be {want}, it is {have}"));
+            }
+        }
+        Value::Tensor(id)
+    }
+
+    /// The extents that are named, for a message.
+    pub(super) fn extent_names(&self) -> String {
+        join_names(self.extents.iter().map(|(n, _)| n.as_str()))
+    }
+}
+
+/// The name, if the expression is nothing but one (in braces perhaps).
+fn as_symbol(e: &Expr) -> Option<String> {
+    match &e.kind {
+        ExprKind::Name(name) => Some(name_of(name)),
+        ExprKind::Block(b) if b.stmts.is_empty() => b.tail.as_deref().and_then(as_symbol),
+        _ => None,
+    }
+}
