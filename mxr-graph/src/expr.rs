@@ -1,7 +1,10 @@
 //! Scalar expressions: what an elementwise operator computes per element, and its derivative.
 
 use crate::instr::{BinOp, Scalar, UnOp};
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
 /// A scalar expression of numbered inputs. Lines are unique (equal subexpressions are one line) and the last line is
 /// the result.
@@ -376,6 +379,64 @@ impl Expr {
     }
 }
 
+/// As a formula of `x0`, `x1`, …; what occurs more than once gets a name in front: `t = x0 * x0; x1 * (1 - t) / t`.
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut uses = alloc::vec![0usize; self.lines.len()];
+        for l in &self.lines {
+            let operands: &[Line] = match l {
+                Scalar::In(_) | Scalar::Const(_) => &[],
+                Scalar::Un(_, a) => &[*a],
+                Scalar::Bin(_, a, b) => &[*a, *b],
+                Scalar::Select(c, a, b) => &[*c, *a, *b],
+            };
+            operands.iter().for_each(|o| uses[usize::from(*o)] += 1);
+        }
+        let mut names = 0;
+        // The text of every line, and how tightly it binds: 3 alone, 2 a product, 1 a sum, 0 a comparison.
+        let mut texts: Vec<(String, u8)> = Vec::with_capacity(self.lines.len());
+        for (at, l) in self.lines.iter().enumerate() {
+            let operand = |line: Line, least: u8| {
+                let (text, binds) = &texts[usize::from(line)];
+                if *binds < least { format!("({text})") } else { text.clone() }
+            };
+            let infix = |a: Line, sign: &str, b: Line, binds: u8| {
+                // The right operand of a difference or a quotient must not run on.
+                (format!("{} {sign} {}", operand(a, binds), operand(b, binds + 1)), binds)
+            };
+            let text = match *l {
+                Scalar::In(i) => (format!("x{i}"), 3),
+                Scalar::Const(x) => (x.to_string(), if x < 0.0 { 2 } else { 3 }),
+                Scalar::Un(UnOp::Neg, a) => (format!("-{}", operand(a, 3)), 2),
+                Scalar::Un(op, a) => (format!("{op:?}({})", operand(a, 0)).to_lowercase(), 3),
+                Scalar::Bin(BinOp::Add, a, b) => infix(a, "+", b, 1),
+                Scalar::Bin(BinOp::Sub, a, b) => infix(a, "-", b, 1),
+                Scalar::Bin(BinOp::Mul, a, b) => infix(a, "*", b, 2),
+                Scalar::Bin(BinOp::Div, a, b) => infix(a, "/", b, 2),
+                Scalar::Bin(BinOp::Gt, a, b) => infix(a, ">", b, 0),
+                Scalar::Bin(BinOp::Ge, a, b) => infix(a, ">=", b, 0),
+                Scalar::Bin(BinOp::Eq, a, b) => infix(a, "==", b, 0),
+                Scalar::Bin(op, a, b) => {
+                    (format!("{op:?}({}, {})", operand(a, 0), operand(b, 0)).to_lowercase(), 3)
+                }
+                Scalar::Select(c, a, b) => {
+                    (format!("select({}, {}, {})", operand(c, 0), operand(a, 0), operand(b, 0)), 3)
+                }
+            };
+            texts.push(match l {
+                Scalar::Un(..) | Scalar::Bin(..) | Scalar::Select(..) if uses[at] > 1 => {
+                    let name = if names == 0 { "t".to_string() } else { format!("t{names}") };
+                    names += 1;
+                    write!(f, "{name} = {}; ", text.0)?;
+                    (name, 3)
+                }
+                _ => text,
+            });
+        }
+        f.write_str(texts.last().map_or("", |(text, _)| text))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,6 +473,23 @@ mod tests {
         assert!(!slope.lines.iter().any(|l| matches!(l, Scalar::Select(..))), "{slope:?}");
         assert!(slope.lines.iter().any(|l| matches!(l, Scalar::Bin(BinOp::Mul, ..))), "{slope:?}");
         assert_eq!(slope.compact().1, [0, 2]);
+    }
+
+    #[test]
+    fn formulas_read_as_written() {
+        let text = |op: BinOp| Expr::binary(op).gradient(1).to_string();
+        assert_eq!(text(BinOp::Sub), "-x3");
+        assert_eq!(text(BinOp::Div), "-(x3 / x1 * x2)");
+        assert_eq!(text(BinOp::Max), "select(x0 >= x1, 0, x3)");
+        assert_eq!(Expr::unary(UnOp::Tanh).gradient(0).to_string(), "x2 * (1 - x1 * x1)");
+        let shared = Expr::build(|e| {
+            let (a, b) = (e.input(0), e.input(1));
+            let sum = e.bin(BinOp::Add, a, b);
+            let difference = e.bin(BinOp::Sub, a, sum);
+            let power = e.bin(BinOp::Pow, sum, b);
+            e.bin(BinOp::Sub, power, difference)
+        });
+        assert_eq!(shared.to_string(), "t = x0 + x1; pow(t, x1) - (x0 - t)");
     }
 
     #[test]

@@ -521,7 +521,7 @@ impl fmt::Display for Graph {
                         format!("[{}]", all.join(", "))
                     }
                     Attr::Word(w) => (*w).to_string(),
-                    Attr::Expr(e) => format!("{:?}", e.lines),
+                    Attr::Expr(e) => e.to_string(),
                 };
                 write!(f, "{sep}{} = {text}", o.name)?;
                 sep = ", ";

@@ -11,6 +11,9 @@ use mxr_graph::shape::Shape;
 use mxr_graph::verify::verify;
 use reference::{Rng, Values, numbers, operands, run};
 
+/// Values with their elements.
+type Given = Vec<(ValueId, Vec<f64>)>;
+
 /// Compare every gradient of the graph with central differences of `Σ ⟨output, head gradient⟩`.
 fn check(what: &str, graph: &Graph, given: &[(ValueId, Vec<f64>)], rng: &mut Rng) -> Result<usize, String> {
     let mut values: Values = vec![None; graph.values.len()];
@@ -74,7 +77,7 @@ fn differentiated(
     op: &'static dyn Operator,
     sample: &Sample,
     rng: &mut Rng,
-) -> Result<(Graph, Vec<(ValueId, Vec<f64>)>), ShapeError> {
+) -> Result<(Graph, Given), ShapeError> {
     let mut g = Graph::new("sample");
     let data = operands(sample, rng);
     let mut given = Vec::new();
