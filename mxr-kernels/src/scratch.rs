@@ -1,7 +1,7 @@
 //! Scratch memory for packed operands, reused for the life of the process.
 //!
-//! A block of a parallel loop borrows one buffer while it runs and holds no other, so there are never more than one
-//! per thread. All of them are made by the first borrower: later calls allocate nothing.
+//! A block of a parallel loop borrows one buffer of a pool while it runs and starts no other loop meanwhile, so there is never more than
+//! one per pool and thread. All of them are made by the first borrower: later calls allocate nothing.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -2,11 +2,13 @@
 //!
 //! Pixels `u` of one phase (one remainder modulo the stride) meet the same taps, at neighbouring `i`: each phase is a product
 //! `[channels, (filter, taps of the phase)] · [(filter, taps), pixels of the phase]` whose right side slides over `dy` with stride 1.
+//!
+//! Images of few channels do too little with what is gathered; they go the other way, see [`scatter`].
 
-use super::Conv2d;
 use super::gather::{Axis, TapsByPixels, Window};
 use super::planes::{Planes, Start};
 use super::weights::{PackedRows, TapStride, pack_turned};
+use super::{Conv2d, scatter};
 use crate::gemm::driver::multiply;
 use crate::gemm::micro::{Registers, Rows};
 
@@ -53,6 +55,10 @@ pub(super) fn run<V: Registers>(
     dx: &mut [V::Elem],
     workspace: &mut [V::Elem],
 ) {
+    if scatter::is_better::<V::Elem>(conv) {
+        scatter::run::<V>(conv, dy, weight, dx);
+        return;
+    }
     let strides = conv.attrs.stride.map(|s| s as usize);
     let mut workspace = &mut workspace[..conv.weight_len()];
     for i in 0..strides[0].min(conv.h) {

@@ -7,7 +7,7 @@
 //! [`gemm`](crate::gemm), all images of a batch side by side, and no matrix of patches ever exists.
 //! * forward: `[k, c·kh·kw] · [c·kh·kw, n·oh·ow]`;
 //! * gradient of the data: for each of the `sh·sw` phases of the image, the same product of turned weights with `dy`, so no product
-//!   with the zeros between strides is made;
+//!   with the zeros between strides is made; where images have few channels, `[c·kh·kw, k] · [k, oh·ow]`, added to the image tile by tile;
 //! * gradient of the weight: `[k, n·oh·ow] · [n·oh·ow, c·kh·kw]`, cut along the sum where C is small, the parts added in order.
 //!
 //! Groups of few filters (depthwise) are done row by row instead.
@@ -22,6 +22,7 @@ mod forward;
 mod gather;
 mod planes;
 mod reference;
+mod scatter;
 #[cfg(test)]
 mod tests;
 mod weights;

@@ -42,10 +42,10 @@ impl<T> Address<T> {
 }
 
 /// A row-major operand; element `(row, column)` as in [`Gemm`].
-struct Matrix<'a, T> {
-    data: &'a [T],
-    ld: usize,
-    transposed: bool,
+pub(crate) struct Matrix<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) ld: usize,
+    pub(crate) transposed: bool,
 }
 
 impl<V: Registers> Lhs<V> for Matrix<'_, V::Elem> {
@@ -102,11 +102,18 @@ impl<V: Registers> Rhs<V> for Matrix<'_, V::Elem> {
 }
 
 /// C as the descriptor says.
-struct InPlace<'a, T> {
+pub(crate) struct InPlace<'a, T> {
     c: Address<T>,
     ldc: usize,
     accumulate: bool,
     bias: Option<&'a [T]>,
+}
+
+impl<T> InPlace<'_, T> {
+    /// All of `c`, with rows of `ldc` elements.
+    pub(crate) fn overwriting(c: &mut [T], ldc: usize) -> Self {
+        InPlace { c: Address(c.as_mut_ptr()), ldc, accumulate: false, bias: None }
+    }
 }
 
 impl<V: Registers> Sink<V> for InPlace<'_, V::Elem> {

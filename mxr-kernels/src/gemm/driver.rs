@@ -23,8 +23,14 @@ pub trait Tiled: Float {
     /// The most columns of B in a packed block; a multiple of every register tile's width.
     const NC: usize;
 
+    /// Elements of a product that is used up before it leaves the caches.
+    const PRODUCT: usize;
+
     #[doc(hidden)]
     fn with_scratch<R>(body: impl FnOnce(&mut [Self]) -> R) -> R;
+
+    #[doc(hidden)]
+    fn with_product<R>(body: impl FnOnce(&mut [Self]) -> R) -> R;
 }
 
 macro_rules! tiled {
@@ -36,6 +42,13 @@ macro_rules! tiled {
 
             fn with_scratch<R>(body: impl FnOnce(&mut [Self]) -> R) -> R {
                 static POOL: Pool<$t> = Pool::new(($mc + $nc) * $kc);
+                POOL.with(body)
+            }
+
+            const PRODUCT: usize = (1 << 18) / size_of::<$t>();
+
+            fn with_product<R>(body: impl FnOnce(&mut [Self]) -> R) -> R {
+                static POOL: Pool<$t> = Pool::new(<$t>::PRODUCT);
                 POOL.with(body)
             }
         }
@@ -50,6 +63,10 @@ const SERIAL_FLOPS: f64 = 1e6;
 
 /// Blocks per thread that even out threads of unequal speed.
 const BLOCKS_PER_THREAD: usize = 4;
+
+/// Up to this length of `k`, most time goes into C, so tiles follow its rows; above, they go down its columns, so that a panel of B
+/// stays in L1.
+const SHORT_K: usize = 48;
 
 /// Rows of A as panels `[k, rows]`.
 pub(crate) trait Lhs<V: Registers>: Sync {
@@ -154,6 +171,29 @@ pub(crate) unsafe fn multiply<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>>(
     }
 }
 
+/// One product on this thread, tile after tile in an order that depends on `rows`, `n` and `k` alone: for sinks whose tiles overlap.
+///
+/// # Safety
+///
+/// The CPU has the instruction set of `V`. The operands are valid for `rows`, `n` and `k`; no other thread uses what the sink writes.
+pub(crate) unsafe fn multiply_in_order<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>>(
+    rows: Rows,
+    n: usize,
+    k: usize,
+    lhs: &L,
+    rhs: &R,
+    sink: &S,
+) {
+    V::Elem::with_scratch(|scratch| {
+        let nc = V::Elem::NC;
+        for start in (0..n).step_by(nc) {
+            let (panels, cols) = (0..rows.panels(), start..n.min(start + nc));
+            let v = std::marker::PhantomData::<V>;
+            V::enter(Rectangle { rows, panels, cols, k, lhs, rhs, sink, scratch: &mut *scratch, v });
+        }
+    });
+}
+
 /// How C is cut. It may depend on the number of threads, because no sum crosses the cuts.
 struct Grid {
     batch: usize,
@@ -238,16 +278,21 @@ impl<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>> Kernel for Rectangle<'_, V,
                 for first in panels.clone().step_by(panels_per_block) {
                     let block = first..panels.end.min(first + panels_per_block);
                     lhs.pack(&rows, block.clone(), ks.clone(), a_packed);
-                    let mut at = cols.start;
-                    while at < cols.end {
-                        let cols_here = at..cols.end.min(at + V::COLS);
-                        let b = b_packed.add((at - cols.start) * ks.len());
-                        for p in block.clone() {
+                    let col_panels = cols.len().div_ceil(V::COLS);
+                    let along_rows = ks.len() <= SHORT_K;
+                    let (outer, inner) =
+                        if along_rows { (block.len(), col_panels) } else { (col_panels, block.len()) };
+                    for o in 0..outer {
+                        for i in 0..inner {
+                            let (p, j) = if along_rows { (o, i) } else { (i, o) };
+                            let p = first + p;
+                            let at = cols.start + j * V::COLS;
+                            let cols_here = at..cols.end.min(at + V::COLS);
                             let a = lhs.panel(&rows, first, p, &ks, a_packed);
+                            let b = b_packed.add(j * V::COLS * ks.len());
                             let row = rows.start(p)..rows.start(p + 1);
-                            tile::<V, S>(sink, a, b, ks.len(), row, cols_here.clone(), k_block == 0);
+                            tile::<V, S>(sink, a, b, ks.len(), row, cols_here, k_block == 0);
                         }
-                        at = cols_here.end;
                     }
                 }
             }

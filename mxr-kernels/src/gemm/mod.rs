@@ -14,7 +14,7 @@
 //! instruction set (`avx512`: 14×32 `f32`, `avx2`: 6×16, `portable`: 4×8). Every element of C is one chain of products over
 //! `k`, in order, cut at fixed places; so the partition of C over threads does not show in its bits.
 
-mod dense;
+pub(crate) mod dense;
 pub(crate) mod driver;
 pub(crate) mod micro;
 pub(crate) mod pack;
