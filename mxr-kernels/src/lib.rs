@@ -18,6 +18,7 @@ pub mod batch_norm;
 pub mod concat;
 pub mod conv2d;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod element;
 pub mod expand;
 pub mod fill;

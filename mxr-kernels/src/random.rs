@@ -49,17 +49,26 @@ pub(crate) const WIDE: usize = 16;
 /// Elements of a task: a multiple of what `WIDE` blocks give.
 const TASK: usize = 16 * 1024;
 
-/// `WIDE` consecutive blocks, word by word.
+/// `WIDE` consecutive blocks, word by word: [`Key::block`] with a vector in the place of every word.
 #[inline(always)]
 pub(crate) fn blocks(key: Key, first: u64) -> [[u32; WIDE]; 4] {
-    let mut out = [[0; WIDE]; 4];
-    for j in 0..WIDE {
-        let block = key.block(first + j as u64);
-        for w in 0..4 {
-            out[w][j] = block[w];
-        }
+    use std::array::from_fn;
+    let index: [u64; WIDE] = from_fn(|j| first + j as u64);
+    let mut c =
+        [index.map(|i| i as u32), index.map(|i| (i >> 32) as u32), [key.step; WIDE], [key.stream; WIDE]];
+    let mut k = [key.seed as u32, (key.seed >> 32) as u32];
+    for _ in 0..10 {
+        let a: [u64; WIDE] = from_fn(|j| u64::from(c[0][j]) * 0xd251_1f53);
+        let b: [u64; WIDE] = from_fn(|j| u64::from(c[2][j]) * 0xcd9e_8d57);
+        c = [
+            from_fn(|j| (b[j] >> 32) as u32 ^ c[1][j] ^ k[0]),
+            from_fn(|j| b[j] as u32),
+            from_fn(|j| (a[j] >> 32) as u32 ^ c[3][j] ^ k[1]),
+            from_fn(|j| a[j] as u32),
+        ];
+        k = [k[0].wrapping_add(0x9e37_79b9), k[1].wrapping_add(0xbb67_ae85)];
     }
-    out
+    c
 }
 
 /// Fills `y` with `make(words of a block) -> N elements of the block`.
@@ -133,15 +142,10 @@ pub fn normal<T: Float>(key: Key, mean: f64, deviation: f64, y: &mut [T]) {
 
 /// 1 with probability `p`, else 0, one byte each.
 pub fn bernoulli(key: Key, p: f64, y: &mut [u8]) {
-    bernoulli_from(key, p, 0, y);
-}
-
-/// Elements `first..` of [`bernoulli`]; `first` is a multiple of `4 · WIDE`.
-pub(crate) fn bernoulli_from(key: Key, p: f64, first: usize, y: &mut [u8]) {
     let limit = limit(p);
     let isa = Isa::detect();
     par::for_each_mut(y, TASK, |task, y| {
-        level::run(isa, Bits { key, limit, first: (first + task * TASK) as u64 / 4, y });
+        level::run(isa, Bits { key, limit, first: (task * TASK) as u64 / 4, y });
     });
 }
 
