@@ -91,6 +91,50 @@ pub(crate) struct Block {
     pub(crate) depth: u32,
 }
 
+impl Block {
+    /// Every call in it, in order.
+    pub(crate) fn calls<'a>(&'a self, see: &mut impl FnMut(&'a Call)) {
+        for s in &self.stmts {
+            match s {
+                Stmt::Let { value, .. } | Stmt::Assign { value, .. } | Stmt::Expr(value) => value.calls(see),
+                Stmt::For { list, body, .. } => {
+                    list.calls(see);
+                    body.calls(see);
+                }
+            }
+        }
+        if let Some(tail) = &self.tail {
+            tail.calls(see);
+        }
+    }
+}
+
+impl Expr {
+    fn calls<'a>(&'a self, see: &mut impl FnMut(&'a Call)) {
+        match &self.kind {
+            ExprKind::List(parts) => parts.iter().for_each(|p| p.calls(see)),
+            ExprKind::Range(a, b, _) | ExprKind::Binary(_, a, b) => {
+                a.calls(see);
+                b.calls(see);
+            }
+            ExprKind::Unary(_, a) => a.calls(see),
+            ExprKind::Call(call) => {
+                see(call);
+                call.args.iter().for_each(|a| a.value.calls(see));
+            }
+            ExprKind::If(condition, then, otherwise) => {
+                condition.calls(see);
+                then.calls(see);
+                if let Some(e) = otherwise {
+                    e.calls(see);
+                }
+            }
+            ExprKind::Block(block) => block.calls(see),
+            _ => {}
+        }
+    }
+}
+
 /// A statement.
 #[derive(Debug)]
 pub(crate) enum Stmt {
@@ -108,18 +152,8 @@ pub(crate) enum Stmt {
 #[derive(Debug)]
 pub(crate) enum Pat {
     Name(Ident),
-    Wild(Span),
-    Tuple(Vec<Pat>, Spans),
-}
-
-impl Pat {
-    pub(crate) fn spans(&self) -> Spans {
-        match self {
-            Pat::Name(i) => i.span().into(),
-            Pat::Wild(s) => (*s).into(),
-            Pat::Tuple(_, s) => *s,
-        }
-    }
+    Wild,
+    Tuple(Vec<Pat>),
 }
 
 /// An expression.

@@ -1,13 +1,32 @@
 //! The `network!` macro: see the documentation of the crate `mxr`.
+//!
+//! ```text
+//! tokens -> parse -> elaborate (mxr-graph infers and checks) -> compile (mxr-graph) -> emit
+//! ```
 #![forbid(unsafe_code)]
 
 mod ast;
 mod elaborate;
+mod emit;
 mod errors;
+mod expand;
 mod operators;
 mod parse;
 
 use proc_macro::TokenStream;
+
+/// Declares networks, checked, differentiated, fused and planned while compiling: see `mxr::network!`.
+#[proc_macro]
+pub fn network(input: TokenStream) -> TokenStream {
+    expand::expand(input.into()).into()
+}
+
+/// The form of [`network!`] for a single network as an attribute: the same grammar, formatted and listed by every tool
+/// like any other function.
+#[proc_macro_attribute]
+pub fn network_fn(_: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(item.into()).into()
+}
 
 /// The operator list as Rust methods: `__operators!(options)`, `__operators!(ndarray)`, `__operators!(symbol)`. For the
 /// crate `mxr` only.

@@ -15,10 +15,10 @@ mod value;
 use crate::ast::{Block, Expr, Fn, Source, name_of};
 use crate::errors::{Faults, Spans};
 use mxr_graph::error::{At, ShapeError};
-use mxr_graph::graph::{Graph, LayerId};
+use mxr_graph::graph::Graph;
 use names::Names;
 use proc_macro2::{Ident, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use value::{Scope, Value};
 
 /// A network laid out.
@@ -99,6 +99,21 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
             faults.push(f.name.span(), format!("`#[predict]` belongs to a network, `{name}` is a block"));
         }
     }
+}
+
+/// The names of all blocks that the networks reach.
+pub(crate) fn reached(source: &Source) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut open: Vec<&Fn> = source.fns.iter().filter(|f| f.is_network()).collect();
+    while let Some(f) = open.pop() {
+        f.body.calls(&mut |call| {
+            let block = source.fns.iter().find(|f| f.name == call.name);
+            if let Some(block) = block.filter(|_| names.insert(name_of(&call.name))) {
+                open.push(block);
+            }
+        });
+    }
+    names
 }
 
 /// A block's call that is being expanded.
@@ -304,13 +319,7 @@ impl Network {
         }
         (site.map_or_else(|| Span::call_site().into(), |s| s.at), text)
     }
-
-    /// The layer of this number.
-    pub(crate) fn site(&self, layer: LayerId) -> Option<&Site> {
-        self.sites.get(layer.index())
-    }
 }
-
 /// The name that the value of an expression gets.
 #[derive(Clone)]
 struct Hint {

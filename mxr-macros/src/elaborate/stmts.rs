@@ -44,12 +44,12 @@ impl Elab<'_> {
     /// `let pat = value`; `watched` names ought to be read.
     pub(super) fn bind(&mut self, pat: &Pat, value: Value, at: Spans, watched: bool) {
         match pat {
-            Pat::Wild(_) => {}
+            Pat::Wild => {}
             Pat::Name(ident) => {
                 let watch = watched.then(|| ident.clone());
                 self.scope.bind(name_of(ident), value, watch);
             }
-            Pat::Tuple(parts, _) => {
+            Pat::Tuple(parts) => {
                 let values = self.take_apart(parts.len(), value, at);
                 for (part, value) in parts.iter().zip(values) {
                     self.bind(part, value, at, watched);
@@ -60,7 +60,7 @@ impl Elab<'_> {
 
     fn assign(&mut self, pat: &Pat, value: Value, at: Spans) {
         match pat {
-            Pat::Wild(_) => {}
+            Pat::Wild => {}
             Pat::Name(ident) => {
                 let name = name_of(ident);
                 if self.scope.assign(&name, value) {
@@ -74,7 +74,7 @@ impl Elab<'_> {
                 self.fault_help(ident.span(), format!("there is no `{name}` here to assign to"), help);
                 self.scope.bind(name, Value::Unknown, None);
             }
-            Pat::Tuple(parts, _) => {
+            Pat::Tuple(parts) => {
                 let values = self.take_apart(parts.len(), value, at);
                 for (part, value) in parts.iter().zip(values) {
                     self.assign(part, value, at);
@@ -101,7 +101,7 @@ impl Elab<'_> {
 
     fn repeat(&mut self, pat: &Pat, list: &Expr, body: &Block) {
         self.names.push_round();
-        let mut round = |elab: &mut Self, i: usize, value: Value| {
+        let round = |elab: &mut Self, i: usize, value: Value| {
             if !elab.spend(list.at) {
                 return false;
             }

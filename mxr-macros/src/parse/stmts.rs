@@ -140,12 +140,12 @@ impl Parser<'_> {
                     break;
                 }
             }
-            return Pat::Tuple(parts, at);
+            return Pat::Tuple(parts);
         }
         if !cursor.at_restart()
             && let Some(name) = cursor.eat_ident()
         {
-            return if name == "_" { Pat::Wild(name.span()) } else { Pat::Name(name) };
+            return if name == "_" { Pat::Wild } else { Pat::Name(name) };
         }
         let found = cursor.peek(0).map_or("nothing".to_string(), describe);
         if cursor.is_empty() || cursor.at_restart() || cursor.at_assign(0) {
@@ -154,17 +154,17 @@ impl Parser<'_> {
             self.faults.push(cursor.here(), format!("expected a name, found {found}"));
             cursor.next();
         }
-        Pat::Wild(after.last)
+        Pat::Wild
     }
 
     /// The left side of an assignment.
     fn pat_of(&mut self, expr: Expr) -> Option<Pat> {
         match expr.kind {
             ExprKind::Name(name) => Some(Pat::Name(name)),
-            ExprKind::Hole => Some(Pat::Wild(expr.at.first)),
+            ExprKind::Hole => Some(Pat::Wild),
             ExprKind::List(parts) => {
                 let parts = parts.into_iter().map(|p| self.pat_of(p)).collect::<Option<Vec<_>>>()?;
-                Some(Pat::Tuple(parts, expr.at))
+                Some(Pat::Tuple(parts))
             }
             ExprKind::Error => None,
             _ => {

@@ -50,7 +50,7 @@ fn the_language_of_the_design() {
     assert_eq!(net.body.stmts.len(), 4);
     assert!(matches!(&net.params[0].ty.kind, TypeKind::Tensor(Some(dims)) if dims.len() == 4));
     assert!(matches!(&net.params[2].ty.kind, TypeKind::Tensor(Some(dims)) if dims.len() == 2));
-    assert!(matches!(&net.body.stmts[3], Stmt::Let { pat: Pat::Tuple(parts, _), .. } if parts.len() == 2));
+    assert!(matches!(&net.body.stmts[3], Stmt::Let { pat: Pat::Tuple(parts), .. } if parts.len() == 2));
     let Stmt::Let { value, .. } = &net.body.stmts[0] else { panic!("a let") };
     assert!(matches!(&value.kind, ExprKind::Call(c) if c.method && c.name == "relu"));
 }

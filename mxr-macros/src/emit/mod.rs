@@ -1,0 +1,281 @@
+//! What the macro writes: per network a struct with its layers, its programs and the means to bind it.
+
+mod docs;
+mod instr;
+mod program;
+
+use crate::ast::{Fn, name_of};
+use crate::elaborate::{Network, Reads};
+use crate::errors::Faults;
+use mxr_graph::compile;
+use mxr_graph::dim::SymbolDef;
+use mxr_graph::graph::Graph;
+use mxr_graph::program::Program;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::str::FromStr;
+
+/// Names that the generated struct has already.
+const TAKEN: [&str; 9] = [
+    "bind",
+    "bind_with",
+    "bind_symbols",
+    "PARAMETERS",
+    "PROGRAMS",
+    "from_executor",
+    "executor",
+    "executor_mut",
+    "Self",
+];
+
+/// The Rust code of a network. After a fault everything that could be typed is still there.
+pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> TokenStream {
+    for site in &network.sites {
+        if let Some(ident) = &site.ident
+            && TAKEN.contains(&name_of(ident).as_str())
+        {
+            let text =
+                format!("`{ident}` is a name that every network has already; choose another for the layer");
+            faults.push(ident.span(), text);
+        }
+    }
+    let (mut train, mut predict) = (None, None);
+    if network.sound {
+        if !item.predict {
+            train = compiled(compile::train(network.graph.clone()), network, faults);
+        }
+        predict = compiled(compile::predict(network.graph.clone()), network, faults);
+    }
+    let graph = &network.graph;
+
+    let name = &item.name;
+    // The user's span is used once: a second definition on it would be shown twice.
+    let again = Ident::new(&item.name.to_string(), Span::call_site());
+    let vis = &item.vis;
+    let attrs = item.attrs.iter().map(|a| &a.tokens);
+    let cfg: Vec<&TokenStream> = item.attrs.iter().filter(|a| a.name == "cfg").map(|a| &a.tokens).collect();
+    let table = docs::table(graph, train.as_ref(), predict.as_ref());
+    let table = format!("\n{table}");
+    let layers = layers(network);
+    let parameters = train.as_ref().or(predict.as_ref()).and_then(|p| docs::total(p).as_const());
+    let parameters = parameters.map(|n| {
+        let n = n.unsigned_abs();
+        quote! {
+            /// How many trained parameters the network has.
+            pub const PARAMETERS: u64 = #n;
+        }
+    });
+    let programs = programs(train.as_ref(), predict.as_ref(), &graph.name);
+    let bind = bind(graph);
+    quote! {
+        #(#attrs)*
+        #[doc = #table]
+        #vis struct #name {
+            executor: ::mxr::Executor,
+        }
+
+        #(#cfg)*
+        #[allow(dead_code, non_upper_case_globals)]
+        impl #again {
+            #layers
+            #parameters
+            /// The compiled network.
+            pub const PROGRAMS: &'static ::mxr::Programs = #programs;
+            #bind
+        }
+
+        #(#cfg)*
+        impl ::core::ops::Deref for #again {
+            type Target = ::mxr::Executor;
+            fn deref(&self) -> &::mxr::Executor {
+                &self.executor
+            }
+        }
+
+        #(#cfg)*
+        impl ::core::ops::DerefMut for #again {
+            fn deref_mut(&mut self) -> &mut ::mxr::Executor {
+                &mut self.executor
+            }
+        }
+
+        #(#cfg)*
+        impl ::mxr::Network for #again {
+            const PROGRAMS: &'static ::mxr::Programs = Self::PROGRAMS;
+            fn from_executor(executor: ::mxr::Executor) -> Self {
+                Self { executor }
+            }
+            fn executor(&self) -> &::mxr::Executor {
+                &self.executor
+            }
+            fn executor_mut(&mut self) -> &mut ::mxr::Executor {
+                &mut self.executor
+            }
+        }
+    }
+}
+
+/// The program, or the fault on the call that is to blame.
+fn compiled(
+    result: Result<Program, mxr_graph::error::ShapeError>,
+    network: &Network,
+    faults: &mut Faults,
+) -> Option<Program> {
+    result
+        .map_err(|error| {
+            let (at, text) = network.fault(&error);
+            faults.push(at, text);
+        })
+        .ok()
+}
+
+/// One constant per layer. Those that the user named carry the user's token, once.
+fn layers(network: &Network) -> TokenStream {
+    let graph = &network.graph;
+    let mut taken: HashSet<String> = TAKEN.iter().map(|t| (*t).to_string()).collect();
+    let named: HashSet<String> = network.sites.iter().filter_map(|s| s.ident.as_ref().map(name_of)).collect();
+    let mut out = TokenStream::new();
+    let mut text = String::new();
+    for (i, (l, site)) in graph.layers.iter().zip(&network.sites).enumerate() {
+        if l.op.schema().internal {
+            continue;
+        }
+        let (doc, name) = (docs::layer(graph, l), &l.name);
+        let own = site.ident.as_ref().filter(|ident| name_of(ident) == *name && !taken.contains(name));
+        if let Some(ident) = own {
+            taken.insert(name.clone());
+            let number = proc_macro2::Literal::usize_unsuffixed(i);
+            out.extend(quote! {
+                #[doc = #doc]
+                pub const #ident: ::mxr::LayerId = ::mxr::LayerId::new(#number, #name);
+            });
+        } else if !named.contains(name) && taken.insert(name.clone()) {
+            let raw = if is_keyword(name) { "r#" } else { "" };
+            let _ = write!(
+                text,
+                "#[doc = {doc:?}] pub const {raw}{name}: ::mxr::LayerId = ::mxr::LayerId::new({i}, {name:?}); "
+            );
+        }
+    }
+    out.extend(tokens(&text));
+    out
+}
+
+/// The constant `Programs`.
+fn programs(train: Option<&Program>, predict: Option<&Program>, name: &str) -> TokenStream {
+    let mut text = String::from("{ use ::mxr::__private::*; ");
+    let part = match train {
+        Some(p) => {
+            let _ = write!(text, "static TRAIN: Program = {}; ", program::program(p));
+            "Some(&TRAIN)"
+        }
+        None => "None",
+    };
+    // Only a network with a fault has none, and it is never run.
+    let predict = match predict {
+        Some(p) => program::program(p),
+        None => program::program(&empty(name)),
+    };
+    let _ = write!(text, "static PREDICT: Program = {predict}; ");
+    let _ = write!(text, "&::mxr::Programs {{ train: {part}, predict: &PREDICT }} }}");
+    tokens(&text)
+}
+
+fn empty(name: &str) -> Program {
+    Program {
+        name: Cow::Owned(name.to_string()),
+        symbols: Cow::Borrowed(&[]),
+        values: Cow::Borrowed(&[]),
+        steps: Cow::Borrowed(&[]),
+        forward: 0,
+        exprs: Cow::Borrowed(&[]),
+        layers: Cow::Borrowed(&[]),
+        inputs: Cow::Borrowed(&[]),
+        params: Cow::Borrowed(&[]),
+        aux: Cow::Borrowed(&[]),
+        outputs: Cow::Borrowed(&[]),
+        predictions: Cow::Borrowed(&[]),
+        heads: Cow::Borrowed(&[]),
+        grads: Cow::Borrowed(&[]),
+        checks: Cow::Borrowed(&[]),
+        plan: None,
+    }
+}
+
+/// `bind` and `bind_with`, with one parameter per symbol.
+fn bind(graph: &Graph) -> TokenStream {
+    let named = graph.symbols.list().iter().filter(|s| s.def == SymbolDef::Named);
+    let symbols: Vec<&str> = named.map(|s| &*s.name).collect();
+    let mut parameters: Vec<Ident> = Vec::with_capacity(symbols.len());
+    for s in &symbols {
+        let mut name = s.to_lowercase();
+        while parameters.iter().any(|p| *p == name.as_str()) || name == "options" {
+            name.push('_');
+        }
+        let ident = if is_keyword(&name) { Ident::new_raw(&name, Span::call_site()) } else { ident(&name) };
+        parameters.push(ident);
+    }
+    let listed: Vec<String> =
+        parameters.iter().zip(&symbols).map(|(p, s)| format!("`{p}` is its `{s}`")).collect();
+    let what = match listed.is_empty() {
+        true => "The network with memory for its arrays.".to_string(),
+        false => format!(
+            "The network with numbers for its symbols and memory for its arrays: {}.",
+            listed.join(", ")
+        ),
+    };
+    let errors = "# Errors\n\nWhen a number is 0 or breaks a rule of a layer, or there is not enough memory.";
+    let short = format!("{what}\n\n{errors}");
+    let long = format!("[`Self::bind`] with options: device, gradients wanted, seed.\n\n{errors}");
+    quote! {
+        #[doc = #short]
+        pub fn bind(#(#parameters: usize),*) -> ::core::result::Result<Self, ::mxr::Error> {
+            Self::bind_with(#(#parameters,)* ::mxr::BindOptions::default())
+        }
+        #[doc = #long]
+        pub fn bind_with(
+            #(#parameters: usize,)*
+            options: ::mxr::BindOptions,
+        ) -> ::core::result::Result<Self, ::mxr::Error> {
+            let executor = ::mxr::Executor::bind(Self::PROGRAMS, &[#((#symbols, #parameters)),*], options)?;
+            ::core::result::Result::Ok(Self { executor })
+        }
+    }
+}
+
+/// Names that nobody reads and blocks that nobody calls, restated so that the compiler's own lints find them.
+pub(crate) fn unused(names: &Reads, blocks: &[&Ident]) -> TokenStream {
+    let names: Vec<&Ident> = names.values().filter(|(_, read)| !read).map(|(ident, _)| ident).collect();
+    if names.is_empty() && blocks.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        const _: fn() = || {
+            #(let #names = ();)*
+            #(fn #blocks() {})*
+        };
+    }
+}
+
+fn ident(name: &str) -> Ident {
+    Ident::new(name, Span::call_site())
+}
+
+fn is_keyword(name: &str) -> bool {
+    const KEYWORDS: [&str; 50] = [
+        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
+        "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+        "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "static",
+        "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where",
+        "while", "yield", "union", "auto",
+    ];
+    KEYWORDS.contains(&name)
+}
+
+/// Text that was put together here.
+fn tokens(text: &str) -> TokenStream {
+    TokenStream::from_str(text).unwrap_or_else(|e| panic!("generated text does not lex ({e}): {text}"))
+}

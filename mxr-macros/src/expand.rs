@@ -1,0 +1,37 @@
+//! From the tokens inside `network!( … )` to those it becomes.
+
+use crate::ast::name_of;
+use crate::elaborate::{self, Reads};
+use crate::emit;
+use crate::errors::Faults;
+use crate::parse;
+use proc_macro2::TokenStream;
+
+/// The expansion. A pure function of its tokens, whatever they are.
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let mut faults = Faults::default();
+    let source = parse::source(input, &mut faults);
+    elaborate::items(&source, &mut faults);
+    let mut out = TokenStream::new();
+    let mut reads = Reads::new();
+    for item in source.fns.iter().filter(|f| f.is_network()) {
+        let network = elaborate::network(&source, item, &mut faults);
+        out.extend(emit::network(item, &network, &mut faults));
+        for (place, (ident, read)) in network.reads {
+            reads.entry(place).or_insert((ident, false)).1 |= read;
+        }
+    }
+    let reached = elaborate::reached(&source);
+    let blocks = source.fns.iter().filter(|f| !f.is_network());
+    let idle: Vec<_> = blocks.filter(|f| !reached.contains(&name_of(&f.name))).collect();
+    for block in &idle {
+        elaborate::block(&source, block, &mut faults);
+    }
+    if faults.len() == 0 {
+        let private: Vec<_> = idle.iter().filter(|f| f.vis.is_empty()).map(|f| &f.name).collect();
+        out.extend(emit::unused(&reads, &private));
+    }
+    let mut all = faults.to_tokens();
+    all.extend(out);
+    all
+}
