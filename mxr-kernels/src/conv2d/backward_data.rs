@@ -6,9 +6,10 @@
 //! Images of few channels do too little with what is gathered; they go the other way, see [`scatter`].
 
 use super::gather::{Axis, TapsByPixels, Window};
-use super::planes::{Planes, Start};
+use super::planes::Planes;
 use super::weights::{PackedRows, TapStride, pack_turned};
 use super::{Conv2d, scatter};
+use crate::gemm::dense::Address;
 use crate::gemm::driver::multiply;
 use crate::gemm::micro::{Registers, Rows};
 
@@ -102,13 +103,13 @@ fn run_phase<V: Registers>(
     }
     let packed = &*packed;
     let window = Window { y, x, image: conv.filters * conv.oh * conv.ow };
-    let dx = Start(dx.as_mut_ptr());
+    let dx = Address::of(dx);
     let operands = |group: usize| {
         let lhs = PackedRows { data: packed.get(group * channels * taps..).unwrap_or_default(), k: taps };
         let source = dy.get(group * filters * conv.oh * conv.ow..).unwrap_or_default();
         let rhs = TapsByPixels { window: &window, source };
         let sink = Planes {
-            data: dx.skip(group * channels * conv.h * conv.w),
+            data: dx.skip(group * channels * conv.h * conv.w).start(),
             image: conv.c * conv.h * conv.w,
             size: [conv.h, conv.w],
             grid: [y.grid, x.grid],

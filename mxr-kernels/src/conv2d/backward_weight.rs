@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::Conv2d;
 use super::gather::{PixelsByTaps, Window};
-use super::planes::Start;
+use crate::gemm::dense::Address;
 use crate::gemm::driver::{Lhs, Sink, multiply};
 use crate::gemm::micro::{Registers, Rows};
 use crate::gemm::pack;
@@ -66,7 +66,7 @@ fn products<V: Registers>(conv: &Conv2d, x: &[V::Elem], dy: &[V::Elem], out: &mu
     let (pixels, taps) = (conv.oh * conv.ow, channels * conv.kh * conv.kw);
     let rows = Rows::new(filters, V::ROWS);
     let window = Window::of(conv);
-    let out = Start(out.as_mut_ptr());
+    let out = Address::of(out);
     // Slices differ by at most one pixel; the driver wants one length, so the longer ones end in a product of their own.
     let all = conv.n * pixels;
     let run = |slice_len: usize, first_pixel: usize, first_slice: usize, count: usize| {
@@ -82,7 +82,7 @@ fn products<V: Registers>(conv: &Conv2d, x: &[V::Elem], dy: &[V::Elem], out: &mu
             let source = x.get(group * channels * conv.h * conv.w..).unwrap_or_default();
             let rhs = PixelsByTaps { window: &window, source, start };
             let to = out.skip(((first_slice + slice) * groups + group) * filters * taps);
-            (lhs, rhs, Matrix { to: Start(to), row: taps })
+            (lhs, rhs, Matrix { to, row: taps })
         };
         // SAFETY: `Candidate::backward_weight` has checked the CPU and the lengths of all slices against the convolution; every slice
         // and group writes a matrix of its own.
@@ -143,14 +143,14 @@ impl<V: Registers> Lhs<V> for FiltersByPixels<'_, V::Elem> {
 
 /// One gradient `[filters, taps]`.
 struct Matrix<T> {
-    to: Start<T>,
+    to: Address<T>,
     row: usize,
 }
 
 impl<V: Registers> Sink<V> for Matrix<V::Elem> {
     #[inline(always)]
     unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)> {
-        Some((self.to.skip(row * self.row + cols.start), self.row))
+        Some((self.to.skip(row * self.row + cols.start).start(), self.row))
     }
 
     unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool) {

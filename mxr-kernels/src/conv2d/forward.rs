@@ -2,8 +2,9 @@
 
 use super::Conv2d;
 use super::gather::{TapsByPixels, Window};
-use super::planes::{Planes, Start};
+use super::planes::Planes;
 use super::weights::{PackedRows, pack_rows};
+use crate::gemm::dense::Address;
 use crate::gemm::driver::multiply;
 use crate::gemm::micro::{Registers, Rows};
 
@@ -26,13 +27,13 @@ pub(super) fn run<V: Registers>(
     }
     let packed = &*packed;
     let window = Window::of(conv);
-    let y = Start(y.as_mut_ptr());
+    let y = Address::of(y);
     let operands = |group: usize| {
         let lhs = PackedRows { data: &packed[group * filters * taps..][..filters * taps], k: taps };
         let source = x.get(group * conv.group_channels() * conv.h * conv.w..).unwrap_or_default();
         let rhs = TapsByPixels { window: &window, source };
         let sink = Planes {
-            data: y.skip(group * filters * conv.oh * conv.ow),
+            data: y.skip(group * filters * conv.oh * conv.ow).start(),
             image: conv.filters * conv.oh * conv.ow,
             size: [conv.oh, conv.ow],
             grid: [conv.oh, conv.ow],

@@ -6,19 +6,6 @@ use crate::gemm::driver::Sink;
 use crate::gemm::micro::Registers;
 use crate::simd::vector::first;
 
-/// Where an output starts. Threads write disjoint parts of it.
-#[derive(Clone, Copy)]
-pub(super) struct Start<T>(pub(super) *mut T);
-
-// SAFETY: the driver gives every element of an output to one block of the loop, and blocks do not share elements.
-unsafe impl<T: Send> Sync for Start<T> {}
-
-impl<T> Start<T> {
-    pub(super) fn skip(self, elements: usize) -> *mut T {
-        self.0.wrapping_add(elements)
-    }
-}
-
 /// Images as a matrix with one row per channel and one column per grid point `(image, i, j)`; grid point `(i, j)` is the pixel
 /// `origin + step · (i, j)`.
 pub(super) struct Planes<'a, T> {

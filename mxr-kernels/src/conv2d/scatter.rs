@@ -8,9 +8,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Conv2d;
-use super::planes::Start;
 use crate::element::Num;
-use crate::gemm::dense::{InPlace, Matrix};
+use crate::gemm::dense::{Address, InPlace, Matrix};
 use crate::gemm::driver::{Tiled, multiply_in_order};
 use crate::gemm::micro::{Registers, Rows};
 use crate::par;
@@ -41,7 +40,7 @@ pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem
         (channels * images).div_ceil(BLOCKS).clamp(least, most.min(V::Elem::MC.div_ceil(kernel)).max(least));
     let chunks = channels.div_ceil(chunk);
     let band = (V::Elem::PRODUCT / (chunk * kernel * conv.ow)).min(conv.oh);
-    let start = Start(dx.as_mut_ptr());
+    let start = Address::of(dx);
     par::for_blocks(images * chunks, |block| {
         let (number, first_channel) = (block / chunks, block % chunks * chunk);
         let chunk = chunk.min(channels - first_channel);
@@ -50,7 +49,7 @@ pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem
         // SAFETY: the length of `dx` was checked against the convolution; blocks are different channels.
         let dx = unsafe {
             std::slice::from_raw_parts_mut(
-                start.skip((number * channels + first_channel) * plane),
+                start.skip((number * channels + first_channel) * plane).start(),
                 chunk * plane,
             )
         };

@@ -14,7 +14,7 @@ pub(super) fn run<V: Registers>(
     c: &mut [V::Elem],
 ) {
     let Gemm { m, n, k, trans_a, trans_b, lda, ldb, ldc, accumulate, .. } = *desc;
-    let c = Address(c.as_mut_ptr());
+    let c = Address::of(c);
     let operands = |z: usize| {
         // With `k` = 0 the operands may be empty whatever the strides say.
         let lhs =
@@ -30,14 +30,27 @@ pub(super) fn run<V: Registers>(
 
 /// Where C starts. Threads write disjoint parts of it.
 #[derive(Clone, Copy)]
-struct Address<T>(*mut T);
+pub(crate) struct Address<T>(*mut T);
 
-// SAFETY: the driver gives every element of C to one block of the loop, and blocks do not share elements.
+// SAFETY: every element of C is given to one block of a parallel loop, and blocks do not share elements.
+unsafe impl<T: Send> Send for Address<T> {}
+// SAFETY: as above.
 unsafe impl<T: Send> Sync for Address<T> {}
 
 impl<T> Address<T> {
-    fn skip(self, elements: usize) -> Self {
+    pub(crate) fn of(c: &mut [T]) -> Self {
+        Address(c.as_mut_ptr())
+    }
+
+    /// The address `elements` further on.
+    #[inline(always)]
+    pub(crate) fn skip(self, elements: usize) -> Self {
         Address(self.0.wrapping_add(elements))
+    }
+
+    #[inline(always)]
+    pub(crate) fn start(self) -> *mut T {
+        self.0
     }
 }
 
@@ -83,19 +96,23 @@ impl<V: Registers> Lhs<V> for Matrix<'_, V::Elem> {
 
 impl<V: Registers> Rhs<V> for Matrix<'_, V::Elem> {
     #[inline(always)]
-    unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, mut to: *mut V::Elem) {
+    unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, to: *mut V::Elem) {
         let (b, ld) = (self.data.as_ptr(), self.ld);
-        for col in cols.clone().step_by(V::COLS) {
-            let width = V::COLS.min(cols.end - col);
-            // SAFETY: the descriptor was checked against the slice; `to` has room by the caller's contract.
-            unsafe {
-                if self.transposed {
-                    pack::transposed::<V>(width, ks.len(), |j| b.add((col + j) * ld + ks.start), to, V::COLS);
-                } else {
-                    pack::copied::<V>(width, ks.len(), b.wrapping_add(ks.start * ld + col), ld, to, V::COLS);
+        // Of a row, all panels are filled before the next row: memory is read in long runs.
+        let rows_at_a_time = if self.transposed { ks.len().max(1) } else { 1 };
+        for k in ks.clone().step_by(rows_at_a_time) {
+            for col in cols.clone().step_by(V::COLS) {
+                let width = V::COLS.min(cols.end - col);
+                // SAFETY: the descriptor was checked against the slice; `to` has room by the caller's contract.
+                unsafe {
+                    let to = to.add((col - cols.start) * ks.len() + (k - ks.start) * V::COLS);
+                    if self.transposed {
+                        pack::transposed::<V>(width, ks.len(), |j| b.add((col + j) * ld + k), to, V::COLS);
+                    } else {
+                        pack::copied::<V>(width, 1, b.wrapping_add(k * ld + col), ld, to, V::COLS);
+                    }
+                    pack::zeroed(to, rows_at_a_time, V::COLS, width, V::COLS);
                 }
-                pack::zeroed(to, ks.len(), V::COLS, width, V::COLS);
-                to = to.add(V::COLS * ks.len());
             }
         }
     }
@@ -112,14 +129,14 @@ pub(crate) struct InPlace<'a, T> {
 impl<T> InPlace<'_, T> {
     /// All of `c`, with rows of `ldc` elements.
     pub(crate) fn overwriting(c: &mut [T], ldc: usize) -> Self {
-        InPlace { c: Address(c.as_mut_ptr()), ldc, accumulate: false, bias: None }
+        InPlace { c: Address::of(c), ldc, accumulate: false, bias: None }
     }
 }
 
 impl<V: Registers> Sink<V> for InPlace<'_, V::Elem> {
     #[inline(always)]
     unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)> {
-        Some((self.c.0.wrapping_add(row * self.ldc + cols.start), self.ldc))
+        Some((self.c.skip(row * self.ldc + cols.start).start(), self.ldc))
     }
 
     unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool) {

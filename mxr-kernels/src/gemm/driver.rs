@@ -55,7 +55,7 @@ macro_rules! tiled {
     };
 }
 
-tiled!(f32: 256, 168, 512);
+tiled!(f32: 320, 168, 512);
 tiled!(f64: 192, 168, 256);
 
 /// Multiplications below this are not worth waking another thread for.

@@ -66,6 +66,12 @@ unsafe impl Vector for __m512 {
         unsafe { _mm512_fmadd_ps(self, a, b) }
     }
 
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_reduce_add_ps(self) }
+    }
+
     /// Pairs of lanes, pairs of pairs, then quarters of the register.
     #[inline(always)]
     unsafe fn transpose(rows: &mut [Self; MAX_LANES]) {
