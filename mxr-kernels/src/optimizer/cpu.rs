@@ -125,7 +125,7 @@ impl<T: Float> Body for AdamBlock<'_, T> {
             let g = self.n.gradient::<L>(g, *w);
             *m = L::fma(keep1, *m, new1 * g);
             *v = L::fma(keep2, *v, new2 * g * g);
-            *w = *w - self.n.lr * *m / ((*v).sqrt() + epsilon);
+            *w -= self.n.lr * *m / ((*v).sqrt() + epsilon);
         }
     }
 }
