@@ -85,7 +85,7 @@ pub fn training_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Decla
 /// The graph that [`predict`] makes its program from, to look at.
 pub fn prediction_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Declared), ShapeError> {
     let mut declared = declared(&graph);
-    passes::predict(&mut graph)?;
+    declared.follow(&passes::predict(&mut graph)?);
     declared.follow(&passes.run(&mut graph));
     Ok((graph, declared))
 }
@@ -147,3 +147,6 @@ fn depth_first(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>) {
     }
     (params, aux)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,4 +28,6 @@ pub mod passes;
 pub mod program;
 pub mod schema;
 pub mod shape;
+#[cfg(test)]
+mod testnets;
 pub mod verify;

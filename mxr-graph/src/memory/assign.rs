@@ -67,6 +67,7 @@ fn improve(items: &[Item], mut order: Vec<u32>, runs: &mut usize, mut best: Plac
     while *runs > 0 && idle < 6 && best.bytes > good {
         *runs -= 1;
         let placed = all_pairs(items, &order);
+
         let top =
             order.iter().position(|i| placed.offsets[*i as usize] + items[*i as usize].size == placed.bytes);
         idle = if placed.bytes < best.bytes { 0 } else { idle + 1 };

@@ -1,40 +1,144 @@
 //! The passes: each takes a graph and leaves an equivalent, better one.
 
+mod cse;
 mod dce;
+mod fuse;
 mod predict;
+mod simplify;
+#[cfg(test)]
+mod tests;
 
+pub use cse::cse;
 pub use dce::dce;
+pub use fuse::fuse;
 pub use predict::{predict, predictions};
+pub use simplify::simplify;
 
-use crate::graph::{Graph, ValueId};
+use crate::dim::Dim;
+use crate::graph::{Graph, Node, Source, ValueId};
+use crate::ops::Operator;
+use crate::shape::Shape;
 use alloc::vec::Vec;
 
 /// Which passes run. Dead code elimination always does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Passes {
-    /// Constants folded, neutral operations and doubled reshapes removed.
+    /// [`simplify`]: constants folded, neutral operations and doubled reshapes removed.
     pub simplify: bool,
-    /// Equal operations computed once.
+    /// [`cse`]: equal operations computed once.
     pub cse: bool,
-    /// Elementwise chains merged into one operation.
+    /// [`fuse`]: elementwise chains merged into one operation.
     pub fuse: bool,
+    /// Hold the graph against its invariants ([`verify`](crate::verify::verify)) after each pass, and panic where one is broken.
+    pub verify: bool,
 }
 
 impl Passes {
     /// All of them.
-    pub const ALL: Passes = Passes { simplify: true, cse: true, fuse: true };
+    pub const ALL: Passes = Passes { simplify: true, cse: true, fuse: true, verify: cfg!(test) };
     /// None of them.
-    pub const NONE: Passes = Passes { simplify: false, cse: false, fuse: false };
+    pub const NONE: Passes = Passes { simplify: false, cse: false, fuse: false, verify: cfg!(test) };
 
     /// Run them; entry `i` of the result is the new number of value `i`.
     pub fn run(&self, graph: &mut Graph) -> Vec<Option<ValueId>> {
-        dce(graph)
+        let check = |graph: &Graph, pass: &str| {
+            if self.verify
+                && let Err(e) = crate::verify::verify(graph)
+            {
+                panic!("{pass} broke the graph: {e}\n{graph}");
+            }
+        };
+        if self.simplify {
+            simplify(graph);
+            check(graph, "simplify");
+        }
+        if self.cse {
+            cse(graph);
+            check(graph, "cse");
+        }
+        let mut moved = dce(graph);
+        check(graph, "dce");
+        if self.fuse {
+            fuse(graph);
+            check(graph, "fuse");
+            let again = dce(graph);
+            moved.iter_mut().for_each(|m| *m = m.and_then(|v| again[v.index()]));
+        }
+        moved
     }
 }
 
 impl Default for Passes {
     fn default() -> Passes {
         Passes::ALL
+    }
+}
+
+/// Whether a node is a call of this operator.
+fn is(node: &Node, op: &dyn Operator) -> bool {
+    core::ptr::eq(node.op.schema(), op.schema())
+}
+
+/// Put a node that has left the graph back at the end.
+fn push(graph: &mut Graph, node: Node) {
+    let at = graph.nodes.len() as u32;
+    for (i, v) in node.outputs.iter().enumerate() {
+        graph.values[v.index()].source = Source::Node { node: at, output: i as u32 };
+    }
+    graph.nodes.push(node);
+}
+
+/// Whether values broadcast to exactly this shape.
+fn covers(graph: &Graph, values: &[ValueId], shape: &Shape) -> bool {
+    let rank = shape.rank();
+    let has = |v: &ValueId, axis: usize| {
+        let s = &graph.value(*v).shape;
+        let missing = rank - s.rank();
+        axis >= missing && s[axis - missing] == shape[axis]
+    };
+    values.iter().any(|v| graph.value(*v).shape.rank() == rank)
+        && (0..rank).all(|a| shape[a] == Dim::ONE || values.iter().any(|v| has(v, a)))
+}
+
+/// Values that are replaced by others while a pass walks over the nodes.
+struct Renamed(Vec<ValueId>);
+
+impl Renamed {
+    fn new(graph: &Graph) -> Renamed {
+        Renamed((0..graph.values.len() as u32).map(ValueId).collect())
+    }
+
+    /// `old` is `new` from here on; `new` itself is not replaced any more.
+    fn set(&mut self, old: ValueId, new: ValueId) {
+        self.0[old.index()] = new;
+    }
+
+    fn get(&self, v: ValueId) -> ValueId {
+        // Values that the pass made are not replaced.
+        self.0.get(v.index()).copied().unwrap_or(v)
+    }
+
+    fn update(&self, values: &mut [ValueId]) {
+        for v in values {
+            *v = self.get(*v);
+        }
+    }
+
+    /// Replace wherever values are mentioned outside of nodes.
+    fn finish(&self, graph: &mut Graph) {
+        self.update(&mut graph.outputs);
+        self.update(&mut graph.predictions);
+        for (_, g) in &mut graph.grads {
+            *g = self.get(*g);
+        }
+        for l in &mut graph.layers {
+            self.update(&mut l.inputs);
+            self.update(&mut l.outputs);
+        }
+        for v in &mut graph.values {
+            if let Source::HeadGrad(of) = &mut v.source {
+                *of = self.get(*of);
+            }
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! What a network predicts: the results of its losses' predictions, and the rewriting of training-time operators.
 
 use crate::error::ShapeError;
-use crate::graph::{Graph, LayerId, Source, ValueId};
+use crate::graph::{Graph, LayerId, ValueId};
 use alloc::vec::Vec;
 
 /// Rewrite the graph for prediction: every operator that has another form there (dropout is its input, batch
 /// normalisation uses its running statistics) is replaced by it, and every output that depends on losses by what
-/// those losses predict, in order of their layers.
-pub fn predict(graph: &mut Graph) -> Result<(), ShapeError> {
+/// those losses predict, in order of their layers. What only losses need leaves the graph.
+///
+/// The numbers of values change: entry `i` of the result is the new number of value `i`.
+pub fn predict(graph: &mut Graph) -> Result<Vec<Option<ValueId>>, ShapeError> {
     let mut became: Vec<ValueId> = (0..graph.values.len() as u32).map(ValueId).collect();
     let nodes = core::mem::take(&mut graph.nodes);
     graph.nodes.reserve(nodes.len());
@@ -15,20 +17,21 @@ pub fn predict(graph: &mut Graph) -> Result<(), ShapeError> {
         for i in &mut n.inputs {
             *i = became[i.index()];
         }
+        let before = graph.values.len();
         match graph.within(n.layer, |g| n.op.predict(g, &n.attrs, &n.inputs)) {
             Some(outputs) => {
                 // Results for the backward pass only may have no counterpart; nothing reads them here.
                 for (old, new) in n.outputs.iter().zip(outputs?) {
                     became[old.index()] = new;
+                    if new.index() >= before {
+                        // The result keeps its name.
+                        let name = core::mem::take(&mut graph.values[old.index()].name);
+                        let own = core::mem::replace(&mut graph.values[new.index()].name, name);
+                        graph.values[old.index()].name = own;
+                    }
                 }
             }
-            None => {
-                for (i, v) in n.outputs.iter().enumerate() {
-                    let node = graph.nodes.len() as u32;
-                    graph.values[v.index()].source = Source::Node { node, output: i as u32 };
-                }
-                graph.nodes.push(n);
-            }
+            None => super::push(graph, n),
         }
     }
     for l in &mut graph.layers {
@@ -54,7 +57,7 @@ pub fn predict(graph: &mut Graph) -> Result<(), ShapeError> {
             }
         }
     }
-    Ok(())
+    Ok(super::dce(graph))
 }
 
 /// In a graph that is to be trained: list what the losses behind its outputs predict in [`Graph::predictions`], taken
