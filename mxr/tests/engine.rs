@@ -239,6 +239,29 @@ mod order {
     }
 
     #[test]
+    fn lists_may_be_very_long() {
+        let engine = Engine::threaded(1);
+        for n in [8, 9, 4096, 4097, 50_000] {
+            let vars: Vec<Var> = (0..n).map(|_| engine.new_var()).collect();
+            let all: Vec<&Var> = vars.iter().collect();
+            let cell = Arc::new(AtomicUsize::new(0));
+            for var in [&vars[0], &vars[n - 1]] {
+                let cell = cell.clone();
+                engine.push(&[], &[var], "before", move |_| {
+                    cell.fetch_add(1, SeqCst);
+                    Ok(())
+                });
+            }
+            let seen = engine.run_here(&all, &all[n / 2..], "long", |ctx| {
+                assert!(all.iter().all(|var| ctx.may_read(var)));
+                assert!(!ctx.may_write(all[0]) && ctx.may_write(all[n - 1]));
+                Ok(cell.load(SeqCst))
+            });
+            assert_eq!(seen.unwrap(), 2);
+        }
+    }
+
+    #[test]
     fn two_engines_may_share_variables() {
         within_a_minute(|| {
             let engines = [Engine::threaded(1), Engine::serial(), Engine::threaded(2)];

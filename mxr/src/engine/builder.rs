@@ -39,6 +39,8 @@ impl Builder {
 
     /// How many operations may run at once on [`Lane::Compute`](super::Lane::Compute), at most the number of threads.
     /// Default 1: kernels are parallel inside.
+    ///
+    /// With more than one, kernels must not call `rayon::broadcast`: the other workers' threads never answer it.
     pub fn workers(mut self, workers: usize) -> Builder {
         self.workers = workers;
         self

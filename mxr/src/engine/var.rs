@@ -132,16 +132,27 @@ pub(super) fn fill_deps(deps: &mut Vec<Dep>, reads: &[&Var], writes: &[&Var]) {
 /// How many variables are locked by one stack frame of [`register`].
 const FRAME: usize = 8;
 
+/// Longer lists keep their locks on the heap instead of the stack.
+const STACK: usize = 4096;
+
 /// Puts all entries of one operation into the queues of their variables *at one moment*: every lock is taken before the
 /// first one is given back, in the order of addresses. Two operations that share several variables are therefore in
 /// the same order in all of them, whichever threads push them; without that, each could wait for the other.
 ///
 /// Returns how many entries were granted at once; the others are granted by [`complete`] of somebody else.
 pub(super) fn register(deps: &[Dep]) -> usize {
+    if deps.len() <= STACK {
+        return register_frame(deps);
+    }
+    let locks: Vec<_> = deps.iter().map(|dep| dep.var.lock()).collect();
+    locks.into_iter().zip(deps).map(|(mut state, dep)| usize::from(state.append(dep))).sum()
+}
+
+fn register_frame(deps: &[Dep]) -> usize {
     let (mine, rest) = deps.split_at(deps.len().min(FRAME));
     let mut locks: [Option<MutexGuard<'_, State>>; FRAME] =
         std::array::from_fn(|i| mine.get(i).map(|dep| dep.var.lock()));
-    let mut granted = if rest.is_empty() { 0 } else { register(rest) };
+    let mut granted = if rest.is_empty() { 0 } else { register_frame(rest) };
     for (state, dep) in locks.iter_mut().flatten().zip(mine) {
         granted += usize::from(state.append(dep));
     }

@@ -107,3 +107,57 @@ impl Buffer {
         engine.run_here(&[self.var()], &[], props, |ctx| Ok(ctx.read_as(self)?.to_vec()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::OpError;
+
+    #[test]
+    fn views_of_one_operation_never_alias() {
+        let engine = Engine::serial();
+        let (a, b) = (Buffer::zeroed(8).unwrap(), Buffer::zeroed(8).unwrap());
+        let refused = |run: &dyn Fn(&RunContext<'_>) -> Result<(), StorageError>| {
+            let result = engine.run_here(&[a.var()], &[b.var()], "probe", |ctx| Ok::<_, OpError>(run(ctx)));
+            matches!(result.unwrap(), Err(StorageError::Denied { .. }))
+        };
+        assert!(!refused(&|ctx| ctx.read(&a).and(ctx.read(&a)).map(drop)), "any number of readers");
+        assert!(refused(&|ctx| ctx.write(&a).map(drop)), "listed for reading only");
+        assert!(refused(&|ctx| ctx.write(&b).and(ctx.write(&b)).map(drop)));
+        assert!(refused(&|ctx| ctx.write(&b).and_then(|_| ctx.read(&b).map(drop))));
+        assert!(refused(&|ctx| ctx.read(&b).and_then(|_| ctx.write(&b).map(drop))));
+        assert!(refused(&|ctx| ctx.read(&Buffer::new(1)?).map(drop)), "never listed");
+    }
+
+    #[test]
+    fn running_out_of_memory_is_an_error_of_the_operation() {
+        let engine = Engine::threaded(1);
+        let huge = Buffer::new(1 << 61).unwrap();
+        let lent = huge.clone();
+        engine.push(&[], &[huge.var()], "touch", move |ctx| {
+            ctx.write(&lent)?.fill(1);
+            Ok(())
+        });
+        let error = engine.wait_for(huge.var()).unwrap_err();
+        assert!(error.message().starts_with("out of memory: 2305843009213693952 bytes"), "{error}");
+        assert!(Buffer::new(usize::MAX).unwrap_err().to_string().contains("is a size wrong?"));
+    }
+
+    #[test]
+    fn outside_access_waits_for_its_turn() {
+        let engine = Engine::threaded(1);
+        let buffer = Buffer::from_slice(&[0u64]).unwrap();
+        for _ in 0..1000 {
+            let lent = buffer.clone();
+            engine.push(&[], &[buffer.var()], "add", move |ctx| {
+                ctx.write_as::<u64>(&lent)?[0] += 1;
+                Ok(())
+            });
+        }
+        assert_eq!(buffer.to_vec::<u64>(&engine).unwrap(), [1000]);
+        buffer.write_with(&engine, |bytes| bytes.fill(0)).unwrap();
+        assert_eq!(buffer.read_with(&engine, |bytes| bytes.to_vec()).unwrap(), [0; 8]);
+        assert!(buffer.to_vec::<char>(&engine).is_err());
+        buffer.to_vec::<f32>(&engine).expect("a failed look leaves no mark on what it only reads");
+    }
+}

@@ -9,7 +9,7 @@ use super::error::StorageError;
 
 /// The elements that these bytes are.
 ///
-/// `T` is one of f32, f64, [`f16`], [`bf16`], the integers of 8 to 64 bits, and bool.
+/// `T` is one of f32, f64, [`f16`](struct@half::f16), [`bf16`](half::bf16), the integers of 8 to 64 bits, and bool.
 ///
 /// ```
 /// use mxr::storage::{bytes_of, slice_of};
