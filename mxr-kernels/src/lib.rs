@@ -15,6 +15,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod batch_norm;
+pub mod cast;
 pub mod concat;
 pub mod conv2d;
 pub mod cross_entropy;
@@ -25,6 +26,7 @@ pub mod fill;
 pub mod gemm;
 pub mod isa;
 mod level;
+pub mod lrn;
 pub mod map;
 pub mod optimizer;
 pub mod par;
