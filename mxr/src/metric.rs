@@ -22,6 +22,11 @@ pub trait Metric: Send {
     fn larger_is_better(&self) -> bool {
         true
     }
+
+    /// Whether it looks at the network's losses, which there are in training only.
+    fn needs_loss(&self) -> bool {
+        false
+    }
 }
 
 /// One batch as a metric sees it.
@@ -153,6 +158,10 @@ impl Metric for Loss {
 
     fn larger_is_better(&self) -> bool {
         false
+    }
+
+    fn needs_loss(&self) -> bool {
+        true
     }
 }
 

@@ -1,0 +1,131 @@
+//! Matrix products and convolutions.
+
+use super::{float, four, kernel, read, write};
+use crate::device::kernel::{Kernel, Request};
+use crate::error::{Error, Result};
+use mxr_graph::instr::ConvAttrs;
+use mxr_kernels::conv2d::{self, Conv2d, Direction};
+use mxr_kernels::gemm::{Gemm, gemm};
+
+pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool) -> Result<Kernel> {
+    let (a, b, y) = (r.reads[0].shape, r.reads[1].shape, r.writes[0].shape);
+    let rank = y.len();
+    let (m, n) = (y[rank - 2], y[rank - 1]);
+    let k = if trans_a { a[a.len() - 2] } else { a[a.len() - 1] };
+    let one = Gemm::new(m, n, k).transposed(trans_a, trans_b);
+    let offsets = batches(&a[..a.len() - 2], &b[..b.len() - 2], &y[..rank - 2], m * k, k * n);
+    // Equal steps are one batched call; broadcasting in between is one call per matrix.
+    let step = |f: fn(&(usize, usize)) -> usize| match offsets.len() {
+        0 | 1 => Some(0),
+        _ => {
+            let d = f(&offsets[1]).checked_sub(f(&offsets[0]))?;
+            offsets.windows(2).all(|w| f(&w[1]) == f(&w[0]) + d).then_some(d)
+        }
+    };
+    let batched = match (step(|o| o.0), step(|o| o.1)) {
+        (Some(sa), Some(sb)) => Some(one.batched(offsets.len(), sa, sb, m * n)),
+        _ => None,
+    };
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let (a, b) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
+        let bias = s.get(2).map(|b| read::<T>(call, *b)).transpose()?;
+        let y = write::<T>(&mut call.writes[0])?;
+        match &batched {
+            Some(g) => gemm(g, a, b, bias, y),
+            None => {
+                for ((at, bt), y) in offsets.iter().zip(y.chunks_exact_mut((m * n).max(1))) {
+                    gemm(&one, &a[*at..], &b[*bt..], bias, y);
+                }
+            }
+        }
+        Ok(())
+    })))
+}
+
+/// Where the matrices of each product start, for leading axes that broadcast.
+fn batches(a: &[usize], b: &[usize], y: &[usize], a_size: usize, b_size: usize) -> Vec<(usize, usize)> {
+    let strides = |dims: &[usize], size: usize| -> Vec<usize> {
+        let mut out = vec![0; y.len()];
+        let mut stride = size;
+        for (i, d) in dims.iter().enumerate().rev() {
+            if *d != 1 {
+                out[i + y.len() - dims.len()] = stride;
+            }
+            stride *= d;
+        }
+        out
+    };
+    let (sa, sb) = (strides(a, a_size), strides(b, b_size));
+    let count: usize = y.iter().product();
+    (0..count)
+        .map(|mut i| {
+            let (mut at, mut bt) = (0, 0);
+            for axis in (0..y.len()).rev() {
+                at += i % y[axis] * sa[axis];
+                bt += i % y[axis] * sb[axis];
+                i /= y[axis];
+            }
+            (at, bt)
+        })
+        .collect()
+}
+
+fn descriptor(x: &[usize], w: &[usize], y: &[usize], attrs: ConvAttrs) -> Result<Conv2d> {
+    Conv2d::new(four(x), four(w), four(y), attrs)
+        .map_err(|e| Error::invalid("conv2d", e, "this is a defect of a shape rule; please report it"))
+}
+
+pub(super) fn conv2d(r: &Request<'_>, attrs: ConvAttrs) -> Result<Kernel> {
+    let d = descriptor(r.reads[0].shape, r.reads[1].shape, r.writes[0].shape, attrs)?;
+    let len = conv2d::workspace_len(&d, Direction::Forward);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(Kernel {
+        workspace: len * size_of::<T>(),
+        run: Box::new(move |call| {
+            let (x, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
+            let bias = s.get(2).map(|b| read::<T>(call, *b)).transpose()?;
+            let (y, rest) = call.writes.split_first_mut().expect("one result");
+            conv2d::forward(&d, x, w, bias, write::<T>(y)?, scratch::<T>(rest)?);
+            Ok(())
+        }),
+    }))
+}
+
+pub(super) fn conv2d_backward_data(r: &Request<'_>, attrs: ConvAttrs) -> Result<Kernel> {
+    let d = descriptor(r.writes[0].shape, r.reads[1].shape, r.reads[0].shape, attrs)?;
+    let len = conv2d::workspace_len(&d, Direction::BackwardData);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(Kernel {
+        workspace: len * size_of::<T>(),
+        run: Box::new(move |call| {
+            let (dy, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
+            let (dx, rest) = call.writes.split_first_mut().expect("one result");
+            conv2d::backward_data(&d, dy, w, write::<T>(dx)?, scratch::<T>(rest)?);
+            Ok(())
+        }),
+    }))
+}
+
+pub(super) fn conv2d_backward_weight(r: &Request<'_>, attrs: ConvAttrs) -> Result<Kernel> {
+    let d = descriptor(r.reads[0].shape, r.writes[0].shape, r.reads[1].shape, attrs)?;
+    let len = conv2d::workspace_len(&d, Direction::BackwardWeight);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(Kernel {
+        workspace: len * size_of::<T>(),
+        run: Box::new(move |call| {
+            let (x, dy) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
+            let (dw, rest) = call.writes.split_first_mut().expect("one result");
+            conv2d::backward_weight(&d, x, dy, write::<T>(dw)?, scratch::<T>(rest)?);
+            Ok(())
+        }),
+    }))
+}
+
+/// The scratch memory, where a kernel asked for some.
+fn scratch<'w, T: Copy + 'static>(rest: &'w mut [&mut [u8]]) -> Result<&'w mut [T], crate::engine::OpError> {
+    match rest.last_mut() {
+        Some(part) => write(part),
+        None => Ok(&mut []),
+    }
+}

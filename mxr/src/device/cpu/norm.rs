@@ -1,0 +1,129 @@
+//! Normalisations, softmax and cross entropy.
+
+use super::{around, float, kernel, read, source, write};
+use crate::device::kernel::{Call, From, Kernel, Request};
+use crate::engine::OpError;
+use crate::error::Result;
+use mxr_graph::dtype::DType;
+use mxr_graph::instr::{BatchNormAttrs, CrossEntropyAttrs, LrnAttrs};
+use mxr_kernels::batch_norm::{self, BatchNorm};
+use mxr_kernels::cross_entropy::{self, CrossEntropy, Labels};
+//use mxr_kernels::lrn::{self, Lrn};
+use mxr_kernels::softmax::{self, Softmax};
+
+fn batch(x: &[usize], attrs: BatchNormAttrs) -> BatchNorm {
+    let (outer, channels, inner) = around(x, usize::from(attrs.axis));
+    BatchNorm { outer, channels, inner, attrs }
+}
+
+pub(super) fn batch_norm_train(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
+    let d = batch(r.reads[0].shape, attrs);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let (x, gamma, beta) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?, read::<T>(call, s[2])?);
+        let [y, mean, inv_std, moving_mean, moving_var, ..] = &mut *call.writes else {
+            panic!("three results and two states");
+        };
+        let (moving_mean, moving_var) = (write(moving_mean)?, write(moving_var)?);
+        batch_norm::train(&d, x, gamma, beta, moving_mean, moving_var, write(y)?, write(mean)?, write(inv_std)?);
+        Ok(())
+    })))
+}
+
+pub(super) fn batch_norm_infer(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
+    let d = batch(r.reads[0].shape, attrs);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let x = source::<T>(call, s[0])?;
+        let (gamma, beta) = (read::<T>(call, s[1])?, read::<T>(call, s[2])?);
+        let (mean, var) = (read::<T>(call, s[3])?, read::<T>(call, s[4])?);
+        batch_norm::infer(&d, x, gamma, beta, mean, var, write(&mut call.writes[0])?);
+        Ok(())
+    })))
+}
+
+pub(super) fn batch_norm_backward(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
+    let d = batch(r.reads[0].shape, attrs);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let (x, gamma, dy) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?, read::<T>(call, s[4])?);
+        let (mean, inv_std) = (read::<T>(call, s[2])?, read::<T>(call, s[3])?);
+        let [dx, dgamma, dbeta, ..] = &mut *call.writes else { panic!("three results") };
+        batch_norm::backward(&d, x, gamma, mean, inv_std, dy, write(dx)?, write(dgamma)?, write(dbeta)?);
+        Ok(())
+    })))
+}
+
+pub(super) fn batch_norm_infer_backward(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
+    let d = batch(r.reads[0].shape, attrs);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let (x, gamma, dy) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?, read::<T>(call, s[4])?);
+        let (mean, var) = (read::<T>(call, s[2])?, read::<T>(call, s[3])?);
+        let [dx, dgamma, dbeta, ..] = &mut *call.writes else { panic!("three results") };
+        batch_norm::infer_backward(&d, x, gamma, mean, var, dy, write(dx)?, write(dgamma)?, write(dbeta)?);
+        Ok(())
+    })))
+}
+
+pub(super) fn softmax(r: &Request<'_>, axis: u8, log: bool) -> Result<Kernel> {
+    let (outer, classes, inner) = around(r.reads[0].shape, usize::from(axis));
+    let d = Softmax { outer, classes, inner, log };
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let x = source::<T>(call, s[0])?;
+        softmax::forward(&d, x, write(&mut call.writes[0])?);
+        Ok(())
+    })))
+}
+
+pub(super) fn softmax_backward(r: &Request<'_>, axis: u8, log: bool) -> Result<Kernel> {
+    let (outer, classes, inner) = around(r.reads[0].shape, usize::from(axis));
+    let d = Softmax { outer, classes, inner, log };
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let (y, dy) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
+        softmax::backward(&d, y, dy, write(&mut call.writes[0])?);
+        Ok(())
+    })))
+}
+
+fn entropy(logits: &[usize], attrs: CrossEntropyAttrs) -> CrossEntropy {
+    let (outer, classes, inner) = around(logits, usize::from(attrs.axis));
+    CrossEntropy { outer, classes, inner, attrs }
+}
+
+/// The labels as what they are.
+fn labels<'b>(call: &Call<'_, 'b, '_>, from: From, dtype: DType) -> Result<Labels<'b>, OpError> {
+    Ok(match dtype {
+        DType::F32 => Labels::F32(read(call, from)?),
+        DType::F64 => Labels::F64(read(call, from)?),
+        DType::I32 => Labels::I32(read(call, from)?),
+        DType::I64 => Labels::I64(read(call, from)?),
+        DType::U8 => Labels::U8(read(call, from)?),
+        other => return Err(OpError::new(format!("labels of {other}; convert them to i64 with `cast`"))),
+    })
+}
+
+pub(super) fn cross_entropy(r: &Request<'_>, attrs: CrossEntropyAttrs) -> Result<Kernel> {
+    let d = entropy(r.reads[0].shape, attrs);
+    let (s, of) = (r.sources(), r.reads[1].dtype);
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let (logits, labels) = (read::<T>(call, s[0])?, labels(call, s[1], of)?);
+        let [loss, prob, ..] = &mut *call.writes else { panic!("two results") };
+        Ok(cross_entropy::forward(&d, logits, labels, write(loss)?, write(prob)?)?)
+    })))
+}
+
+pub(super) fn cross_entropy_backward(r: &Request<'_>, attrs: CrossEntropyAttrs) -> Result<Kernel> {
+    let d = entropy(r.reads[0].shape, attrs);
+    let (s, of) = (r.sources(), r.reads[1].dtype);
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let (prob, labels, dloss) = (read::<T>(call, s[0])?, labels(call, s[1], of)?, read::<T>(call, s[2])?);
+        Ok(cross_entropy::backward(&d, prob, labels, dloss, write(&mut call.writes[0])?)?)
+    })))
+}
+
+
+pub(super) fn lrn(_: &Request<'_>, _: LrnAttrs) -> Result<Kernel> { panic!() }
+pub(super) fn lrn_backward(_: &Request<'_>, _: LrnAttrs) -> Result<Kernel> { panic!() }

@@ -1,0 +1,418 @@
+//! One program bound: a place for every value, a kernel for every step, two operations for the engine.
+
+use super::monitor::{Monitor, Observation};
+use super::options::{BindOptions, GradReq};
+use crate::device::Device;
+use crate::device::cpu;
+use crate::device::kernel::{Call, Kernel, Key, Part, Request, Spec};
+use crate::engine::{OpError, Prepared, Properties, RunContext};
+use crate::error::{Error, Result};
+use crate::ndarray::{NDArray, memory};
+use crate::storage::{Buffer, Operands, VarLists};
+use mxr_graph::dtype::DType;
+use mxr_graph::error::did_you_mean;
+use mxr_graph::expr::Expr;
+use mxr_graph::instr::{BinOp, Instr};
+use mxr_graph::memory::{Plan, Strategy, plan};
+use mxr_graph::program::{Place, Program, Role};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The arrays that belong to the user, shared by both modes.
+pub(super) struct Arrays {
+    device: Device,
+    pub(super) inputs: Vec<(String, NDArray)>,
+    pub(super) params: Vec<(String, NDArray)>,
+    pub(super) aux: Vec<(String, NDArray)>,
+    /// By the name of what they are the gradient of.
+    pub(super) grads: Vec<(String, NDArray)>,
+}
+
+impl Arrays {
+    pub(super) fn new(device: &Device) -> Arrays {
+        Arrays {
+            device: device.clone(),
+            inputs: Vec::new(),
+            params: Vec::new(),
+            aux: Vec::new(),
+            grads: Vec::new(),
+        }
+    }
+
+    /// The array of this role and name, made at its first mention.
+    fn of(&mut self, role: Role, name: &str, shape: &[usize], dtype: DType) -> Result<NDArray> {
+        let list = match role {
+            Role::Input => &mut self.inputs,
+            Role::Param => &mut self.params,
+            Role::Aux => &mut self.aux,
+            Role::HeadGrad | Role::Internal => panic!("{name} is not shared between modes"),
+        };
+        if let Some((_, a)) = list.iter().find(|(n, _)| n == name) {
+            debug_assert_eq!(a.shape(), shape, "{name} has one shape in all modes");
+            return Ok(a.clone());
+        }
+        let array = NDArray::zeros_on(&self.device, shape, dtype)?;
+        list.push((name.to_string(), array.clone()));
+        Ok(array)
+    }
+}
+
+/// Find an array by name.
+pub(super) fn named<'a>(list: &'a [(String, NDArray)], name: &str, kind: &str) -> Result<&'a NDArray> {
+    list.iter().find(|(n, _)| n == name).map(|(_, a)| a).ok_or_else(|| {
+        let near = did_you_mean(name, list.iter().map(|(n, _)| n.as_str()));
+        Error::invalid(
+            name,
+            format!("the network has no {kind} of this name"),
+            match near {
+                Some(n) => format!("did you mean `{n}`?"),
+                None => {
+                    let all: Vec<&str> = list.iter().map(|(n, _)| n.as_str()).collect();
+                    format!("there are: {}", all.join(", "))
+                }
+            },
+        )
+    })
+}
+
+/// The program with those gradients only that the options ask for.
+pub(super) fn requested(program: Program, options: &BindOptions) -> Result<Program> {
+    let name = |v: u32| &*program.values[v as usize].name;
+    for (asked, _) in &options.by_name {
+        let known = program.params.iter().chain(program.inputs.iter()).map(|v| name(*v));
+        if !known.clone().any(|n| n == asked) {
+            let near = did_you_mean(asked, known);
+            return Err(Error::invalid(
+                format!("gradient of `{asked}`"),
+                "the network has no parameter or input of this name",
+                near.map_or_else(String::new, |n| format!("did you mean `{n}`?")),
+            ));
+        }
+        let differentiable = program.grads.iter().any(|(v, _)| name(*v) == asked);
+        if !differentiable && options.request(asked) != Some(GradReq::Null) {
+            return Err(Error::invalid(
+                format!("gradient of `{asked}`"),
+                "nothing that the network returns depends on it, or it does not hold floating-point numbers",
+                "request the gradients of what the loss depends on",
+            ));
+        }
+    }
+    let wanted: Vec<u32> = program
+        .grads
+        .iter()
+        .map(|(v, _)| *v)
+        .filter(|v| {
+            let default = match program.values[*v as usize].role {
+                Role::Param => options.all,
+                _ => GradReq::Null,
+            };
+            options.request(name(*v)).unwrap_or(default) != GradReq::Null
+        })
+        .collect();
+    if wanted.len() == program.grads.len() {
+        return Ok(program);
+    }
+    let results: Vec<u32> = program.outputs.iter().chain(program.predictions.iter()).copied().collect();
+    Ok(program.select(&results, &wanted))
+}
+
+/// The numbers of a program for values of its symbols: extents, plan, kernels.
+pub(super) struct Layout {
+    shapes: Vec<Vec<usize>>,
+    plan: Plan,
+    workspace: usize,
+}
+
+impl Layout {
+    pub(super) fn new(program: &Program, given: &[(&str, i64)], options: &BindOptions) -> Result<Layout> {
+        let symbols = program.bind_symbols(given)?;
+        let shapes: Vec<Vec<usize>> =
+            (0..program.values.len() as u32).map(|v| program.extents(v, &symbols)).collect();
+        let plan = match (&program.plan, options.naive_memory) {
+            (_, true) => plan(&program.problem(&symbols), Strategy::Naive),
+            (Some(p), false) => p.at(symbols.get(usize::from(p.symbol)).copied().unwrap_or(1)),
+            (None, false) => plan(&program.problem(&symbols), Strategy::Best),
+        };
+        let mut layout = Layout { shapes, plan, workspace: 0 };
+        for step in program.steps.iter().filter(|s| s.instr != Instr::View) {
+            layout.workspace = layout.workspace.max(layout.kernel(program, step)?.workspace);
+        }
+        Ok(layout)
+    }
+
+    pub(super) fn arena(&self) -> usize {
+        self.plan.bytes as usize
+    }
+
+    pub(super) fn workspace(&self) -> usize {
+        self.workspace
+    }
+
+    fn specs(&self, program: &Program, values: &[u32]) -> Vec<Spec<'_>> {
+        let spec = |v: &u32| Spec {
+            shape: &self.shapes[*v as usize],
+            dtype: program.values[*v as usize].dtype,
+        };
+        values.iter().map(spec).collect()
+    }
+
+    /// Per read: the result that lies where it lies.
+    fn in_place(&self, step: &mxr_graph::program::Step) -> Vec<Option<usize>> {
+        let place = |v: u32| (self.plan.places[v as usize], v);
+        let same = |a: (Place, u32), b: (Place, u32)| match (a, b) {
+            ((Place::Fixed(x), _), (Place::Fixed(y), _)) => x == y,
+            ((Place::Same(x), _), (Place::Same(y), _)) => x == y,
+            ((Place::Same(x), _), (Place::Outside, y)) | ((Place::Outside, y), (Place::Same(x), _)) => x == y,
+            ((Place::Outside, x), (Place::Outside, y)) => x == y,
+            _ => false,
+        };
+        let empty = |v: u32| self.shapes[v as usize].contains(&0);
+        step.reads
+            .iter()
+            .map(|r| step.writes.iter().position(|w| !empty(*w) && !empty(*r) && same(place(*r), place(*w))))
+            .collect()
+    }
+
+    fn kernel(&self, program: &Program, step: &mxr_graph::program::Step) -> Result<Kernel> {
+        let (reads, writes) = (self.specs(program, &step.reads), self.specs(program, &step.writes));
+        let in_place = self.in_place(step);
+        cpu::prepare(&request(program, step, &reads, &writes, &in_place)).map_err(|e| at_layer(program, step, e))
+    }
+}
+
+fn request<'a>(
+    program: &'a Program,
+    step: &'a mxr_graph::program::Step,
+    reads: &'a [Spec<'a>],
+    writes: &'a [Spec<'a>],
+    in_place: &'a [Option<usize>],
+) -> Request<'a> {
+    let expr: &[_] = match step.instr {
+        Instr::Map(n) => &program.exprs[n as usize],
+        _ => &[],
+    };
+    Request { instr: &step.instr, expr, reads, writes, in_place }
+}
+
+fn at_layer(program: &Program, step: &mxr_graph::program::Step, e: Error) -> Error {
+    let layer = &program.layers[step.layer as usize].name;
+    Error::invalid(format!("layer `{layer}`"), e.to_string(), "")
+}
+
+/// What both modes use.
+pub(super) struct Shared<'a> {
+    pub(super) device: &'a Device,
+    pub(super) arena: Buffer,
+    pub(super) workspace: Buffer,
+    pub(super) seed: u64,
+    pub(super) steps: &'a Arc<AtomicU64>,
+    pub(super) monitor: &'a Arc<Monitor>,
+}
+
+pub(super) fn block(bytes: usize) -> Result<Buffer> {
+    let buffer = Buffer::new(bytes).map_err(memory)?;
+    buffer.allocate().map_err(memory)?;
+    Ok(buffer)
+}
+
+/// A program ready to run.
+pub(super) struct Bound {
+    forward: Prepared,
+    backward: Option<Prepared>,
+    pub(super) outputs: Vec<NDArray>,
+    pub(super) predictions: Vec<NDArray>,
+    /// Head gradients by the number of their output.
+    pub(super) heads: Vec<(usize, NDArray)>,
+    pub(super) arena: usize,
+    pub(super) workspace: usize,
+}
+
+impl Bound {
+    pub(super) fn new(
+        program: &Program,
+        layout: Layout,
+        arrays: &mut Arrays,
+        options: &BindOptions,
+        shared: &Shared<'_>,
+    ) -> Result<Bound> {
+        let homes = homes(program, &layout, arrays, shared)?;
+        let part = |v: u32| homes[v as usize].part.clone().expect("a step's operand has a place");
+        let array = |v: u32| homes[v as usize].array.clone().expect("a kept value is an array");
+        let mut steps = Vec::with_capacity(program.steps.len());
+        let mut forward = 0;
+        for (at, step) in program.steps.iter().enumerate() {
+            if step.instr == Instr::View {
+                continue;
+            }
+            forward += usize::from(at < program.forward as usize);
+            let kernel = layout.kernel(program, step)?;
+            let (reads, writes) = (layout.specs(program, &step.reads), layout.specs(program, &step.writes));
+            let in_place = layout.in_place(step);
+            let r = request(program, step, &reads, &writes, &in_place);
+            let read_parts: Vec<Part> = step.reads.iter().map(|v| part(*v)).collect();
+            let write_parts: Vec<Part> = step.writes.iter().map(|v| part(*v)).collect();
+            let scratch = (kernel.workspace > 0)
+                .then(|| Part { buffer: shared.workspace.clone(), bytes: 0..kernel.workspace });
+            let operands =
+                r.operands(&read_parts, &write_parts, scratch).map_err(|e| at_layer(program, step, e))?;
+            let results = step.writes.iter().map(|v| Made::new(program, *v, &layout.shapes)).collect();
+            steps.push(Ready { operands, kernel, layer: program.layers[step.layer as usize].name.to_string(), results });
+        }
+        let mut backward = steps.split_off(forward);
+        for (of, grad) in program.grads.iter() {
+            let name = program.values[*of as usize].name.to_string();
+            let made = array(*grad);
+            if options.request(&name).unwrap_or(options.all) == GradReq::Add {
+                let sum = NDArray::zeros_on(shared.device, made.shape(), made.dtype())?;
+                backward.push(accumulate(&sum, &made, &name)?);
+                arrays.grads.push((name, sum));
+            } else {
+                arrays.grads.push((name, made));
+            }
+        }
+        let heads: Vec<(usize, NDArray)> = program
+            .heads
+            .iter()
+            .map(|(out, head)| {
+                let at = program.outputs.iter().position(|o| o == out).expect("the head of an output");
+                (at, array(*head))
+            })
+            .collect();
+        for (_, h) in &heads {
+            h.fill_with(1.0)?;
+        }
+        let training = !backward.is_empty() || program.forward < program.steps.len() as u32;
+        Ok(Bound {
+            forward: operation(&program.name, "forward", steps, shared, training),
+            backward: (!backward.is_empty()).then(|| operation(&program.name, "backward", backward, shared, false)),
+            outputs: program.outputs.iter().map(|v| array(*v)).collect(),
+            predictions: program.predictions.iter().map(|v| array(*v)).collect(),
+            heads,
+            arena: layout.arena(),
+            workspace: layout.workspace,
+        })
+    }
+
+    pub(super) fn forward(&self, device: &Device) {
+        device.engine().push_prepared(&self.forward);
+    }
+
+    pub(super) fn backward(&self, device: &Device) {
+        if let Some(b) = &self.backward {
+            device.engine().push_prepared(b);
+        }
+    }
+}
+
+/// Where a value lives.
+#[derive(Clone, Default)]
+struct Home {
+    /// Its bytes; `None` for values that no step of this program touches.
+    part: Option<Part>,
+    /// The array, for values that the user keeps.
+    array: Option<NDArray>,
+}
+
+fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Shared<'_>) -> Result<Vec<Home>> {
+    let mut homes = vec![Home::default(); program.values.len()];
+    let kept = program.inputs.iter().chain(program.params.iter()).chain(program.aux.iter());
+    let listed = kept
+        .chain(program.heads.iter().map(|(_, h)| h))
+        .chain(program.outputs.iter())
+        .chain(program.predictions.iter())
+        .chain(program.grads.iter().map(|(_, g)| g));
+    for v in listed.copied() {
+        let i = v as usize;
+        if homes[i].array.is_some() || matches!(layout.plan.places[i], Place::Same(_)) {
+            continue;
+        }
+        let value = &program.values[i];
+        let shape = &layout.shapes[i];
+        let array = match value.role {
+            Role::Input | Role::Param | Role::Aux => arrays.of(value.role, &value.name, shape, value.dtype)?,
+            Role::HeadGrad | Role::Internal => NDArray::zeros_on(shared.device, shape, value.dtype)?,
+        };
+        homes[i] = Home { part: Some(array.part()), array: Some(array) };
+    }
+    for i in 0..homes.len() {
+        let bytes = Spec { shape: &layout.shapes[i], dtype: program.values[i].dtype }.bytes();
+        match layout.plan.places[i] {
+            Place::Fixed(offset) => {
+                let start = offset as usize;
+                homes[i].part = Some(Part { buffer: shared.arena.clone(), bytes: start..start + bytes });
+            }
+            Place::Same(other) => {
+                // Chains of views lead to an array; the plan names the array itself.
+                if let Some(array) = homes[other as usize].array.clone() {
+                    let view = array.view(&layout.shapes[i]);
+                    homes[i] = Home { part: Some(view.part()), array: Some(view) };
+                }
+            }
+            Place::Outside | Place::Scaled(_) => {}
+        }
+    }
+    Ok(homes)
+}
+
+/// `sum += made` after the backward pass.
+fn accumulate(sum: &NDArray, made: &NDArray, name: &str) -> Result<Ready> {
+    let expr = Expr::binary(BinOp::Add).lines;
+    let specs = [sum.spec(), made.spec()];
+    let in_place = [Some(0), None];
+    let r = Request { instr: &Instr::Map(0), expr: &expr, reads: &specs, writes: &specs[..1], in_place: &in_place };
+    let operands = r.operands(&[sum.part(), made.part()], &[sum.part()], None)?;
+    Ok(Ready { operands, kernel: cpu::prepare(&r)?, layer: format!("gradient of {name}"), results: Vec::new() })
+}
+
+/// A step with everything it needs.
+struct Ready {
+    operands: Operands,
+    kernel: Kernel,
+    layer: String,
+    results: Vec<Made>,
+}
+
+/// What a monitor is told of a result.
+struct Made {
+    name: String,
+    shape: Vec<usize>,
+    dtype: DType,
+}
+
+impl Made {
+    fn new(program: &Program, v: u32, shapes: &[Vec<usize>]) -> Made {
+        let value = &program.values[v as usize];
+        Made { name: value.name.to_string(), shape: shapes[v as usize].clone(), dtype: value.dtype }
+    }
+}
+
+/// All steps of one direction as one operation of the engine: a step costs no more than its kernel.
+fn operation(name: &str, what: &str, steps: Vec<Ready>, shared: &Shared<'_>, counts: bool) -> Prepared {
+    let vars = VarLists::of(steps.iter().map(|s| &s.operands));
+    let (seed, position, monitor) = (shared.seed, shared.steps.clone(), shared.monitor.clone());
+    let props = Properties::new(format!("{name}.{what}"));
+    let run = move |ctx: &RunContext<'_>| -> Result<(), OpError> {
+        let step = if counts { position.fetch_add(1, Ordering::Relaxed) } else { position.load(Ordering::Relaxed) };
+        let (key, watched) = (Key { seed, step }, monitor.is_on());
+        for s in &steps {
+            ctx.with(&s.operands, |reads, writes| {
+                (s.kernel.run)(&mut Call { reads, writes: &mut *writes, key })
+                    .map_err(|e| OpError::new(format!("layer `{}`: {e}", s.layer)))?;
+                if watched {
+                    for (made, bytes) in s.results.iter().zip(&*writes) {
+                        monitor.show(&Observation {
+                            layer: &s.layer,
+                            value: &made.name,
+                            shape: &made.shape,
+                            dtype: made.dtype,
+                            bytes,
+                        });
+                    }
+                }
+                Ok::<(), OpError>(())
+            })??;
+        }
+        Ok(())
+    };
+    shared.device.engine().prepare(&vars.reads(), &vars.writes(), props, run)
+}

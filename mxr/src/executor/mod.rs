@@ -1,0 +1,315 @@
+//! A bound network: memory laid out, kernels chosen, every step ready to be replayed without an allocation.
+
+mod bound;
+mod monitor;
+mod network;
+mod options;
+mod params;
+
+pub use monitor::Observation;
+pub use network::{LayerId, Network, Programs};
+pub use options::{BindOptions, GradReq};
+pub use params::ParamKey;
+
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::io::HostArray;
+use crate::ndarray::NDArray;
+use bound::{Arrays, Bound};
+use monitor::Monitor;
+use mxr_graph::program::{BindError, Program};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The compiled forms of a network that was declared at run time.
+#[derive(Clone, Debug)]
+pub struct SharedPrograms {
+    /// Forward and backward; `None` for a network that only predicts.
+    pub train: Option<Arc<Program>>,
+    /// Forward alone, without what only training needs.
+    pub predict: Arc<Program>,
+}
+
+/// What a forward pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Dropout drops, batch normalisation uses and updates the statistics of the batch, the backward pass can follow.
+    Train,
+    /// Dropout is gone, batch normalisation uses its running statistics; losses are replaced by what they predict.
+    Predict,
+}
+
+/// A network bound to a device, to values of its symbols and to memory.
+///
+/// [`Executor::forward`] and [`Executor::backward`] return at once; reading a result waits. Inputs, parameters,
+/// states, outputs and gradients are [`NDArray`]s that can be used and changed like any other.
+pub struct Executor {
+    name: String,
+    device: Device,
+    arrays: Arrays,
+    train: Option<Bound>,
+    predict: Bound,
+    train_program: Option<Program>,
+    predict_program: Program,
+    symbols: Vec<(String, usize)>,
+    last: Option<Mode>,
+    steps: Arc<AtomicU64>,
+    monitor: Arc<Monitor>,
+}
+
+/// What a bound network occupies, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryReport {
+    /// The arena of internal arrays, shared by training and prediction.
+    pub arena: usize,
+    /// Scratch memory of the kernels.
+    pub workspace: usize,
+    /// Parameters and states.
+    pub parameters: usize,
+    /// Gradients.
+    pub gradients: usize,
+    /// Inputs, head gradients, outputs and predictions.
+    pub io: usize,
+}
+
+impl Executor {
+    /// Bind a network of `network!` with the values of its symbols.
+    ///
+    /// # Errors
+    ///
+    /// A symbol that is missing or unknown, a fact about the symbols that does not hold, a gradient request for an
+    /// unknown parameter, or too little memory.
+    pub fn bind(programs: &'static Programs, symbols: &[(&str, usize)], options: BindOptions) -> Result<Executor> {
+        Executor::bind_programs(programs.train.cloned(), programs.predict.clone(), symbols, &options)
+    }
+
+    /// Bind a network of [`Symbol`](crate::Symbol). See [`Executor::bind`].
+    pub fn bind_shared(programs: SharedPrograms, symbols: &[(&str, usize)], options: BindOptions) -> Result<Executor> {
+        let train = programs.train.map(|p| (*p).clone());
+        Executor::bind_programs(train, (*programs.predict).clone(), symbols, &options)
+    }
+
+    fn bind_programs(
+        train: Option<Program>,
+        predict: Program,
+        symbols: &[(&str, usize)],
+        options: &BindOptions,
+    ) -> Result<Executor> {
+        let device = options.device.clone().unwrap_or_else(Device::cpu);
+        let given: Vec<(&str, i64)> =
+            symbols.iter().map(|(n, v)| (*n, i64::try_from(*v).unwrap_or(i64::MAX))).collect();
+        let train = train.map(|p| bound::requested(p, options)).transpose()?;
+        let mut arrays = Arrays::new(&device);
+        let steps = Arc::new(AtomicU64::new(0));
+        let monitor = Arc::new(Monitor::default());
+        let train_layout = train.as_ref().map(|p| bound::Layout::new(p, &given, options)).transpose()?;
+        let predict_layout = bound::Layout::new(&predict, &given, options)?;
+        let layouts = || train_layout.iter().chain([&predict_layout]);
+        let shared = bound::Shared {
+            device: &device,
+            arena: bound::block(layouts().map(|l| l.arena()).max().unwrap_or(0))?,
+            workspace: bound::block(layouts().map(|l| l.workspace()).max().unwrap_or(0))?,
+            seed: options.seed,
+            steps: &steps,
+            monitor: &monitor,
+        };
+        let train_bound = match (&train, train_layout) {
+            (Some(p), Some(layout)) => Some(Bound::new(p, layout, &mut arrays, options, &shared)?),
+            _ => None,
+        };
+        let predict_bound = Bound::new(&predict, predict_layout, &mut arrays, options, &shared)?;
+        Ok(Executor {
+            name: predict.name.to_string(),
+            device,
+            arrays,
+            train: train_bound,
+            predict: predict_bound,
+            train_program: train,
+            predict_program: predict,
+            symbols: symbols.iter().map(|(n, v)| ((*n).to_string(), *v)).collect(),
+            last: None,
+            steps,
+            monitor,
+        })
+    }
+
+    /// The network's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The program of a mode, after pruning to what was asked for.
+    pub fn program(&self, mode: Mode) -> Option<&Program> {
+        match mode {
+            Mode::Train => self.train_program.as_ref(),
+            Mode::Predict => Some(&self.predict_program),
+        }
+    }
+
+    /// The symbols' values.
+    pub fn symbols(&self) -> &[(String, usize)] {
+        &self.symbols
+    }
+
+    /// The names of the inputs, in order of declaration.
+    pub fn input_names(&self) -> impl Iterator<Item = &str> {
+        self.arrays.inputs.iter().map(|(n, _)| n.as_str())
+    }
+
+    /// The array of an input, to be filled.
+    pub fn input(&self, name: &str) -> Result<&NDArray> {
+        bound::named(&self.arrays.inputs, name, "input")
+    }
+
+    /// Fill an input with an array of its shape, converted to its type.
+    pub fn set_input(&self, name: &str, value: &NDArray) -> Result<()> {
+        self.input(name)?.assign(value)
+    }
+
+    /// Fill an input from host memory.
+    pub fn set_input_host(&self, name: &str, value: &HostArray) -> Result<()> {
+        self.input(name)?.copy_from_host(value)
+    }
+
+    /// Run the forward pass. Returns at once.
+    ///
+    /// # Errors
+    ///
+    /// When the network was compiled for prediction only.
+    pub fn forward(&mut self, mode: Mode) -> Result<()> {
+        let bound = match mode {
+            Mode::Predict => &self.predict,
+            Mode::Train => self.train.as_ref().ok_or_else(|| {
+                Error::invalid(
+                    format!("{}.forward", self.name),
+                    "the network was declared for prediction only",
+                    "declare it without `#[predict]` to train it",
+                )
+            })?,
+        };
+        bound.forward(&self.device);
+        self.last = Some(mode);
+        Ok(())
+    }
+
+    /// Run the backward pass of the last forward pass. Returns at once.
+    ///
+    /// # Errors
+    ///
+    /// When the last forward pass was not one for training.
+    pub fn backward(&mut self) -> Result<()> {
+        match (&self.train, self.last) {
+            (Some(bound), Some(Mode::Train)) => {
+                bound.backward(&self.device);
+                Ok(())
+            }
+            _ => Err(Error::invalid(
+                format!("{}.backward", self.name),
+                "the values it needs are those of a forward pass for training, which was not the last call",
+                "call `forward(Mode::Train)` before it",
+            )),
+        }
+    }
+
+    /// What the network returned in the last forward pass: losses in training, predictions in prediction.
+    pub fn outputs(&self) -> &[NDArray] {
+        match (self.last, &self.train) {
+            (Some(Mode::Train), Some(t)) => &t.outputs,
+            _ => &self.predict.outputs,
+        }
+    }
+
+    /// What the network predicted in the last forward pass, in either mode (class probabilities for softmax cross entropy).
+    /// A network without a loss predicts its outputs.
+    pub fn predictions(&self) -> &[NDArray] {
+        match (self.last, &self.train) {
+            (Some(Mode::Train), Some(t)) if !t.predictions.is_empty() => &t.predictions,
+            _ => self.outputs(),
+        }
+    }
+
+    /// The gradient fed into an output that is not a scalar loss; ones unless it is changed.
+    pub fn head_grad(&self, output: usize) -> Result<&NDArray> {
+        let heads = self.train.as_ref().map_or(&[][..], |t| &t.heads);
+        heads.iter().find(|(o, _)| *o == output).map(|(_, a)| a).ok_or_else(|| {
+            Error::invalid(
+                format!("{}.head_grad", self.name),
+                format!("output {output} takes no head gradient"),
+                "losses (scalars) have the head gradient 1",
+            )
+        })
+    }
+
+    /// The number of training passes so far, the position in the random numbers of dropout. Part of a checkpoint.
+    pub fn position(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// Continue at a position of [`Executor::position`]. Waits for passes that are under way.
+    pub fn set_position(&self, position: u64) -> Result<()> {
+        self.device.wait_all()?;
+        self.steps.store(position, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Show every value that a step makes to this function, in order, inside the engine; `None` ends it. Without a monitor
+    /// nothing is spent on it.
+    ///
+    /// ```
+    /// # use mxr::{BindOptions, Mode, Symbol};
+    /// use std::sync::{Arc, Mutex};
+    /// let y = Symbol::input("x").relu();
+    /// let mut net = y.bind(&[("x", &[2])], BindOptions::new())?;
+    /// let seen = Arc::new(Mutex::new(Vec::new()));
+    /// let log = seen.clone();
+    /// net.set_monitor(Some(Box::new(move |o| log.lock().unwrap().push(o.layer.to_string()))))?;
+    /// net.forward(Mode::Predict)?;
+    /// net.outputs()[0].wait()?;
+    /// assert_eq!(*seen.lock().unwrap(), ["activation0"]);
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn set_monitor(&mut self, monitor: Option<Box<dyn FnMut(&Observation<'_>) + Send>>) -> Result<()> {
+        self.device.wait_all()?;
+        self.monitor.set(monitor);
+        Ok(())
+    }
+
+    /// What it occupies.
+    pub fn memory(&self) -> MemoryReport {
+        let bytes = |list: &[(String, NDArray)]| list.iter().map(|(_, a)| a.bytes().len()).sum::<usize>();
+        let modes = || self.train.iter().chain([&self.predict]);
+        let results: usize = modes()
+            .flat_map(|b| b.outputs.iter().chain(&b.predictions).chain(b.heads.iter().map(|(_, a)| a)))
+            .map(|a| a.bytes().len())
+            .sum();
+        MemoryReport {
+            arena: modes().map(|b| b.arena).max().unwrap_or(0),
+            workspace: modes().map(|b| b.workspace).max().unwrap_or(0),
+            parameters: bytes(&self.arrays.params) + bytes(&self.arrays.aux),
+            gradients: bytes(&self.arrays.grads),
+            io: bytes(&self.arrays.inputs) + results,
+        }
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor")
+            .field("name", &self.name)
+            .field("symbols", &self.symbols)
+            .field("memory", &self.memory())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<BindError> for Error {
+    fn from(e: BindError) -> Error {
+        Error::invalid("bind", e.to_string(), "")
+    }
+}

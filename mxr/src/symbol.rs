@@ -1,0 +1,313 @@
+//! Networks that are declared at run time: the same graph, compiler and program as `network!`.
+
+use crate::error::{Error, Result};
+use crate::executor::{BindOptions, Executor, SharedPrograms};
+use mxr_graph::compile;
+use mxr_graph::dim::Dim;
+use mxr_graph::dtype::DType;
+use mxr_graph::graph::{Graph, ValueId};
+use mxr_graph::ops;
+use mxr_graph::schema::Arg;
+use mxr_graph::shape::Shape;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+mxr_macros::__operators!(symbol);
+
+/// A value of a network that is declared at run time. Cloning shares it.
+///
+/// Operators are methods; parameters are made by the layers, named `<layer>_weight` and so on. A mistake (an unknown
+/// shape, a kernel that does not fit) is reported when the symbol is compiled or bound, with the layer's name.
+///
+/// ```
+/// use mxr::{BindOptions, DType, Symbol, opts};
+///
+/// let data = Symbol::input("data");
+/// let label = Symbol::input("label").dtype(DType::I64);
+/// let fc1 = data.dense_with(128, opts::Dense::new().name("fc1")).relu();
+/// let loss = fc1.dense_with(10, opts::Dense::new().name("fc2")).softmax_cross_entropy(&label);
+///
+/// let net = loss.bind(&[("data", &[32, 784]), ("label", &[32])], BindOptions::new())?;
+/// assert_eq!(net.param("fc1_weight")?.shape(), [128, 784]);
+/// # Ok::<(), mxr::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Symbol {
+    node: Arc<SymbolNode>,
+    output: usize,
+}
+
+enum SymbolNode {
+    Input {
+        name: String,
+        dtype: DType,
+        shape: Option<Vec<Axis>>,
+        trained: bool,
+    },
+    Call {
+        op: &'static str,
+        options: Vec<(&'static str, Arg)>,
+        inputs: Vec<Symbol>,
+        name: Option<String>,
+    },
+}
+
+/// An extent of an input of a [`Symbol`]: a number, or the name of a symbolic dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// A number.
+    Extent(usize),
+    /// A name that gets its value when the network is bound: `"N"`.
+    Named(String),
+}
+
+impl From<usize> for Axis {
+    fn from(n: usize) -> Axis {
+        Axis::Extent(n)
+    }
+}
+
+impl From<&str> for Axis {
+    fn from(name: &str) -> Axis {
+        Axis::Named(name.to_string())
+    }
+}
+
+impl Symbol {
+    /// An input that is fed: data or labels, f32. Its shape is given here by [`Symbol::shape`] or when it is bound.
+    pub fn input(name: &str) -> Symbol {
+        Symbol::leaf(name, false)
+    }
+
+    /// A weight of its own, to use in several places or directly; its shape has to be given.
+    pub fn param(name: &str) -> Symbol {
+        Symbol::leaf(name, true)
+    }
+
+    fn leaf(name: &str, trained: bool) -> Symbol {
+        let node = SymbolNode::Input { name: name.to_string(), dtype: DType::F32, shape: None, trained };
+        Symbol { node: Arc::new(node), output: 0 }
+    }
+
+    /// A number, the same for every element.
+    pub fn scalar(value: f64) -> Symbol {
+        let node = SymbolNode::Call {
+            op: "fill",
+            options: vec![("value", Arg::Float(value))],
+            inputs: Vec::new(),
+            name: None,
+        };
+        Symbol { node: Arc::new(node), output: 0 }
+    }
+
+    /// The input with this element type. No effect on anything but inputs.
+    pub fn dtype(self, new: DType) -> Symbol {
+        self.changed(|_, dtype, _| *dtype = new)
+    }
+
+    /// The input with this shape; names are symbolic dimensions: `.shape(["N".into(), 784.into()])`.
+    pub fn shape(self, new: impl IntoIterator<Item = Axis>) -> Symbol {
+        let new: Vec<Axis> = new.into_iter().collect();
+        self.changed(|_, _, shape| *shape = Some(new))
+    }
+
+    fn changed(self, f: impl FnOnce(&mut String, &mut DType, &mut Option<Vec<Axis>>)) -> Symbol {
+        match &*self.node {
+            SymbolNode::Input { name, dtype, shape, trained } => {
+                let (mut name, mut dtype, mut shape) = (name.clone(), *dtype, shape.clone());
+                f(&mut name, &mut dtype, &mut shape);
+                Symbol { node: Arc::new(SymbolNode::Input { name, dtype, shape, trained: *trained }), output: 0 }
+            }
+            SymbolNode::Call { .. } => self,
+        }
+    }
+
+    /// Compile a network of one output. See [`Symbol::compile_group`].
+    pub fn compile(&self, name: &str) -> Result<SharedPrograms> {
+        Symbol::compile_group(name, std::slice::from_ref(self))
+    }
+
+    /// Compile the network that returns these symbols. Every input must have its shape.
+    ///
+    /// # Errors
+    ///
+    /// The first call that does not fit, with its layer and the shapes.
+    pub fn compile_group(name: &str, outputs: &[Symbol]) -> Result<SharedPrograms> {
+        Symbol::compile_with(name, outputs, &[])
+    }
+
+    /// Compile and bind for fixed shapes of the inputs.
+    ///
+    /// # Errors
+    ///
+    /// The first call that does not fit, a missing input shape, or a device without memory.
+    pub fn bind(&self, shapes: &[(&str, &[usize])], options: BindOptions) -> Result<Executor> {
+        let programs = Symbol::compile_with("symbol", std::slice::from_ref(self), shapes)?;
+        Executor::bind_shared(programs, &[], options)
+    }
+
+    fn compile_with(name: &str, outputs: &[Symbol], shapes: &[(&str, &[usize])]) -> Result<SharedPrograms> {
+        let mut replay = Replay { graph: Graph::new(name), done: HashMap::new(), shapes, inputs: Vec::new() };
+        for out in outputs {
+            let v = replay.value(out)?;
+            replay.graph.outputs.push(v);
+        }
+        for (given, _) in shapes {
+            if !replay.inputs.iter().any(|i| i == given) {
+                let near = mxr_graph::error::did_you_mean(given, replay.inputs.iter().map(String::as_str));
+                return Err(Error::invalid(
+                    "bind",
+                    format!("the network has no input `{given}`"),
+                    near.map_or_else(|| format!("its inputs are {:?}", replay.inputs), |n| format!("did you mean `{n}`?")),
+                ));
+            }
+        }
+        let mut graph = replay.graph;
+        graph.settle();
+        if let Some(wrong) = graph.refuted().next() {
+            return Err(wrong.clone().into());
+        }
+        let predict = compile::predict(graph.clone())?;
+        let train = compile::train(graph)?;
+        Ok(SharedPrograms { train: Some(Arc::new(train)), predict: Arc::new(predict) })
+    }
+}
+
+/// What the generated methods call.
+pub(crate) fn invoke(
+    op: &'static str,
+    inputs: &[&Symbol],
+    options: &[(&'static str, Arg)],
+    name: Option<&str>,
+) -> Vec<Symbol> {
+    let visible = results(op, options);
+    let node = Arc::new(SymbolNode::Call {
+        op,
+        options: options.to_vec(),
+        inputs: inputs.iter().map(|s| (*s).clone()).collect(),
+        name: name.map(str::to_string),
+    });
+    (0..visible).map(|output| Symbol { node: node.clone(), output }).collect()
+}
+
+/// How many results a call has. Where an option says it (`split`), the option is read.
+fn results(op: &str, options: &[(&'static str, Arg)]) -> usize {
+    let schema = ops::find(op).expect("generated from the list").schema();
+    match options.iter().find(|(n, _)| *n == "parts") {
+        Some((_, Arg::Int(n))) => usize::try_from(*n).unwrap_or(1).max(1),
+        _ => schema.visible.max(1),
+    }
+}
+
+/// Applies a tree of symbols to a graph, each node once.
+struct Replay<'a> {
+    graph: Graph,
+    done: HashMap<*const SymbolNode, Vec<ValueId>>,
+    shapes: &'a [(&'a str, &'a [usize])],
+    inputs: Vec<String>,
+}
+
+impl Replay<'_> {
+    /// Operands come first, depth first: the order of MXNet's `list_arguments`. The stack is our own, since networks are deep.
+    fn value(&mut self, root: &Symbol) -> Result<ValueId> {
+        let mut stack = vec![root.clone()];
+        while let Some(top) = stack.last().cloned() {
+            let key = Arc::as_ptr(&top.node);
+            if self.done.contains_key(&key) {
+                stack.pop();
+                continue;
+            }
+            let values = match &*top.node {
+                SymbolNode::Input { name, dtype, shape, trained } => {
+                    self.inputs.push(name.clone());
+                    let shape = self.input_shape(name, shape.as_deref())?;
+                    vec![match trained {
+                        true => self.graph.param(name, shape, *dtype),
+                        false => self.graph.input(name, shape, *dtype),
+                    }]
+                }
+                SymbolNode::Call { op, options, inputs, name } => {
+                    let missing = inputs.iter().find(|i| !self.done.contains_key(&Arc::as_ptr(&i.node)));
+                    if let Some(next) = missing {
+                        stack.push(next.clone());
+                        continue;
+                    }
+                    let operands = inputs.iter().map(|i| self.result(i)).collect::<Result<Vec<_>>>()?;
+                    let op = ops::find(op).expect("generated from the list");
+                    self.graph.call(op, options, &operands, name.as_deref())?
+                }
+            };
+            self.done.insert(key, values);
+            stack.pop();
+        }
+        self.result(root)
+    }
+
+    fn result(&self, symbol: &Symbol) -> Result<ValueId> {
+        let values = &self.done[&Arc::as_ptr(&symbol.node)];
+        values.get(symbol.output).copied().ok_or_else(|| {
+            Error::invalid(
+                "symbol",
+                format!("result {} of an operator that has {}", symbol.output, values.len()),
+                "use the results that the operator returned",
+            )
+        })
+    }
+
+    fn input_shape(&mut self, name: &str, own: Option<&[Axis]>) -> Result<Shape> {
+        if let Some((_, dims)) = self.shapes.iter().find(|(n, _)| *n == name) {
+            return Ok(Shape::of(dims));
+        }
+        let Some(axes) = own else {
+            return Err(Error::invalid(
+                "bind",
+                format!("the shape of `{name}` is not known"),
+                format!("bind with (\"{name}\", &[…]), or give it to the symbol with `.shape(…)`"),
+            ));
+        };
+        let dim = |a: &Axis| match a {
+            Axis::Extent(n) => Dim::from(*n),
+            Axis::Named(s) => Dim::symbol(self.graph.symbols.named(s)),
+        };
+        Ok(Shape(axes.iter().map(dim).collect()))
+    }
+}
+
+impl fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.node {
+            SymbolNode::Input { name, dtype, .. } => write!(f, "Symbol({name}: {dtype})"),
+            SymbolNode::Call { op, name, .. } => write!(f, "Symbol({})", name.as_deref().unwrap_or(op)),
+        }
+    }
+}
+
+macro_rules! binary {
+    ($($trait:ident, $method:ident, $op:literal;)*) => {$(
+        impl std::ops::$trait<&Symbol> for &Symbol {
+            type Output = Symbol;
+            fn $method(self, other: &Symbol) -> Symbol {
+                invoke($op, &[self, other], &[], None).remove(0)
+            }
+        }
+        impl std::ops::$trait<f64> for &Symbol {
+            type Output = Symbol;
+            fn $method(self, other: f64) -> Symbol {
+                invoke($op, &[self, &Symbol::scalar(other)], &[], None).remove(0)
+            }
+        }
+        impl std::ops::$trait<&Symbol> for f64 {
+            type Output = Symbol;
+            fn $method(self, other: &Symbol) -> Symbol {
+                invoke($op, &[&Symbol::scalar(self), other], &[], None).remove(0)
+            }
+        }
+    )*};
+}
+binary! {
+    Add, add, "add";
+    Sub, sub, "sub";
+    Mul, mul, "mul";
+    Div, div, "div";
+}
