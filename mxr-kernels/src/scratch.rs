@@ -41,10 +41,9 @@ impl<T: Num> Pool<T> {
 
     fn take(&self) -> Vec<T> {
         let mut state = self.lock();
-        if let Some(buffer) = state.free.pop() {
-            return buffer;
-        }
-        let make = par::threads().saturating_sub(state.made).max(1);
+        // Enough for every thread at the first call from a pool, not when a thread happens to come first.
+        let missing = par::threads().saturating_sub(state.made);
+        let make = if state.free.is_empty() { missing.max(1) } else { missing };
         state.made += make;
         let made = state.made;
         state.free.reserve(made);
