@@ -202,7 +202,11 @@ impl Metric for Confusion {
         })?;
         match outside {
             None => Ok(()),
-            Some(c) => Err(Error::invalid("confusion", format!("class {c} is not below {classes}"), "count all classes")),
+            Some(c) => Err(Error::invalid(
+                "confusion",
+                format!("class {c} is not below {classes}"),
+                "count all classes",
+            )),
         }
     }
 
@@ -262,7 +266,11 @@ fn each_position(
     let (n, classes) = match shape[..] {
         [n, c, ..] if c > 0 => (n, c),
         _ => {
-            return Err(Error::invalid("metric", format!("scores of shape {shape:?}"), "scores are [n, classes, ..]"));
+            return Err(Error::invalid(
+                "metric",
+                format!("scores of shape {shape:?}"),
+                "scores are [n, classes, ..]",
+            ));
         }
     };
     let inner: usize = shape[2..].iter().product();
@@ -292,7 +300,9 @@ mod tests {
     fn observe(metric: &mut dyn Metric, scores: &[f32], shape: &[usize], labels: &[i64]) {
         let p = [NDArray::from_slice(scores, shape).expect("shape fits")];
         let l = [NDArray::from_slice(labels, &[labels.len()]).expect("shape fits")];
-        metric.update(&Observed { predictions: &p, labels: &l, outputs: &p, samples: shape[0] }).expect("fits");
+        metric
+            .update(&Observed { predictions: &p, labels: &l, outputs: &p, samples: shape[0] })
+            .expect("fits");
     }
 
     #[test]

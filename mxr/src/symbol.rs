@@ -39,18 +39,8 @@ pub struct Symbol {
 }
 
 enum SymbolNode {
-    Input {
-        name: String,
-        dtype: DType,
-        shape: Option<Vec<Axis>>,
-        trained: bool,
-    },
-    Call {
-        op: &'static str,
-        options: Vec<(&'static str, Arg)>,
-        inputs: Vec<Symbol>,
-        name: Option<String>,
-    },
+    Input { name: String, dtype: DType, shape: Option<Vec<Axis>>, trained: bool },
+    Call { op: &'static str, options: Vec<(&'static str, Arg)>, inputs: Vec<Symbol>, name: Option<String> },
 }
 
 /// An extent of an input of a [`Symbol`]: a number, or the name of a symbolic dimension.
@@ -117,7 +107,10 @@ impl Symbol {
             SymbolNode::Input { name, dtype, shape, trained } => {
                 let (mut name, mut dtype, mut shape) = (name.clone(), *dtype, shape.clone());
                 f(&mut name, &mut dtype, &mut shape);
-                Symbol { node: Arc::new(SymbolNode::Input { name, dtype, shape, trained: *trained }), output: 0 }
+                Symbol {
+                    node: Arc::new(SymbolNode::Input { name, dtype, shape, trained: *trained }),
+                    output: 0,
+                }
             }
             SymbolNode::Call { .. } => self,
         }
@@ -159,7 +152,10 @@ impl Symbol {
                 return Err(Error::invalid(
                     "bind",
                     format!("the network has no input `{given}`"),
-                    near.map_or_else(|| format!("its inputs are {:?}", replay.inputs), |n| format!("did you mean `{n}`?")),
+                    near.map_or_else(
+                        || format!("its inputs are {:?}", replay.inputs),
+                        |n| format!("did you mean `{n}`?"),
+                    ),
                 ));
             }
         }

@@ -97,7 +97,12 @@ impl Request<'_> {
     }
 
     /// The operand list of a call, for these places of the reads and the results.
-    pub(crate) fn operands(&self, reads: &[Part], writes: &[Part], workspace: Option<Part>) -> Result<Operands> {
+    pub(crate) fn operands(
+        &self,
+        reads: &[Part],
+        writes: &[Part],
+        workspace: Option<Part>,
+    ) -> Result<Operands> {
         let mut list = Operands::builder();
         let mut states: Vec<(usize, &Part)> = Vec::new();
         for (source, part) in self.sources().iter().zip(reads) {
@@ -111,6 +116,7 @@ impl Request<'_> {
         for part in writes.iter().chain(states.into_iter().map(|(_, p)| p)).chain(workspace.as_ref()) {
             list = list.write(&part.buffer, part.bytes.clone());
         }
-        list.build().map_err(|e| Error::invalid("memory", e.to_string(), "give every operand memory of its own"))
+        list.build()
+            .map_err(|e| Error::invalid("memory", e.to_string(), "give every operand memory of its own"))
     }
 }

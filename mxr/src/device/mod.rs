@@ -37,7 +37,8 @@ impl Device {
     /// When the number makes no sense or the system refuses the threads.
     pub fn cpu_with_threads(threads: usize) -> Result<Device> {
         let engine = Engine::builder().threads(threads).build();
-        let engine = engine.map_err(|e| Error::invalid("device", e.to_string(), "use the number of cores"))?;
+        let engine =
+            engine.map_err(|e| Error::invalid("device", e.to_string(), "use the number of cores"))?;
         Ok(Device::with_engine(engine))
     }
 

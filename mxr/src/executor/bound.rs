@@ -149,10 +149,8 @@ impl Layout {
     }
 
     fn specs(&self, program: &Program, values: &[u32]) -> Vec<Spec<'_>> {
-        let spec = |v: &u32| Spec {
-            shape: &self.shapes[*v as usize],
-            dtype: program.values[*v as usize].dtype,
-        };
+        let spec =
+            |v: &u32| Spec { shape: &self.shapes[*v as usize], dtype: program.values[*v as usize].dtype };
         values.iter().map(spec).collect()
     }
 
@@ -176,7 +174,8 @@ impl Layout {
     fn kernel(&self, program: &Program, step: &mxr_graph::program::Step) -> Result<Kernel> {
         let (reads, writes) = (self.specs(program, &step.reads), self.specs(program, &step.writes));
         let in_place = self.in_place(step);
-        cpu::prepare(&request(program, step, &reads, &writes, &in_place)).map_err(|e| at_layer(program, step, e))
+        cpu::prepare(&request(program, step, &reads, &writes, &in_place))
+            .map_err(|e| at_layer(program, step, e))
     }
 }
 
@@ -256,7 +255,12 @@ impl Bound {
             let operands =
                 r.operands(&read_parts, &write_parts, scratch).map_err(|e| at_layer(program, step, e))?;
             let results = step.writes.iter().map(|v| Made::new(program, *v, &layout.shapes)).collect();
-            steps.push(Ready { operands, kernel, layer: program.layers[step.layer as usize].name.to_string(), results });
+            steps.push(Ready {
+                operands,
+                kernel,
+                layer: program.layers[step.layer as usize].name.to_string(),
+                results,
+            });
         }
         let mut backward = steps.split_off(forward);
         for (of, grad) in program.grads.iter() {
@@ -284,7 +288,8 @@ impl Bound {
         let training = !backward.is_empty() || program.forward < program.steps.len() as u32;
         Ok(Bound {
             forward: operation(&program.name, "forward", steps, shared, training),
-            backward: (!backward.is_empty()).then(|| operation(&program.name, "backward", backward, shared, false)),
+            backward: (!backward.is_empty())
+                .then(|| operation(&program.name, "backward", backward, shared, false)),
             outputs: program.outputs.iter().map(|v| array(*v)).collect(),
             predictions: program.predictions.iter().map(|v| array(*v)).collect(),
             heads,
@@ -329,7 +334,9 @@ fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Share
         let value = &program.values[i];
         let shape = &layout.shapes[i];
         let array = match value.role {
-            Role::Input | Role::Param | Role::Aux => arrays.of(value.role, &value.name, shape, value.dtype)?,
+            Role::Input | Role::Param | Role::Aux => {
+                arrays.of(value.role, &value.name, shape, value.dtype)?
+            }
             Role::HeadGrad | Role::Internal => NDArray::zeros_on(shared.device, shape, value.dtype)?,
         };
         homes[i] = Home { part: Some(array.part()), array: Some(array) };
@@ -359,9 +366,20 @@ fn accumulate(sum: &NDArray, made: &NDArray, name: &str) -> Result<Ready> {
     let expr = Expr::binary(BinOp::Add).lines;
     let specs = [sum.spec(), made.spec()];
     let in_place = [Some(0), None];
-    let r = Request { instr: &Instr::Map(0), expr: &expr, reads: &specs, writes: &specs[..1], in_place: &in_place };
+    let r = Request {
+        instr: &Instr::Map(0),
+        expr: &expr,
+        reads: &specs,
+        writes: &specs[..1],
+        in_place: &in_place,
+    };
     let operands = r.operands(&[sum.part(), made.part()], &[sum.part()], None)?;
-    Ok(Ready { operands, kernel: cpu::prepare(&r)?, layer: format!("gradient of {name}"), results: Vec::new() })
+    Ok(Ready {
+        operands,
+        kernel: cpu::prepare(&r)?,
+        layer: format!("gradient of {name}"),
+        results: Vec::new(),
+    })
 }
 
 /// A step with everything it needs.
@@ -392,7 +410,8 @@ fn operation(name: &str, what: &str, steps: Vec<Ready>, shared: &Shared<'_>, cou
     let (seed, position, monitor) = (shared.seed, shared.steps.clone(), shared.monitor.clone());
     let props = Properties::new(format!("{name}.{what}"));
     let run = move |ctx: &RunContext<'_>| -> Result<(), OpError> {
-        let step = if counts { position.fetch_add(1, Ordering::Relaxed) } else { position.load(Ordering::Relaxed) };
+        let step =
+            if counts { position.fetch_add(1, Ordering::Relaxed) } else { position.load(Ordering::Relaxed) };
         let (key, watched) = (Key { seed, step }, monitor.is_on());
         for s in &steps {
             ctx.with(&s.operands, |reads, writes| {

@@ -80,12 +80,20 @@ impl Executor {
     ///
     /// A symbol that is missing or unknown, a fact about the symbols that does not hold, a gradient request for an
     /// unknown parameter, or too little memory.
-    pub fn bind(programs: &'static Programs, symbols: &[(&str, usize)], options: BindOptions) -> Result<Executor> {
+    pub fn bind(
+        programs: &'static Programs,
+        symbols: &[(&str, usize)],
+        options: BindOptions,
+    ) -> Result<Executor> {
         Executor::bind_programs(programs.train.cloned(), programs.predict.clone(), symbols, &options)
     }
 
     /// Bind a network of [`Symbol`](crate::Symbol). See [`Executor::bind`].
-    pub fn bind_shared(programs: SharedPrograms, symbols: &[(&str, usize)], options: BindOptions) -> Result<Executor> {
+    pub fn bind_shared(
+        programs: SharedPrograms,
+        symbols: &[(&str, usize)],
+        options: BindOptions,
+    ) -> Result<Executor> {
         let train = programs.train.map(|p| (*p).clone());
         Executor::bind_programs(train, (*programs.predict).clone(), symbols, &options)
     }

@@ -45,9 +45,8 @@ impl NDArray {
                 ));
             }
             let missing = self.rank().checked_sub(other.rank());
-            let fits = missing.is_some_and(|m| {
-                other.shape.iter().zip(&self.shape[m..]).all(|(o, s)| o == s || *o == 1)
-            });
+            let fits = missing
+                .is_some_and(|m| other.shape.iter().zip(&self.shape[m..]).all(|(o, s)| o == s || *o == 1));
             if !fits {
                 return Err(Error::invalid(
                     name,

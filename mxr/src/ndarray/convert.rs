@@ -12,15 +12,42 @@ use std::path::Path;
 macro_rules! with_element {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
-            DType::F32 => { type $T = f32; $body }
-            DType::F64 => { type $T = f64; $body }
-            DType::F16 => { type $T = half::f16; $body }
-            DType::Bf16 => { type $T = half::bf16; $body }
-            DType::I8 => { type $T = i8; $body }
-            DType::U8 => { type $T = u8; $body }
-            DType::I32 => { type $T = i32; $body }
-            DType::I64 => { type $T = i64; $body }
-            DType::Bool => { type $T = bool; $body }
+            DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            DType::F16 => {
+                type $T = half::f16;
+                $body
+            }
+            DType::Bf16 => {
+                type $T = half::bf16;
+                $body
+            }
+            DType::I8 => {
+                type $T = i8;
+                $body
+            }
+            DType::U8 => {
+                type $T = u8;
+                $body
+            }
+            DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            DType::Bool => {
+                type $T = bool;
+                $body
+            }
         }
     };
 }
@@ -33,7 +60,8 @@ impl NDArray {
 
     /// A copy of a host array on a device.
     pub fn from_host_on(device: &Device, host: &HostArray) -> Result<NDArray> {
-        let buffer = with_element!(host.dtype(), T => Buffer::from_slice(host.as_slice::<T>()?)).map_err(memory)?;
+        let buffer =
+            with_element!(host.dtype(), T => Buffer::from_slice(host.as_slice::<T>()?)).map_err(memory)?;
         Ok(NDArray::whole(buffer, host.shape(), host.dtype(), device))
     }
 
@@ -159,7 +187,10 @@ mod tests {
     #[test]
     fn nested_arrays_and_vectors() {
         let a = NDArray::try_from([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]).expect("fits");
-        assert_eq!((a.shape(), a.at(2).and_then(|r| r.to_vec::<f32>()).expect("a row")), (&[3, 2][..], vec![5.0, 6.0]));
+        assert_eq!(
+            (a.shape(), a.at(2).and_then(|r| r.to_vec::<f32>()).expect("a row")),
+            (&[3, 2][..], vec![5.0, 6.0])
+        );
         let v = NDArray::try_from(vec![1u8, 2]).expect("fits");
         assert_eq!((v.shape(), v.dtype()), (&[2][..], DType::U8));
         let cube = NDArray::try_from([[[[1i64; 2]; 3]; 1]; 2]).expect("fits");
@@ -168,7 +199,10 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!([1.0, -0.5, 123.456789, 1e-7, 1e12, f64::NAN].map(number), ["1.", "-0.5", "123.46", "1.0000e-7", "1.0000e12", "nan"]);
+        assert_eq!(
+            [1.0, -0.5, 123.456789, 1e-7, 1e12, f64::NAN].map(number),
+            ["1.", "-0.5", "123.46", "1.0000e-7", "1.0000e12", "nan"]
+        );
     }
 
     #[test]
@@ -178,5 +212,4 @@ mod tests {
         let h = x.to_dtype(DType::F16).and_then(|y| y.to_dtype(DType::F32)).expect("there and back");
         assert_eq!(h.rows(0..1).and_then(|r| r.item::<f32>()).expect("one"), 1.9003906);
     }
-
 }

@@ -94,7 +94,11 @@ impl NDArray {
     }
 
     /// A copy of these elements on a device.
-    pub fn from_slice_on<T: HostElement>(device: &Device, elements: &[T], shape: &[usize]) -> Result<NDArray> {
+    pub fn from_slice_on<T: HostElement>(
+        device: &Device,
+        elements: &[T],
+        shape: &[usize],
+    ) -> Result<NDArray> {
         if size(shape, T::DTYPE)? / T::DTYPE.size() != elements.len() {
             return Err(Error::invalid(
                 "NDArray::from_slice",
@@ -160,7 +164,11 @@ impl NDArray {
     pub fn rows(&self, rows: Range<usize>) -> Result<NDArray> {
         self.sound()?;
         let Some(n) = self.shape.first().copied() else {
-            return Err(Error::invalid("NDArray::rows", "an array without axes has no rows", "reshape it first"));
+            return Err(Error::invalid(
+                "NDArray::rows",
+                "an array without axes has no rows",
+                "reshape it first",
+            ));
         };
         if rows.start > rows.end || rows.end > n {
             return Err(Error::invalid(

@@ -125,7 +125,11 @@ impl Updater {
                         return Err(Error::invalid(
                             format!("optimizer state `{name}`"),
                             match other {
-                                Some(h) => format!("has the shape {:?}, the checkpoint has {:?}", a.shape(), h.shape()),
+                                Some(h) => format!(
+                                    "has the shape {:?}, the checkpoint has {:?}",
+                                    a.shape(),
+                                    h.shape()
+                                ),
                                 None => "is not in the checkpoint".to_string(),
                             },
                             "resume with the optimizer and the network of the checkpoint",

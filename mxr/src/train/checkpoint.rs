@@ -14,10 +14,20 @@ const VERSION: &str = "1";
 
 /// Write parameters and states after `epoch` epochs. The states are written first: a parameter file means a whole
 /// checkpoint.
-pub(super) fn save(prefix: &Path, epoch: u32, net: &Executor, updater: &Updater, data: &dyn DataIter) -> Result<()> {
+pub(super) fn save(
+    prefix: &Path,
+    epoch: u32,
+    net: &Executor,
+    updater: &Updater,
+    data: &dyn DataIter,
+) -> Result<()> {
     if let Some(folder) = prefix.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| {
-            Error::invalid(folder.display().to_string(), format!("cannot make the folder: {e}"), "choose another prefix")
+            Error::invalid(
+                folder.display().to_string(),
+                format!("cannot make the folder: {e}"),
+                "choose another prefix",
+            )
         })?;
     }
     net.device().wait_all()?;
@@ -55,7 +65,11 @@ pub(super) fn load(
     };
     let number = |key: &str| -> Result<u64> {
         get(key)?.parse().map_err(|_| {
-            Error::invalid(path.display().to_string(), format!("its `{key}` is not a number"), "resume from another epoch")
+            Error::invalid(
+                path.display().to_string(),
+                format!("its `{key}` is not a number"),
+                "resume from another epoch",
+            )
         })
     };
     for (key, have) in [("version", VERSION), ("network", net.name()), ("optimizer", updater.name())] {

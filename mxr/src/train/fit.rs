@@ -179,7 +179,8 @@ impl<'a> Fit<'a> {
         }
         let mut history = History::new();
         for epoch in first..self.epochs {
-            let (record, stopped) = self.epoch(epoch, net, train, &feed, &mut updater, validation_feed.as_ref())?;
+            let (record, stopped) =
+                self.epoch(epoch, net, train, &feed, &mut updater, validation_feed.as_ref())?;
             if let Some(prefix) = &self.prefix {
                 // The next epoch's order belongs to the state.
                 train.reset();
@@ -231,7 +232,11 @@ impl<'a> Fit<'a> {
             }
         }
         if batches == 0 {
-            return Err(Error::invalid("fit", "the training data has no batch", "use a smaller batch or more samples"));
+            return Err(Error::invalid(
+                "fit",
+                "the training data has no batch",
+                "use a smaller batch or more samples",
+            ));
         }
         net.device().wait_all()?;
         let time = start.elapsed();
@@ -241,7 +246,8 @@ impl<'a> Fit<'a> {
             measure(&mut self.metrics, net, *data, feed)?;
             validated = self.values(true);
         }
-        let record = EpochRecord { epoch, train: trained, validation: validated, learning_rate, samples, time };
+        let record =
+            EpochRecord { epoch, train: trained, validation: validated, learning_rate, samples, time };
         progress.epoch(&record);
         Ok((record, stopped))
     }

@@ -28,7 +28,11 @@ impl Progress {
     pub(super) fn batch(&self, metrics: &[(String, f64)], samples: usize, time: Duration) {
         self.bar.inc(1);
         if !self.bar.is_hidden() {
-            self.bar.set_message(format!("{} {:.0} samples/s", text(metrics), samples as f64 / time.as_secs_f64()));
+            self.bar.set_message(format!(
+                "{} {:.0} samples/s",
+                text(metrics),
+                samples as f64 / time.as_secs_f64()
+            ));
         }
     }
 

@@ -98,7 +98,11 @@ pub(super) use moved;
 fn no_kernel(r: &Request<'_>, dtype: DType) -> Error {
     let text = format!("{:?}", r.instr);
     let name = text.split(['(', ' ', '{']).next().unwrap_or_default();
-    Error::invalid(name, format!("is not computed in {dtype} on the CPU"), "convert the operands with `cast`, to f32 say")
+    Error::invalid(
+        name,
+        format!("is not computed in {dtype} on the CPU"),
+        "convert the operands with `cast`, to f32 say",
+    )
 }
 
 /// A kernel without scratch memory.

@@ -72,7 +72,11 @@ pub(super) fn slice(r: &Request<'_>, begin: &[i64; MAX_RANK], step: &[i64; MAX_R
     })))
 }
 
-pub(super) fn slice_backward(r: &Request<'_>, begin: &[i64; MAX_RANK], step: &[i64; MAX_RANK]) -> Result<Kernel> {
+pub(super) fn slice_backward(
+    r: &Request<'_>,
+    begin: &[i64; MAX_RANK],
+    step: &[i64; MAX_RANK],
+) -> Result<Kernel> {
     let d = Slice::new(r.writes[0].shape, r.reads[0].shape, begin, step);
     let s = r.sources();
     // All-zero bytes are the number 0 in every element type.

@@ -8,7 +8,7 @@ use mxr_graph::dtype::DType;
 use mxr_graph::instr::{BatchNormAttrs, CrossEntropyAttrs, LrnAttrs};
 use mxr_kernels::batch_norm::{self, BatchNorm};
 use mxr_kernels::cross_entropy::{self, CrossEntropy, Labels};
-//use mxr_kernels::lrn::{self, Lrn};
+use mxr_kernels::lrn::{self, Lrn};
 use mxr_kernels::softmax::{self, Softmax};
 
 fn batch(x: &[usize], attrs: BatchNormAttrs) -> BatchNorm {
@@ -124,6 +124,27 @@ pub(super) fn cross_entropy_backward(r: &Request<'_>, attrs: CrossEntropyAttrs) 
     })))
 }
 
+fn response(x: &[usize], attrs: LrnAttrs) -> Lrn {
+    let (n, channels, inner) = around(x, 1);
+    Lrn { n, channels, inner, attrs }
+}
 
-pub(super) fn lrn(_: &Request<'_>, _: LrnAttrs) -> Result<Kernel> { panic!() }
-pub(super) fn lrn_backward(_: &Request<'_>, _: LrnAttrs) -> Result<Kernel> { panic!() }
+pub(super) fn lrn(r: &Request<'_>, attrs: LrnAttrs) -> Result<Kernel> {
+    let d = response(r.reads[0].shape, attrs);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let x = read::<T>(call, s[0])?;
+        lrn::forward(&d, x, write(&mut call.writes[0])?);
+        Ok(())
+    })))
+}
+
+pub(super) fn lrn_backward(r: &Request<'_>, attrs: LrnAttrs) -> Result<Kernel> {
+    let d = response(r.reads[0].shape, attrs);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let (x, y, dy) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?, read::<T>(call, s[2])?);
+        lrn::backward(&d, x, y, dy, write(&mut call.writes[0])?);
+        Ok(())
+    })))
+}
