@@ -3,7 +3,7 @@
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::expr::Expr;
-use crate::graph::{Graph, Node, Source, ValueId};
+use crate::graph::{Graph, LayerId, Node, Source, ValueId};
 use crate::instr::BinOp;
 use crate::ops::{Fill, Map, Operator, Reduce, Reshape};
 use crate::schema::{Arg, Attr, Options};
@@ -87,10 +87,9 @@ fn accumulate(graph: &mut Graph, grads: &mut Vec<Option<ValueId>>, to: ValueId, 
         None => share,
         Some(old) => {
             let outer = graph.backward_of;
-            // The sum belongs to the layer that made the value.
-            if let Some(n) = graph.producer(to) {
-                graph.backward_of = Some(n.layer);
-            }
+            // The sum belongs to the layer that made the value; that of an input which is returned twice to the first.
+            let layer = graph.producer(to).map(|n| n.layer);
+            graph.backward_of = layer.or(outer).or(Some(LayerId(0)));
             let attrs = alloc::vec![Attr::Expr(Expr::binary(BinOp::Add))];
             let sum = graph
                 .apply(&Map, attrs, &[old, share], None)

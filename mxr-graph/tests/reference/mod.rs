@@ -2,6 +2,8 @@
 //! their own; this one says whether the operators and their gradients mean what they should.
 #![allow(dead_code, unreachable_pub)] // every test crate takes its share
 
+pub mod random;
+
 use mxr_graph::expr::Expr;
 use mxr_graph::graph::{Graph, Node, Source, ValueId};
 use mxr_graph::instr::{BinOp, Instr, ReduceKind, Scalar, UnOp};
@@ -105,23 +107,40 @@ fn broadcast(shape: &[usize], index: &[usize]) -> usize {
 }
 
 fn eval(graph: &Graph, node: &Node, values: &Values) -> Result<Vec<f64>, String> {
-    let x = |i: usize| values[node.inputs[i].index()].as_deref().expect("operands come first");
-    let shape = |i: usize| numbers(&graph.value(node.inputs[i]).shape);
-    let to = numbers(&graph.value(node.outputs[0]).shape);
+    // A second result is not computed here; the instruction that reads one is not known either.
+    let xs: Vec<&[f64]> =
+        node.inputs.iter().map(|i| values[i.index()].as_deref().unwrap_or_default()).collect();
+    let shapes: Vec<Vec<usize>> = node.inputs.iter().map(|i| numbers(&graph.value(*i).shape)).collect();
+    let to = &graph.value(node.outputs[0]);
+    if matches!(node.op.lower(Lower { graph, node }), Lowered::Instr(Instr::Cast)) && !to.dtype.is_float() {
+        return Err(format!("a cast to {}", to.dtype));
+    }
+    compute(&node.op.lower(Lower { graph, node }), &xs, &shapes, &numbers(&to.shape))
+}
+
+/// The first result of an instruction; one that is not known here comes back as text.
+pub fn compute(
+    lowered: &Lowered,
+    xs: &[&[f64]],
+    shapes: &[Vec<usize>],
+    to: &[usize],
+) -> Result<Vec<f64>, String> {
+    let x = |i: usize| xs[i];
+    let shape = |i: usize| shapes[i].clone();
     let count: usize = to.iter().product();
-    let instr = match node.op.lower(Lower { graph, node }) {
+    let instr = match lowered {
         Lowered::Map(e) => {
             let at = |index: &[usize]| -> Vec<f64> {
-                (0..node.inputs.len()).map(|i| x(i)[broadcast(&shape(i), index)]).collect()
+                (0..xs.len()).map(|i| x(i)[broadcast(&shape(i), index)]).collect()
             };
-            return Ok(indices(&to).map(|i| scalar(&e, &at(&i))).collect());
+            return Ok(indices(to).map(|i| scalar(e, &at(&i))).collect());
         }
-        Lowered::Instr(instr) => instr,
+        Lowered::Instr(instr) => *instr,
     };
     let mut y = vec![0.0; count];
     match instr {
         Instr::View => y.copy_from_slice(x(0)),
-        Instr::Cast if graph.value(node.outputs[0]).dtype.is_float() => y.copy_from_slice(x(0)),
+        Instr::Cast => y.copy_from_slice(x(0)),
         Instr::Fill(value) => y.fill(value),
         Instr::Reduce(kind, axes) => {
             let from = shape(0);
@@ -146,22 +165,22 @@ fn eval(graph: &Graph, node: &Node, values: &Values) -> Result<Vec<f64>, String>
         Instr::Expand { axes, mean } => {
             let kept: Vec<usize> = (0..to.len()).map(|a| if axes.has(a) { 1 } else { to[a] }).collect();
             let divisor = if mean { count as f64 / x(0).len() as f64 } else { 1.0 };
-            for i in indices(&to) {
-                y[offset(&to, &i)] = x(0)[broadcast(&kept, &i)] / divisor;
+            for i in indices(to) {
+                y[offset(to, &i)] = x(0)[broadcast(&kept, &i)] / divisor;
             }
         }
         Instr::MatMul { trans_a, trans_b } => {
             let (a, b) = (shape(0), shape(1));
             let k = a[a.len() - if trans_a { 2 } else { 1 }];
-            for i in indices(&to) {
+            for i in indices(to) {
                 let (lead, last) = i.split_at(to.len() - 2);
                 let stack = |s: &[usize], row: usize, column: usize, turned: bool| {
                     let (r, c) = if turned { (column, row) } else { (row, column) };
                     let (outer, [rows, columns]) = (&s[..s.len() - 2], [s[s.len() - 2], s[s.len() - 1]]);
                     (broadcast(outer, lead) * rows + r) * columns + c
                 };
-                let bias = if node.inputs.len() == 3 { x(2)[last[1]] } else { 0.0 };
-                y[offset(&to, &i)] = bias
+                let bias = if xs.len() == 3 { x(2)[last[1]] } else { 0.0 };
+                y[offset(to, &i)] = bias
                     + (0..k)
                         .map(|l| x(0)[stack(&a, last[0], l, trans_a)] * x(1)[stack(&b, l, last[1], trans_b)])
                         .sum::<f64>();
@@ -169,18 +188,18 @@ fn eval(graph: &Graph, node: &Node, values: &Values) -> Result<Vec<f64>, String>
         }
         Instr::Transpose { perm } => {
             let from = shape(0);
-            for i in indices(&to) {
+            for i in indices(to) {
                 let mut at = vec![0; from.len()];
                 for (i, p) in i.iter().zip(perm) {
                     at[usize::from(p)] = *i;
                 }
-                y[offset(&to, &i)] = x(0)[offset(&from, &at)];
+                y[offset(to, &i)] = x(0)[offset(&from, &at)];
             }
         }
         Instr::Concat { axis } => {
             let axis = usize::from(axis);
-            for mut i in indices(&to) {
-                let at = offset(&to, &i);
+            for mut i in indices(to) {
+                let at = offset(to, &i);
                 let mut input = 0;
                 while i[axis] >= shape(input)[axis] {
                     i[axis] -= shape(input)[axis];
@@ -191,13 +210,13 @@ fn eval(graph: &Graph, node: &Node, values: &Values) -> Result<Vec<f64>, String>
         }
         Instr::Slice { begin, step } => {
             let from = shape(0);
-            for i in indices(&to) {
-                y[offset(&to, &i)] = x(0)[offset(&from, &moved(&i, &begin, &step))];
+            for i in indices(to) {
+                y[offset(to, &i)] = x(0)[offset(&from, &moved(&i, &begin, &step))];
             }
         }
         Instr::SliceBackward { begin, step } => {
             for i in indices(&shape(0)) {
-                y[offset(&to, &moved(&i, &begin, &step))] = x(0)[offset(&shape(0), &i)];
+                y[offset(to, &moved(&i, &begin, &step))] = x(0)[offset(&shape(0), &i)];
             }
         }
         other => return Err(format!("{other:?}")),

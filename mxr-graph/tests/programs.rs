@@ -1,0 +1,199 @@
+//! Random networks compiled with every choice of passes and every memory plan: the same bits come out.
+
+mod reference;
+
+use mxr_graph::compile::{predict_with, train_with};
+use mxr_graph::dtype::DType;
+use mxr_graph::expr::Expr;
+use mxr_graph::graph::{Graph, Source, ValueId};
+use mxr_graph::instr::Instr;
+use mxr_graph::memory::{Plan, Strategy, plan, verify};
+use mxr_graph::ops::{Lowered, SampleValues, find};
+use mxr_graph::passes::Passes;
+use mxr_graph::program::{Place, Program};
+use mxr_graph::schema::Arg;
+use mxr_graph::shape::Shape;
+use reference::random::grow;
+use reference::{Rng, compute};
+use std::collections::BTreeMap;
+
+const STRATEGIES: [Strategy; 5] =
+    [Strategy::Naive, Strategy::InPlace, Strategy::CoShare, Strategy::Both, Strategy::Best];
+
+/// What a program gives: outputs in order, then gradients by the name of what they are of.
+type Results = (Vec<Vec<f64>>, BTreeMap<String, Vec<f64>>);
+
+/// Run a program in the memory of a plan.
+fn execute(p: &Program, plan: &Plan, symbols: &[i64], given: &BTreeMap<String, Vec<f64>>) -> Results {
+    // Everything is f64, so bytes of the arena are words of 8.
+    let mut arena = vec![f64::NAN; plan.bytes as usize / 8];
+    let mut outside: Vec<Vec<f64>> = vec![Vec::new(); p.values.len()];
+    let extents: Vec<Vec<usize>> = (0..p.values.len() as u32).map(|v| p.extents(v, symbols)).collect();
+    let count = |v: usize| extents[v].iter().product::<usize>();
+    for (v, value) in p.values.iter().enumerate() {
+        outside[v] = match given.get(&*value.name) {
+            Some(x) => x.clone(),
+            None => vec![f64::NAN; count(v)],
+        };
+    }
+    let read = |arena: &[f64], outside: &[Vec<f64>], v: u32| match plan.places[v as usize] {
+        Place::Fixed(at) => arena[at as usize / 8..][..count(v as usize)].to_vec(),
+        Place::Same(root) => outside[root as usize].clone(),
+        Place::Outside => outside[v as usize].clone(),
+        Place::Scaled(_) => unreachable!("a bound plan"),
+    };
+    for s in p.steps.iter() {
+        let xs: Vec<Vec<f64>> = s.reads.iter().map(|r| read(&arena, &outside, *r)).collect();
+        let shapes: Vec<Vec<usize>> = s.reads.iter().map(|r| extents[*r as usize].clone()).collect();
+        let lowered = match s.instr {
+            Instr::Map(e) => Lowered::Map(Expr { lines: p.exprs[e as usize].to_vec() }),
+            other => Lowered::Instr(other),
+        };
+        let xs: Vec<&[f64]> = xs.iter().map(|x| &x[..]).collect();
+        let w = s.writes[0];
+        let y = compute(&lowered, &xs, &shapes, &extents[w as usize]).expect("a known instruction");
+        match plan.places[w as usize] {
+            Place::Fixed(at) => arena[at as usize / 8..][..y.len()].copy_from_slice(&y),
+            Place::Same(root) => outside[root as usize] = y,
+            Place::Outside => outside[w as usize] = y,
+            Place::Scaled(_) => unreachable!("a bound plan"),
+        }
+    }
+    let outputs = p.outputs.iter().map(|v| outside[*v as usize].clone()).collect();
+    let grad = |(v, g): &(u32, u32)| (p.values[*v as usize].name.to_string(), outside[*g as usize].clone());
+    (outputs, p.grads.iter().map(grad).collect())
+}
+
+/// A random network with constants in it, declared twice or thrice over so that there is something to find.
+fn network(rng: &mut Rng, smooth: bool) -> Graph {
+    let mut g = Graph::new("random");
+    let mut pool = Vec::new();
+    for (name, dims) in [("a", vec![2, 3]), ("b", vec![3]), ("c", vec![3, 3])] {
+        pool.push(g.param(name, Shape::of(&dims), DType::F64));
+    }
+    pool.push(g.input("x", Shape::of(&[2, 3]), DType::F64));
+    pool.push(g.input("y", Shape::of(&[2, 2, 3]), DType::F64));
+    let given = pool.len();
+    for value in [0.0, 1.0, 2.0, -1.0] {
+        let options = [("value", Arg::Float(value)), ("dtype", "f64".into())];
+        pool.push(g.call(find("fill").expect("listed"), &options, &[], None).expect("a constant")[0]);
+    }
+    for _ in 0..30 {
+        // Now and then the same calls again.
+        let state = rng.0;
+        let old = pool.clone();
+        grow(&mut g, &mut pool, rng, smooth);
+        if rng.below(5) == 0 {
+            let mut again = old;
+            grow(&mut g, &mut again, &mut Rng(state), smooth);
+            pool.extend(again.last());
+        }
+    }
+    let last = pool[pool.len() - 1];
+    g.outputs = vec![last];
+    for back in 2..6 {
+        g.outputs.push(pool[pool.len() - back]);
+    }
+    // Sometimes an input or one value twice.
+    if rng.below(4) == 0 {
+        g.outputs.push(pool[rng.below(given)]);
+        g.outputs.push(last);
+    }
+    assert!(g.settle().is_empty());
+    g
+}
+
+fn same(a: &[f64], b: &[f64]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || a.is_nan() && b.is_nan())
+}
+
+fn check(want: &Results, have: &Results, what: &dyn Fn() -> String) {
+    assert_eq!(want.0.len(), have.0.len(), "{}", what());
+    for (i, (w, h)) in want.0.iter().zip(&have.0).enumerate() {
+        assert!(same(w, h), "output {i}: {w:?} became {h:?}; {}", what());
+    }
+    assert!(want.1.keys().eq(have.1.keys()), "{}", what());
+    for (name, w) in &want.1 {
+        assert!(same(w, &have.1[name]), "gradient of {name}: {w:?} became {:?}; {}", have.1[name], what());
+    }
+}
+
+#[test]
+fn passes_and_plans_change_no_bit() {
+    let (mut rng, mut steps) = (Rng(21), [0; 8]);
+    for round in 0..150 {
+        let g = network(&mut rng, round % 3 != 0);
+        let mut given = BTreeMap::new();
+        for v in &g.values {
+            if !matches!(v.source, Source::Node { .. }) {
+                let count = reference::numbers(&v.shape).iter().product();
+                given.insert(v.name.clone(), rng.fill(count, SampleValues::AwayFromZero(0.1, 0.9)));
+            }
+        }
+        let mut want: [Option<Results>; 2] = [None, None];
+        for (bits, count) in steps.iter_mut().enumerate() {
+            let passes =
+                Passes { simplify: bits & 1 != 0, cse: bits & 2 != 0, fuse: bits & 4 != 0, verify: true };
+            for (mode, program) in
+                [train_with(g.clone(), &passes), predict_with(g.clone(), &passes)].into_iter().enumerate()
+            {
+                let p = program.unwrap_or_else(|e| panic!("round {round}: {e}\n{g}"));
+                let symbols = p.bind_symbols(&[]).expect("shapes of numbers");
+                let problem = p.problem(&symbols);
+                for (_, head) in p.heads.iter() {
+                    let name = p.values[*head as usize].name.to_string();
+                    let count = p.extents(*head, &symbols).iter().product();
+                    given.entry(name).or_insert_with(|| rng.fill(count, SampleValues::Uniform(0.5, 1.5)));
+                }
+                for s in STRATEGIES {
+                    let plan = plan(&problem, s);
+                    verify(&problem, &plan).unwrap_or_else(|e| panic!("round {round}, {s:?}: {e}\n{p}"));
+                    let have = execute(&p, &plan, &symbols, &given);
+                    match &want[mode] {
+                        None => want[mode] = Some(have),
+                        Some(w) => check(w, &have, &|| format!("round {round}, {passes:?}, {s:?}\n{g}\n{p}")),
+                    }
+                }
+                if mode == 0 {
+                    *count += p.steps.len();
+                    check_selection(&p, &symbols, &given, want[mode].as_ref().expect("set above"));
+                    let symbolic = p.plan.as_ref().expect("shapes of numbers").at(1);
+                    let have = execute(&p, &symbolic, &symbols, &given);
+                    check(want[mode].as_ref().expect("set above"), &have, &|| format!("{p}"));
+                }
+            }
+        }
+    }
+    for (bits, s) in steps.iter().enumerate() {
+        println!("simplify {} cse {} fuse {}: {s} steps", bits & 1, bits >> 1 & 1, bits >> 2);
+    }
+    assert!(steps[1] < steps[0] && steps[2] < steps[0] && steps[4] < steps[0] && steps[7] < steps[3]);
+}
+
+/// A part of the program gives the same as the whole.
+fn check_selection(p: &Program, symbols: &[i64], given: &BTreeMap<String, Vec<f64>>, want: &Results) {
+    let Some((of, _)) = p.grads.first() else { return };
+    let part = p.select(&p.outputs[..1], &[*of]);
+    assert!(part.steps.len() <= p.steps.len() && part.forward <= p.forward);
+    let plan = plan(&part.problem(symbols), Strategy::Best);
+    let have = execute(&part, &plan, symbols, given);
+    assert!(same(&have.0[0], &want.0[0]));
+    let name = &*p.values[*of as usize].name;
+    assert!(have.1.len() == 1 && same(&have.1[name], &want.1[name]), "{p}\n{part}");
+}
+
+#[test]
+fn results_of_nodes_keep_their_names_in_the_order_of_the_graph() {
+    let mut g = Graph::new("net");
+    let x = g.input("x", Shape::of(&[3]), DType::F64);
+    let call = |g: &mut Graph, op: &str, name: &str, x: ValueId| {
+        g.call(find(op).expect("listed"), &[], &[x], Some(name)).expect("fits")[0]
+    };
+    let a = call(&mut g, "tanh", "a", x);
+    let b = call(&mut g, "exp", "b", a);
+    g.outputs = vec![b];
+    g.settle();
+    let p = predict_with(g, &Passes::ALL).expect("has a form for prediction");
+    let layers: Vec<(&str, Option<u32>)> = p.layers.iter().map(|l| (&*l.name, l.output)).collect();
+    assert_eq!(layers, [("b", Some(p.outputs[0]))], "the first is part of the second");
+}
