@@ -35,3 +35,6 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     all.extend(out);
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,11 @@
 
 mod bind;
 mod print;
+mod rows;
 mod select;
 
 pub use bind::BindError;
+pub use rows::{LayerRow, StepRow, ValueRow, dim, layers, places, steps, values};
 
 use crate::dim::{Dim, Symbol};
 use crate::dtype::DType;

@@ -4,6 +4,7 @@ use super::{Elab, Frame, Hint, as_name, value::Value};
 use crate::ast::{Call, Fn, TypeKind, name_of};
 use crate::errors::{Spans, join_names};
 use mxr_graph::error::did_you_mean;
+use std::rc::Rc;
 
 impl Elab<'_> {
     pub(super) fn block_call(&mut self, item: &Fn, call: &Call, hint: Option<&Hint>) -> Value {
@@ -19,7 +20,8 @@ impl Elab<'_> {
             let text = format!("block `{name}` calls itself: {}", cycle.join(" → "));
             return self.fault_help(call.name.span(), text, "`for` repeats");
         }
-        let text = self.frame_text(item, &name, &values);
+        let args = item.params.iter().zip(&values).map(|(p, (v, _))| (name_of(&p.name), v.clone())).collect();
+        let frame = Rc::new(Frame { block: name.clone(), args });
 
         // What the block is made of has the call's name in front, and its result has that name.
         let made_up = hint.is_none().then(|| Hint { layer: self.names.block(&name), ident: None });
@@ -39,7 +41,8 @@ impl Elab<'_> {
             }
             self.scope.bind(name_of(&p.name), value, Some(p.name.clone()));
         }
-        self.calls.push(Frame { block: name.clone(), text });
+        let deeper = self.calls.iter().cloned().chain([frame]).collect();
+        let calls = std::mem::replace(&mut self.calls, deeper);
         let mut result = self.body(&item.body, hint);
         if item.body.tail.is_none() {
             let help = "end it with an expression without `;`";
@@ -50,7 +53,7 @@ impl Elab<'_> {
         self.extents.extend(hidden);
         self.scope.release(mark);
         self.scope.leave(floor);
-        self.calls.pop();
+        self.calls = calls;
         self.names.leave(outer);
         result
     }
@@ -115,14 +118,5 @@ impl Elab<'_> {
             return None;
         }
         values.into_iter().collect()
-    }
-
-    /// `basic(x = [N, 16, 32, 32], filters = 16)`.
-    fn frame_text(&mut self, item: &Fn, name: &str, values: &[(Value, Option<Spans>)]) -> String {
-        let mut parts = Vec::with_capacity(values.len());
-        for (p, (value, _)) in item.params.iter().zip(values) {
-            parts.push(format!("{} = {}", name_of(&p.name), value.short(&mut self.graph)));
-        }
-        format!("{name}({})", parts.join(", "))
     }
 }

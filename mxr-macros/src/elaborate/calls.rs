@@ -276,9 +276,7 @@ impl Elab<'_> {
 
     /// The layers that have been added belong to the call at `at`.
     pub(super) fn note_layers(&mut self, at: Spans, ident: Option<proc_macro2::Ident>, anonymous: bool) {
-        let through: Vec<String> =
-            self.calls.iter().map(|f| f.text.clone()).filter(|t| !t.is_empty()).collect();
-        let site = Site { at, ident, anonymous, through };
+        let site = Site { at, ident, anonymous, through: self.calls.clone() };
         self.sites.resize(self.graph.layers.len(), site);
     }
 }

@@ -19,6 +19,7 @@ use mxr_graph::graph::Graph;
 use names::Names;
 use proc_macro2::{Ident, Span};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use value::{Scope, Value};
 
 /// A network laid out.
@@ -45,8 +46,8 @@ pub(crate) struct Site {
     pub(crate) ident: Option<Ident>,
     /// The layer's name was made up.
     pub(crate) anonymous: bool,
-    /// The blocks that it was reached through, outermost first.
-    through: Vec<String>,
+    /// The calls of blocks that it was reached through, outermost first.
+    through: Rc<[Rc<Frame>]>,
 }
 
 /// No network has more calls and rounds than this: a loop that is too long ends here.
@@ -70,7 +71,7 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
 pub(crate) fn block(source: &Source, item: &Fn, faults: &mut Faults) {
     let mut elab = Elab::new(source, faults, &name_of(&item.name));
     elab.constants();
-    elab.calls.push(Frame { block: name_of(&item.name), text: String::new() });
+    elab.calls = Rc::new([Rc::new(Frame { block: name_of(&item.name), args: Vec::new() })]);
     for p in &item.params {
         elab.scope.bind(name_of(&p.name), Value::Unknown, None);
         elab.unknown_symbols(&p.ty);
@@ -116,11 +117,24 @@ pub(crate) fn reached(source: &Source) -> BTreeSet<String> {
     names
 }
 
-/// A block's call that is being expanded.
+/// A block's call.
+#[derive(Debug)]
 struct Frame {
     block: String,
-    /// `basic(x = [N, 16, 32, 32], filters = 16)`.
-    text: String,
+    /// The arguments by name; none when the block is looked at by itself.
+    args: Vec<(String, Value)>,
+}
+
+impl Frame {
+    /// "in `basic(x = [N, 16, 32, 32], filters = 16)`", as a line of a message.
+    fn note(&self, graph: &mut Graph) -> String {
+        if self.args.is_empty() {
+            return String::new();
+        }
+        let args: Vec<String> =
+            self.args.iter().map(|(name, value)| format!("{name} = {}", value.short(graph))).collect();
+        format!("\n  = note: in `{}({})`", self.block, args.join(", "))
+    }
 }
 
 struct Elab<'a> {
@@ -132,7 +146,8 @@ struct Elab<'a> {
     names: Names,
     /// Extents by name: symbols of the network, or what a block's signature calls an extent.
     extents: Vec<(String, Value)>,
-    calls: Vec<Frame>,
+    /// The calls of blocks that are being expanded, outermost first.
+    calls: Rc<[Rc<Frame>]>,
     budget: usize,
 }
 
@@ -146,7 +161,7 @@ impl<'a> Elab<'a> {
             scope: Scope::default(),
             names: Names::default(),
             extents: Vec::new(),
-            calls: Vec::new(),
+            calls: Rc::new([]),
             budget: MAX_CALLS,
         }
     }
@@ -154,8 +169,8 @@ impl<'a> Elab<'a> {
     /// Reports a fault, with the blocks that led to it.
     fn fault(&mut self, at: impl Into<Spans>, text: impl Into<String>) -> Value {
         let mut text = text.into();
-        for frame in self.calls.iter().rev().filter(|f| !f.text.is_empty()) {
-            text.push_str(&format!("\n  = note: in `{}`", frame.text));
+        for frame in self.calls.iter().rev() {
+            text.push_str(&frame.note(&mut self.graph));
         }
         self.faults.push(at, text);
         Value::Unknown
@@ -314,8 +329,9 @@ impl Network {
             error.layer.clear();
         }
         let mut text = say(&error);
-        for through in site.iter().flat_map(|s| s.through.iter().rev()) {
-            text.push_str(&format!("\n  = note: in `{through}`"));
+        let mut graph = self.graph.clone();
+        for frame in site.iter().flat_map(|s| s.through.iter().rev()) {
+            text.push_str(&frame.note(&mut graph));
         }
         (site.map_or_else(|| Span::call_site().into(), |s| s.at), text)
     }

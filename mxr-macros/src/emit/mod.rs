@@ -68,7 +68,7 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
             pub const PARAMETERS: u64 = #n;
         }
     });
-    let programs = programs(train.as_ref(), predict.as_ref(), &graph.name);
+    let programs = tokens(&programs(train.as_ref(), predict.as_ref(), &graph.name));
     let bind = bind(graph);
     quote! {
         #(#attrs)*
@@ -164,8 +164,8 @@ fn layers(network: &Network) -> TokenStream {
     out
 }
 
-/// The constant `Programs`.
-fn programs(train: Option<&Program>, predict: Option<&Program>, name: &str) -> TokenStream {
+/// The text of the constant `Programs`.
+pub(crate) fn programs(train: Option<&Program>, predict: Option<&Program>, name: &str) -> String {
     let mut text = String::from("{ use ::mxr::__private::*; ");
     let part = match train {
         Some(p) => {
@@ -181,7 +181,7 @@ fn programs(train: Option<&Program>, predict: Option<&Program>, name: &str) -> T
     };
     let _ = write!(text, "static PREDICT: Program = {predict}; ");
     let _ = write!(text, "&::mxr::Programs {{ train: {part}, predict: &PREDICT }} }}");
-    tokens(&text)
+    text
 }
 
 fn empty(name: &str) -> Program {

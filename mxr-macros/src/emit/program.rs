@@ -1,7 +1,8 @@
 //! A [`Program`] as a Rust expression of constants.
 //!
-//! The text goes to the compiler's own lexer in one piece, which is an order of magnitude faster than to hand over its
-//! tokens one by one. Extents and shapes occur many times and are numbered.
+//! Rows of numbers, because the compiler checks every expression: shapes, instructions and amounts of work occur many
+//! times and are numbered (`S`, `INSTRS`, `T`). The text goes to the compiler's own lexer in one piece, which is much
+//! faster than to hand over its tokens one by one.
 
 use super::instr::{instr, scalar};
 use mxr_graph::dim::{Dim, SymbolDef, Term};
@@ -15,11 +16,23 @@ pub(super) fn program(p: &Program) -> String {
     let mut tables = Tables::default();
     let mut body = String::with_capacity(64 * (p.values.len() + p.steps.len()));
     write(p, &mut tables, &mut body).expect("a string takes any text");
-    format!(
-        "{{ const T: &[&[Term]] = &[{}]; const S: &[&[Dim]] = &[{}]; {body} }}",
-        tables.polynomials.list.join(", "),
-        tables.shapes.list.join(", ")
-    )
+    let mut text = String::with_capacity(body.len() + 4096);
+    text.push_str("{ ");
+    for (name, ty, table) in [
+        ("T", "&[&[Term]]", &tables.polynomials),
+        ("S", "&[&[Dim]]", &tables.shapes),
+        ("INSTRS", "&[Instr]", &tables.instrs),
+    ] {
+        let _ = write!(text, "const {name}: {ty} = &[");
+        for entry in &table.list {
+            text.push_str(entry);
+            text.push_str(", ");
+        }
+        text.push_str("]; ");
+    }
+    text.push_str(&body);
+    text.push_str(" }");
+    text
 }
 
 /// Texts that are written once and numbered.
@@ -44,19 +57,20 @@ impl Numbered {
 struct Tables {
     polynomials: Numbered,
     shapes: Numbered,
+    instrs: Numbered,
 }
 
 impl Tables {
+    /// The number of a dimension among the polynomials.
+    fn terms(&mut self, d: &Dim) -> usize {
+        let terms: Vec<String> = d.terms().iter().map(term).collect();
+        self.polynomials.number(format!("&[{}]", terms.join(", ")))
+    }
+
     fn dim(&mut self, d: &Dim) -> String {
         match d {
             Dim::Const(n) => format!("Dim::Const({n})"),
-            Dim::Poly(terms) => {
-                let terms: Vec<String> = terms.iter().map(term).collect();
-                format!(
-                    "Dim::terms_static(T[{}])",
-                    self.polynomials.number(format!("&[{}]", terms.join(", ")))
-                )
-            }
+            Dim::Poly(_) => format!("dim(T[{}])", self.terms(d)),
         }
     }
 
@@ -85,34 +99,57 @@ fn write(p: &Program, tables: &mut Tables, out: &mut String) -> fmt::Result {
         };
         write!(out, "Symbol {{ name: text({:?}), def: {def} }}, ", s.name)?;
     }
-    out.push_str("]; const VALUES: &[ProgramValue] = &[");
+    write!(out, "]; static VALUES: [ProgramValue; {}] = values(S, &[", p.values.len())?;
     for v in p.values.iter() {
         let (shape, dtype, role) = (tables.shape(&v.shape), dtype(v.dtype), role(v.role));
-        write!(out, "ProgramValue::new({:?}, DType::{dtype}, S[{shape}], Role::{role}), ", v.name)?;
+        write!(out, "({:?}, DType::{dtype}, {shape}, Role::{role}), ", v.name)?;
     }
-    out.push_str("]; const STEPS: &[Step] = &[");
+    write!(out, "]); static STEPS: [Step; {}] = steps(INSTRS, &[", p.steps.len())?;
     for s in p.steps.iter() {
-        write!(out, "Step::new({}, &{:?}, &{:?}, {}), ", instr(&s.instr), &*s.reads, &*s.writes, s.layer)?;
+        numbers(s.reads.iter().chain(s.writes.iter()), out)?;
     }
-    out.push_str("]; const EXPRS: &[List<Scalar>] = &[");
+    out.push_str("], &[");
+    for s in p.steps.iter() {
+        let number = tables.instrs.number(instr(&s.instr));
+        write!(out, "({number}, {}, {}, {}), ", s.reads.len(), s.writes.len(), s.layer)?;
+    }
+    write!(out, "]); static LAYERS: [ProgramLayer; {}] = layers(S, T, &[", p.layers.len())?;
+    for l in p.layers.iter() {
+        numbers(l.params.iter(), out)?;
+    }
+    out.push_str("], &[");
+    for l in p.layers.iter() {
+        let (shape, flops, output) =
+            (tables.shape(&l.shape), tables.terms(&l.flops), l.output.map_or(0, |o| o + 1));
+        write!(out, "({:?}, {:?}, {output}, {shape}, {}, {flops}), ", l.name, l.op, l.params.len())?;
+    }
+    out.push_str("]); const EXPRS: &[List<Scalar>] = &[");
     for e in p.exprs.iter() {
         let lines: Vec<String> = e.iter().map(scalar).collect();
         write!(out, "list(&[{}]), ", lines.join(", "))?;
-    }
-    out.push_str("]; const LAYERS: &[ProgramLayer] = &[");
-    for l in p.layers.iter() {
-        let (shape, flops) = (tables.shape(&l.shape), tables.dim(&l.flops));
-        let (name, op, output, params) = (&l.name, &l.op, l.output, &*l.params);
-        write!(out, "ProgramLayer::new({name:?}, {op:?}, {output:?}, S[{shape}], &{params:?}, {flops}), ")?;
     }
     out.push_str("]; const CHECKS: &[ProgramCheck] = &[");
     for c in p.checks.iter() {
         write!(out, "ProgramCheck::new({}, {}, {:?}), ", tables.dim(&c.dim), c.exact, c.message)?;
     }
+    out.push_str("]; ");
+    if let Some(plan) = &p.plan {
+        write!(out, "static PLACES: [Place; {}] = places(&[", plan.places.len())?;
+        for place in plan.places.iter() {
+            let (kind, number) = match *place {
+                Place::Outside => (0, 0),
+                Place::Scaled(n) => (1, n),
+                Place::Fixed(n) => (2, n),
+                Place::Same(v) => (3, u64::from(v)),
+            };
+            write!(out, "({kind}, {number}), ")?;
+        }
+        out.push_str("]); ");
+    }
     write!(
         out,
-        "]; Program {{ name: text({:?}), symbols: list(SYMBOLS), values: list(VALUES), steps: list(STEPS), forward: {}, \
-         exprs: list(EXPRS), layers: list(LAYERS), inputs: list(&{:?}), params: list(&{:?}), aux: list(&{:?}), outputs: \
+        "Program {{ name: text({:?}), symbols: list(SYMBOLS), values: list(&VALUES), steps: list(&STEPS), forward: {}, \
+         exprs: list(EXPRS), layers: list(&LAYERS), inputs: list(&{:?}), params: list(&{:?}), aux: list(&{:?}), outputs: \
          list(&{:?}), predictions: list(&{:?}), heads: list(&{:?}), grads: list(&{:?}), checks: list(CHECKS), plan: ",
         p.name,
         p.forward,
@@ -125,21 +162,19 @@ fn write(p: &Program, tables: &mut Tables, out: &mut String) -> fmt::Result {
         &*p.grads,
     )?;
     match &p.plan {
-        None => out.push_str("None"),
+        None => out.push_str("None }"),
         Some(plan) => {
-            write!(out, "Some(ProgramPlan::new({}, {}, {}, &[", plan.symbol, plan.per_symbol, plan.fixed)?;
-            for place in plan.places.iter() {
-                match place {
-                    Place::Outside => out.push_str("Place::Outside, "),
-                    Place::Scaled(n) => write!(out, "Place::Scaled({n}), ")?,
-                    Place::Fixed(n) => write!(out, "Place::Fixed({n}), ")?,
-                    Place::Same(v) => write!(out, "Place::Same({v}), ")?,
-                }
-            }
-            out.push_str("]))");
+            let (symbol, scaled, fixed) = (plan.symbol, plan.per_symbol, plan.fixed);
+            write!(out, "Some(ProgramPlan::new({symbol}, {scaled}, {fixed}, &PLACES)) }}")?;
         }
     }
-    out.push_str(" }");
+    Ok(())
+}
+
+fn numbers<'a>(list: impl Iterator<Item = &'a u32>, out: &mut String) -> fmt::Result {
+    for n in list {
+        write!(out, "{n}, ")?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,221 @@
+//! Whole expansions: the zoo, its time, and what happens to damaged sources.
+
+use super::expand;
+use crate::errors::Faults;
+use crate::{elaborate, emit, parse};
+use mxr_graph::compile;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// What stands inside every `network!( … )` of the zoo's files, with the file's name.
+fn zoo() -> Vec<(String, TokenStream)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/src/zoo");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the zoo lies beside this crate")
+        .map(|f| f.expect("a readable folder").path())
+        .filter(|p| p.extension().is_some_and(|e| e == "rs"))
+        .collect();
+    files.sort();
+    let mut out = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a readable file");
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().to_string();
+        sources(TokenStream::from_str(&text).expect("Rust"), &name, &mut out);
+    }
+    assert!(out.len() >= 6, "{} sources in the zoo", out.len());
+    out
+}
+
+fn sources(stream: TokenStream, name: &str, out: &mut Vec<(String, TokenStream)>) {
+    let mut network = false;
+    for token in stream {
+        match token {
+            TokenTree::Group(g) if network && g.delimiter() == Delimiter::Parenthesis => {
+                out.push((name.to_string(), g.stream()));
+                network = false;
+            }
+            TokenTree::Group(g) => sources(g.stream(), name, out),
+            TokenTree::Ident(i) => network = i == "network",
+            TokenTree::Punct(p) if p.as_char() == '!' => {}
+            _ => network = false,
+        }
+    }
+}
+
+fn faults_in(tokens: &TokenStream) -> usize {
+    tokens.clone().into_iter().filter(|t| t.to_string() == "compile_error").count()
+}
+
+#[test]
+fn the_zoo_expands_without_a_fault() {
+    for (name, source) in zoo() {
+        let tokens = expand(source);
+        assert_eq!(faults_in(&tokens), 0, "{name}: {}", &tokens.to_string()[..2000]);
+    }
+}
+
+/// What a person waits for at each key press, but for the compiler's own lexer, which has no stand-in here. The bound is
+/// generous, for machines that are busy; the best of five runs is printed.
+#[test]
+fn expansions_are_quick() {
+    for (name, source) in zoo() {
+        let mut faults = Faults::default();
+        let count = parse::source(source.clone(), &mut faults).fns.len();
+        for at in 0..count {
+            let run = |_| {
+                let mut faults = Faults::default();
+                let mut times = vec![Instant::now()];
+                let source = parse::source(source.clone(), &mut faults);
+                let item = &source.fns[at];
+                if !item.is_network() {
+                    return None;
+                }
+                times.push(Instant::now());
+                let network = elaborate::network(&source, item, &mut faults);
+                times.push(Instant::now());
+                let train = compile::train(network.graph.clone()).expect("a zoo network trains");
+                let predict = compile::predict(network.graph.clone()).expect("a zoo network predicts");
+                times.push(Instant::now());
+                let text = emit::programs(Some(&train), Some(&predict), "");
+                times.push(Instant::now());
+                let stages: Vec<Duration> = times.windows(2).map(|w| w[1] - w[0]).collect();
+                let what = format!(
+                    "{name} {}, {} nodes, {} bytes",
+                    item.name,
+                    network.graph.nodes.len(),
+                    text.len()
+                );
+                Some((stages.iter().sum::<Duration>(), stages, what))
+            };
+            let Some((total, stages, what)) = (0..5).filter_map(run).min() else { continue };
+            println!("{what}: {total:.1?} (parse, lay out, compile, write: {stages:.1?})");
+            assert!(total < Duration::from_secs(2), "{what}: {total:?}");
+        }
+    }
+}
+
+/// A small generator of random numbers: the same damage at every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n.max(1) as u64) as usize
+    }
+}
+
+/// Deletes, doubles or swaps a token somewhere in the tree, or replaces it by another of the source.
+fn damage(stream: TokenStream, random: &mut Random, donors: &[TokenTree]) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = stream.into_iter().collect();
+    if tokens.is_empty() {
+        return TokenStream::new();
+    }
+    let at = random.below(tokens.len());
+    if let TokenTree::Group(g) = &tokens[at]
+        && random.below(8) != 0
+    {
+        let mut inner = Group::new(g.delimiter(), damage(g.stream(), random, donors));
+        inner.set_span(g.span());
+        tokens[at] = inner.into();
+        return tokens.into_iter().collect();
+    }
+    let other = random.below(tokens.len());
+    match random.below(5) {
+        0 => drop(tokens.remove(at)),
+        1 => tokens.insert(at, tokens[at].clone()),
+        2 => tokens.swap(at, other),
+        3 => tokens[at] = donors[random.below(donors.len())].clone(),
+        _ => match &tokens[at] {
+            // A delimiter that is missing gives everything inside to what is around.
+            TokenTree::Group(g) => {
+                let inner: Vec<TokenTree> = g.stream().into_iter().collect();
+                tokens.splice(at..=at, inner);
+            }
+            _ => drop(tokens.remove(at)),
+        },
+    }
+    tokens.into_iter().collect()
+}
+
+fn leaves(stream: TokenStream, out: &mut Vec<TokenTree>) {
+    for token in stream {
+        match token {
+            TokenTree::Group(g) => leaves(g.stream(), out),
+            leaf => out.push(leaf),
+        }
+    }
+}
+
+/// Neither a panic nor a hang, and always a struct for every network that has a name.
+#[test]
+fn damaged_sources_still_expand() {
+    const LANGUAGE: &str = "
+        const WIDTH: usize = 16;
+        fn conv_bn(x: Tensor<N, C, _, _>, filters: usize, stride: usize) {
+            batch_norm(conv2d(x, filters, kernel = (3, 3), stride = stride, pad = same, bias = false))
+        }
+        fn basic(x: Tensor, filters: usize, stride: usize) {
+            let a = relu(conv_bn(x, filters, stride));
+            let b = if stride != 1 || filters % 2 == 1 { conv2d(x, filters, kernel = 1, stride = stride) } else { x };
+            relu(a + 0.5 * b)
+        }
+        /// Docs.
+        pub fn Net(data: Tensor<f32, N, 3, { 2 * 16 }, 32>, label: Tensor<N, i64>) {
+            let x = conv_bn(data, WIDTH, 1);
+            for (filters, stride) in [(WIDTH, 1), (2 * WIDTH, 2)] {
+                x = basic(x, filters, stride = stride);
+                for i in 0..2 { let c = conv2d(x, filters, kernel = 3, pad = 1); x += -c; }
+            }
+            let (left, right) = split(x, 2);
+            let fc = left.global_avg_pool().dense(10);
+            (softmax_cross_entropy(fc, label), reshape(right, [N, _]))
+        }
+        #[predict]
+        fn Mlp(data: Tensor![N, T * 4]) { dense(reshape(data, [N * T, 4]).dropout(0.5), 3) }";
+    let source = TokenStream::from_str(LANGUAGE).expect("balanced");
+    assert_eq!(faults_in(&expand(source.clone())), 0, "{}", expand(source));
+    let source = TokenStream::from_str(LANGUAGE).expect("balanced");
+    let mut donors = Vec::new();
+    leaves(source.clone(), &mut donors);
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let rounds = 3000;
+    let (mut sound, mut longest) = (0, Duration::ZERO);
+    for _ in 0..rounds {
+        let mut damaged = source.clone();
+        for _ in 0..=random.below(3) {
+            damaged = damage(damaged, &mut random, &donors);
+        }
+        let start = Instant::now();
+        let tokens = expand(damaged.clone());
+        longest = longest.max(start.elapsed());
+        assert!(!tokens.is_empty(), "{damaged}");
+        sound += usize::from(faults_in(&tokens) == 0);
+    }
+    println!("{rounds} damaged sources, {sound} of them still networks; the longest took {longest:?}");
+    assert!(sound < rounds, "damage is noticed");
+    assert!(longest < Duration::from_secs(20), "{longest:?}");
+}
+
+#[test]
+fn a_fault_leaves_the_struct_and_its_layers() {
+    let tokens = expand(
+        TokenStream::from_str(
+            "pub fn Net(data: Tensor<N, T, 8>) {
+                let a = relu(data);
+                let b = relu(oops);
+                let c = dense(a, 3, flatten = false);
+                b + c
+            }",
+        )
+        .expect("balanced"),
+    );
+    let text = tokens.to_string();
+    assert_eq!(faults_in(&tokens), 1);
+    for part in ["pub struct Net", "pub const a :", "pub const c :", "pub fn bind (n : usize , t : usize)"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("pub const b :"));
+}
