@@ -53,7 +53,7 @@ pub use executor::{
 };
 pub use mxr_graph::dtype::DType;
 pub use mxr_graph::error::ShapeError;
-pub use mxr_macros::__operators as _unused;
+pub use mxr_macros::{network, network_fn};
 pub use ndarray::NDArray;
 pub use symbol::{Axis, Symbol};
 
