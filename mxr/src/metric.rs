@@ -165,6 +165,42 @@ impl Metric for Loss {
     }
 }
 
+/// The mean of `−log p` over the samples, where `p` is what the network gives the labelled class. Other than [`Loss`] it
+/// looks at predictions, so it can be measured on data that the network does not learn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CrossEntropy {
+    sum: f64,
+    total: u64,
+}
+
+impl Metric for CrossEntropy {
+    fn name(&self) -> String {
+        "cross_entropy".into()
+    }
+
+    fn update(&mut self, batch: &Observed<'_>) -> Result<()> {
+        let (scores, label) = batch.pair("cross entropy")?;
+        each_position(scores, label, batch.samples, |mut row, class| {
+            self.total += 1;
+            let p = usize::try_from(class).ok().and_then(|c| row.nth(c)).unwrap_or(f32::NAN);
+            // The smallest normal number bounds what a class that was ruled out costs.
+            self.sum -= f64::from(if p < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { p }).ln();
+        })
+    }
+
+    fn value(&self) -> f64 {
+        self.sum / self.total as f64
+    }
+
+    fn reset(&mut self) {
+        *self = CrossEntropy::default();
+    }
+
+    fn larger_is_better(&self) -> bool {
+        false
+    }
+}
+
 /// How often each class was taken for each other: rows are labels, columns predictions.
 #[derive(Clone, Debug)]
 pub struct Confusion {
@@ -324,6 +360,19 @@ mod tests {
         let mut c = Confusion::new(3);
         observe(&mut c, &scores, &[2, 3], &[1, 2]);
         assert_eq!((c.count(1, 0), c.count(2, 2), c.value()), (1, 1, 0.5));
+    }
+
+    #[test]
+    fn cross_entropy_is_the_mean_negative_logarithm() {
+        let mut m = CrossEntropy::default();
+        observe(&mut m, &[0.5, 0.5, 1.0, 0.0], &[2, 2], &[1, 0]);
+        assert!((m.value() - 0.5f64.ln().abs() / 2.0).abs() < 1e-12);
+        m.reset();
+        observe(&mut m, &[0.0, 1.0], &[1, 2], &[0]);
+        assert!(m.value().is_finite() && m.value() > 80.0);
+        m.reset();
+        observe(&mut m, &[f32::NAN, 1.0], &[1, 2], &[0]);
+        assert!(m.value().is_nan());
     }
 
     #[test]

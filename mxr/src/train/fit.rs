@@ -218,7 +218,7 @@ impl<'a> Fit<'a> {
             net.backward()?;
             updater.update();
             let counted = feed.batch - batch.pad;
-            observe(&mut self.metrics, net, feed, counted, false)?;
+            observe(self.metrics.iter_mut().map(|m| &mut **m), net, feed, counted, false)?;
             samples += counted;
             let values = self.values(false);
             progress.batch(&values, samples, start.elapsed());
@@ -243,7 +243,9 @@ impl<'a> Fit<'a> {
         let trained = self.values(false);
         let mut validated = Vec::new();
         if let (Some(data), Some(feed)) = (&mut self.validation, validation_feed) {
-            measure(&mut self.metrics, net, *data, feed)?;
+            let mut metrics: Vec<&mut dyn Metric> =
+                self.metrics.iter_mut().map(|m| &mut **m as &mut dyn Metric).collect();
+            measure(&mut metrics, net, *data, feed)?;
             validated = self.values(true);
         }
         let record =
@@ -263,9 +265,9 @@ impl<'a> Fit<'a> {
 /// ```no_run
 /// # use mxr::{Executor, io::iter::DataIter, metric::{Accuracy, Metric}};
 /// # fn run(mut net: Executor, test: &mut dyn DataIter) -> Result<(), mxr::Error> {
-/// let mut metrics: Vec<Box<dyn Metric>> = vec![Box::new(Accuracy::default())];
-/// mxr::train::evaluate(&mut net, test, &mut metrics)?;
-/// println!("{}", metrics[0].value());
+/// let mut accuracy = Accuracy::default();
+/// mxr::train::evaluate(&mut net, test, &mut [&mut accuracy])?;
+/// println!("{}", accuracy.value());
 /// # Ok(())
 /// # }
 /// ```
@@ -273,13 +275,13 @@ impl<'a> Fit<'a> {
 /// # Errors
 ///
 /// When the data does not fit the network, or an operation fails.
-pub fn evaluate(net: &mut Executor, data: &mut dyn DataIter, metrics: &mut [Box<dyn Metric>]) -> Result<()> {
+pub fn evaluate(net: &mut Executor, data: &mut dyn DataIter, metrics: &mut [&mut dyn Metric]) -> Result<()> {
     let feed = Feed::new(net, data)?;
     measure(metrics, net, data, &feed)
 }
 
 fn measure(
-    metrics: &mut [Box<dyn Metric>],
+    metrics: &mut [&mut dyn Metric],
     net: &mut Executor,
     data: &mut dyn DataIter,
     feed: &Feed,
@@ -290,14 +292,14 @@ fn measure(
         let batch = batch?;
         feed.fill(net, &batch)?;
         net.forward(Mode::Predict)?;
-        observe(metrics, net, feed, feed.batch - batch.pad, true)?;
+        observe(metrics.iter_mut().map(|m| &mut **m), net, feed, feed.batch - batch.pad, true)?;
     }
     data.reset();
     Ok(())
 }
 
-fn observe(
-    metrics: &mut [Box<dyn Metric>],
+fn observe<'a, 'm: 'a>(
+    metrics: impl Iterator<Item = &'a mut (dyn Metric + 'm)>,
     net: &Executor,
     feed: &Feed,
     samples: usize,
@@ -305,7 +307,7 @@ fn observe(
 ) -> Result<()> {
     let outputs = if predicting { &[] } else { net.outputs() };
     let batch = Observed { predictions: net.predictions(), labels: &feed.labels, outputs, samples };
-    for m in metrics.iter_mut().filter(|m| !(predicting && m.needs_loss())) {
+    for m in metrics.filter(|m| !(predicting && m.needs_loss())) {
         m.update(&batch)?;
     }
     Ok(())
