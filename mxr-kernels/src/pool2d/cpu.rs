@@ -1,4 +1,8 @@
-//! Pooling a row at a time: down the window with contiguous vectors, then across it tap by tap.
+//! Pooling a row at a time: down the window with contiguous vectors, then across it.
+//!
+//! Short rows would leave most of the work to scalar remainders, so rows are put into padded scratch memory and worked on in
+//! whole vectors. With a step of S the padded row is dealt out to S *phases* (elements 0, S, 2S, …; 1, S + 1, …): tap `k` of
+//! neighbouring outputs is then contiguous in phase `k mod S`.
 
 use mxr_graph::instr::PoolKind;
 
@@ -7,14 +11,21 @@ use crate::isa::Isa;
 use crate::level::{self, Body, Level};
 use crate::pool2d::{Axis, Pool2d};
 
-/// The widest row of input or output, which bounds the scratch rows on the stack.
-pub(crate) const WIDEST: usize = 1024;
+/// Elements of a padded row.
+const ROW: usize = 2048;
 /// The largest horizontal step.
-pub(crate) const STEPS: usize = 4;
+const STEPS: usize = 4;
+/// Elements that are worked on together.
+const LANES: usize = 16;
 
 pub(crate) fn accepts(d: &Pool2d) -> bool {
-    let [_, columns] = d.axes();
-    d.w <= WIDEST && d.ow <= WIDEST && columns.stride <= STEPS
+    let [_, a] = d.axes();
+    a.stride <= STEPS && a.before + a.size <= ROW && phase_len(&a) <= ROW / a.stride
+}
+
+/// Elements of a phase that whole vectors of outputs touch.
+fn phase_len(a: &Axis) -> usize {
+    a.out.next_multiple_of(LANES) + a.kernel / a.stride + 1
 }
 
 pub(crate) fn forward<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &mut [T]) {
@@ -27,6 +38,68 @@ pub(crate) fn backward_avg<T: Float>(isa: Isa, d: &Pool2d, dy: &[T], dx: &mut [T
 
 pub(crate) fn backward_max<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
     level::run(isa, BackwardMax { d, x, y, dy, dx });
+}
+
+/// Scratch memory of one padded row.
+#[repr(align(64))]
+struct Row<T> {
+    flat: [T; ROW],
+    dealt: [T; ROW],
+}
+
+impl<T: Float> Row<T> {
+    fn new(pad: T) -> Self {
+        Row { flat: [pad; ROW], dealt: [pad; ROW] }
+    }
+
+    /// The phases of the flat row, one after the other.
+    #[inline(always)]
+    fn deal(&mut self, a: &Axis, len: usize) -> &[T] {
+        match a.stride {
+            1 => return &self.flat,
+            2 => self.deal_in::<2>(len),
+            3 => self.deal_in::<3>(len),
+            _ => self.deal_in::<4>(len),
+        }
+        &self.dealt
+    }
+
+    #[inline(always)]
+    fn deal_in<const S: usize>(&mut self, len: usize) {
+        for s in 0..S {
+            for (d, x) in self.dealt[s * len..][..len].iter_mut().zip(self.flat.chunks_exact(S)) {
+                *d = x[s];
+            }
+        }
+    }
+
+    /// The inverse of [`deal`](Row::deal): what the phases hold, as a row.
+    #[inline(always)]
+    fn collect(&mut self, a: &Axis, len: usize) -> &[T] {
+        match a.stride {
+            1 => return &self.dealt,
+            2 => self.collect_in::<2>(len),
+            3 => self.collect_in::<3>(len),
+            _ => self.collect_in::<4>(len),
+        }
+        &self.flat
+    }
+
+    #[inline(always)]
+    fn collect_in<const S: usize>(&mut self, len: usize) {
+        for (j, flat) in self.flat.chunks_exact_mut(S).take(len).enumerate() {
+            for (s, flat) in flat.iter_mut().enumerate() {
+                *flat = self.dealt[s * len + j];
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn load<T: Float>(x: &[T], at: usize) -> [T; LANES] {
+    let mut v = [T::ZERO; LANES];
+    v.copy_from_slice(&x[at..at + LANES]);
+    v
 }
 
 #[inline(always)]
@@ -45,14 +118,10 @@ impl<T: Float> Body for Forward<'_, T> {
 
     #[inline(always)]
     fn run<L: Level>(self) {
-        match self.d.attrs.kind {
-            PoolKind::Max => {
-                fold_planes(self.d, self.x, self.y, T::NEG_INFINITY, larger::<T>, |_, _| {});
-            }
-            PoolKind::Avg => {
-                let d = self.d;
-                fold_planes(d, self.x, self.y, T::ZERO, |a, b| a + b, |oy, y| divide(d, oy, y));
-            }
+        let Forward { d, x, y } = self;
+        match d.attrs.kind {
+            PoolKind::Max => fold_planes(d, x, y, T::NEG_INFINITY, larger::<T>, |_, _| {}),
+            PoolKind::Avg => fold_planes(d, x, y, T::ZERO, |a, b| a + b, |oy, y| divide(d, oy, y)),
         }
     }
 }
@@ -66,52 +135,63 @@ fn fold_planes<T: Float>(
     f: impl Fn(T, T) -> T + Copy,
     finish: impl Fn(usize, &mut [T]),
 ) {
-    let [rows, columns] = d.axes();
-    let mut column = [T::ZERO; WIDEST];
-    let column = &mut column[..d.w];
+    let [rows, a] = d.axes();
+    let len = phase_len(&a);
+    // Padding never changes a result: it holds the neutral element.
+    let mut row = Row::new(start);
     for (x, y) in x.chunks_exact((d.h * d.w).max(1)).zip(y.chunks_exact_mut(d.oh * d.ow)) {
         for (oy, y) in y.chunks_exact_mut(d.ow).enumerate() {
             let window = rows.window(oy);
-            y.fill(start);
             if window.is_empty() {
-                finish(oy, y);
-                continue;
-            }
-            column.copy_from_slice(&x[window.start * d.w..][..d.w]);
-            for iy in window.start + 1..window.end {
-                for (c, &x) in column.iter_mut().zip(&x[iy * d.w..][..d.w]) {
-                    *c = f(*c, x);
-                }
-            }
-            match columns.stride {
-                1 => across::<1, T>(&columns, column, y, f),
-                2 => across::<2, T>(&columns, column, y, f),
-                3 => across::<3, T>(&columns, column, y, f),
-                _ => across::<4, T>(&columns, column, y, f),
+                y.fill(start);
+            } else {
+                let x = &x[window.start * d.w..window.end * d.w];
+                down(x, d.w, &mut row.flat[a.before..a.before + d.w], f);
+                across(&a, row.deal(&a, len), len, start, y, f);
             }
             finish(oy, y);
         }
     }
 }
 
+/// Combines rows of `w` elements into one.
+#[inline(always)]
+fn down<T: Float>(x: &[T], w: usize, out: &mut [T], f: impl Fn(T, T) -> T) {
+    if w < LANES {
+        out.copy_from_slice(&x[..w]);
+        for x in x.chunks_exact(w).skip(1) {
+            for (o, &x) in out.iter_mut().zip(x) {
+                *o = f(*o, x);
+            }
+        }
+        return;
+    }
+    for at in (0..w).step_by(LANES) {
+        // The last vector overlaps the one before it: whole columns are computed, so twice is as good as once.
+        let at = at.min(w - LANES);
+        let mut acc = load(x, at);
+        for x in x.chunks_exact(w).skip(1) {
+            let x = load(x, at);
+            for j in 0..LANES {
+                acc[j] = f(acc[j], x[j]);
+            }
+        }
+        out[at..at + LANES].copy_from_slice(&acc);
+    }
+}
+
 /// Combines the taps of every output of a row.
 #[inline(always)]
-fn across<const S: usize, T: Float>(a: &Axis, column: &[T], y: &mut [T], f: impl Fn(T, T) -> T) {
-    for k in 0..a.kernel {
-        let outputs = a.outputs(k);
-        if outputs.is_empty() {
-            continue;
+fn across<T: Float>(a: &Axis, phases: &[T], len: usize, start: T, y: &mut [T], f: impl Fn(T, T) -> T) {
+    for (chunk, y) in y.chunks_mut(LANES).enumerate() {
+        let mut acc = [start; LANES];
+        for k in 0..a.kernel {
+            let taps = load(phases, k % a.stride * len + k / a.stride + chunk * LANES);
+            for j in 0..LANES {
+                acc[j] = f(acc[j], taps[j]);
+            }
         }
-        let taps = &column[outputs.start * S + k - a.before..];
-        let y = &mut y[outputs];
-        // The last output may have less than a whole step of elements after its tap.
-        let whole = (taps.len() / S).min(y.len());
-        for (y, x) in y[..whole].iter_mut().zip(taps.chunks_exact(S)) {
-            *y = f(*y, x[0]);
-        }
-        for (i, y) in y.iter_mut().enumerate().skip(whole) {
-            *y = f(*y, taps[i * S]);
-        }
+        y.copy_from_slice(&acc[..y.len()]);
     }
 }
 
@@ -121,15 +201,14 @@ fn divide<T: Float>(d: &Pool2d, oy: usize, y: &mut [T]) {
     let [rows, columns] = d.axes();
     let with_pad = d.attrs.count_pad && !d.attrs.global;
     let height = rows.count(oy, with_pad);
-    let full = T::from_f64((height * columns.kernel).max(1) as f64);
     let count = |ox| columns.count(ox, with_pad);
-    let first = (0..y.len()).find(|&ox| count(ox) == columns.kernel).unwrap_or(y.len());
-    let last = (first..y.len()).rfind(|&ox| count(ox) == columns.kernel).map_or(first, |ox| ox + 1);
-    for (ox, y) in y.iter_mut().enumerate() {
-        if ox < first || ox >= last {
-            *y = *y / T::from_f64((height * count(ox)).max(1) as f64);
-        }
+    let whole = |ox: &usize| count(*ox) == columns.kernel;
+    let first = (0..y.len()).find(whole).unwrap_or(y.len());
+    let last = (first..y.len()).rfind(whole).map_or(first, |ox| ox + 1);
+    for ox in (0..first).chain(last..y.len()) {
+        y[ox] = y[ox] / T::from_f64((height * count(ox)).max(1) as f64);
     }
+    let full = T::from_f64((height * columns.kernel).max(1) as f64);
     for y in &mut y[first..last] {
         *y = *y / full;
     }
@@ -147,82 +226,36 @@ impl<T: Float> Body for BackwardAvg<'_, T> {
     #[inline(always)]
     fn run<L: Level>(self) {
         let BackwardAvg { d, dy, dx } = self;
-        let [rows, columns] = d.axes();
-        let mut share = [T::ZERO; WIDEST];
-        let share = &mut share[..d.ow];
-        let mut phases = Phases::new();
+        let [rows, a] = d.axes();
+        let len = phase_len(&a);
+        let mut share = [T::ZERO; ROW];
+        let mut given = Row::new(T::ZERO);
         dx.fill(T::ZERO);
         for (dy, dx) in dy.chunks_exact((d.oh * d.ow).max(1)).zip(dx.chunks_exact_mut(d.h * d.w)) {
             for (oy, dy) in dy.chunks_exact(d.ow.max(1)).enumerate() {
-                share.copy_from_slice(dy);
-                divide(d, oy, share);
-                phases.clear(&columns);
-                for k in 0..columns.kernel {
-                    phases.add(&columns, k, share);
+                // What lies behind the last output stays 0.
+                share[..d.ow].copy_from_slice(dy);
+                divide(d, oy, &mut share[..d.ow]);
+                given.dealt[..a.stride * len].fill(T::ZERO);
+                for at in (0..d.ow).step_by(LANES) {
+                    let g = load(&share, at);
+                    for k in 0..a.kernel {
+                        add(&mut given.dealt[k % a.stride * len + k / a.stride + at..][..LANES], &g);
+                    }
                 }
+                let row = &given.collect(&a, len)[a.before..][..d.w];
                 for iy in rows.window(oy) {
-                    phases.add_to(&columns, &mut dx[iy * d.w..][..d.w]);
+                    add(&mut dx[iy * d.w..][..d.w], row);
                 }
             }
         }
     }
 }
 
-/// A row of gradients, one array for every remainder of the column by the step, so that neighbouring outputs meet
-/// neighbouring memory.
-struct Phases<T> {
-    of: [[T; WIDEST + 1]; STEPS],
-}
-
-impl<T: Float> Phases<T> {
-    #[inline(always)]
-    fn new() -> Self {
-        Phases { of: [[T::ZERO; WIDEST + 1]; STEPS] }
-    }
-
-    #[inline(always)]
-    fn clear(&mut self, a: &Axis) {
-        for row in &mut self.of[..a.stride] {
-            row[..=a.size / a.stride].fill(T::ZERO);
-        }
-    }
-
-    /// Tap `k` of every output receives that output's element of `g`.
-    #[inline(always)]
-    fn add(&mut self, a: &Axis, k: usize, g: &[T]) {
-        let outputs = a.outputs(k);
-        if outputs.is_empty() {
-            return;
-        }
-        let column = outputs.start * a.stride + k - a.before;
-        let row = &mut self.of[column % a.stride][column / a.stride..];
-        for (r, &g) in row.iter_mut().zip(&g[outputs]) {
-            *r += g;
-        }
-    }
-
-    #[inline(always)]
-    fn add_to(&self, a: &Axis, dx: &mut [T]) {
-        match a.stride {
-            1 => self.interleave::<1>(dx),
-            2 => self.interleave::<2>(dx),
-            3 => self.interleave::<3>(dx),
-            _ => self.interleave::<4>(dx),
-        }
-    }
-
-    #[inline(always)]
-    fn interleave<const S: usize>(&self, dx: &mut [T]) {
-        let whole = dx.len() / S;
-        let (body, tail) = dx.split_at_mut(whole * S);
-        for (j, dx) in body.chunks_exact_mut(S).enumerate() {
-            for (s, dx) in dx.iter_mut().enumerate() {
-                *dx += self.of[s][j];
-            }
-        }
-        for (s, dx) in tail.iter_mut().enumerate() {
-            *dx += self.of[s][whole];
-        }
+#[inline(always)]
+fn add<T: Float>(to: &mut [T], g: &[T]) {
+    for (to, &g) in to.iter_mut().zip(g) {
+        *to += g;
     }
 }
 
@@ -240,56 +273,43 @@ impl<T: Float> Body for BackwardMax<'_, T> {
     #[inline(always)]
     fn run<L: Level>(self) {
         let BackwardMax { d, x, y, dy, dx } = self;
-        let [rows, columns] = d.axes();
+        let [rows, a] = d.axes();
+        let len = phase_len(&a);
         let (plane, out) = (d.h * d.w, (d.oh * d.ow).max(1));
-        let mut waiting = [T::ZERO; WIDEST];
-        let waiting = &mut waiting[..d.ow];
-        let mut given = [T::ZERO; WIDEST];
-        let mut phases = Phases::new();
+        let mut row = Row::new(T::ZERO);
+        let mut given = Row::new(T::ZERO);
+        // A row of outputs, and of the gradients that no element has received yet.
+        let (mut top, mut waiting) = ([T::ZERO; ROW], [T::ZERO; ROW]);
+        let n = d.ow.next_multiple_of(LANES);
+        let index: [u32; ROW] = std::array::from_fn(|i| i as u32);
         dx.fill(T::ZERO);
         let planes = x.chunks_exact(plane).zip(y.chunks_exact(out)).zip(dy.chunks_exact(out));
         for (((x, y), dy), dx) in planes.zip(dx.chunks_exact_mut(plane)) {
             for (oy, (y, dy)) in y.chunks_exact(d.ow).zip(dy.chunks_exact(d.ow)).enumerate() {
-                waiting.copy_from_slice(dy);
+                top[..d.ow].copy_from_slice(y);
+                waiting[..d.ow].copy_from_slice(dy);
                 for iy in rows.window(oy) {
-                    let x = &x[iy * d.w..][..d.w];
-                    phases.clear(&columns);
-                    for k in 0..columns.kernel {
-                        match columns.stride {
-                            1 => give::<1, T>(&columns, k, x, y, waiting, &mut given),
-                            2 => give::<2, T>(&columns, k, x, y, waiting, &mut given),
-                            3 => give::<3, T>(&columns, k, x, y, waiting, &mut given),
-                            _ => give::<4, T>(&columns, k, x, y, waiting, &mut given),
+                    row.flat[a.before..a.before + d.w].copy_from_slice(&x[iy * d.w..][..d.w]);
+                    let phases = row.deal(&a, len);
+                    given.dealt[..a.stride * len].fill(T::ZERO);
+                    for k in 0..a.kernel {
+                        let tap = k % a.stride * len + k / a.stride;
+                        let outputs = a.outputs(k);
+                        let (first, count) = (outputs.start as u32, outputs.len() as u32);
+                        let rows = phases[tap..].iter().zip(&top[..n]).zip(&index);
+                        let gradients = given.dealt[tap..].iter_mut().zip(&mut waiting[..n]);
+                        for (((&x, &y), &i), (g, left)) in rows.zip(gradients) {
+                            // Padding equals nothing, whatever the scratch row holds there.
+                            let real = i.wrapping_sub(first) < count;
+                            let hit = ((x == y) | (x.is_nan() & y.is_nan())) & real;
+                            *g += if hit { *left } else { T::ZERO };
+                            *left = if hit { T::ZERO } else { *left };
                         }
-                        phases.add(&columns, k, &given);
                     }
-                    phases.add_to(&columns, &mut dx[iy * d.w..][..d.w]);
+                    let g = &given.collect(&a, len)[a.before..][..d.w];
+                    add(&mut dx[iy * d.w..][..d.w], g);
                 }
             }
         }
-    }
-}
-
-/// Outputs whose tap `k` is their maximum hand over the gradient that is still waiting; the others give 0.
-#[inline(always)]
-fn give<const S: usize, T: Float>(a: &Axis, k: usize, x: &[T], y: &[T], waiting: &mut [T], given: &mut [T]) {
-    let outputs = a.outputs(k);
-    if outputs.is_empty() {
-        return;
-    }
-    let taps = &x[outputs.start * S + k - a.before..];
-    let (y, waiting, given) = (&y[outputs.clone()], &mut waiting[outputs.clone()], &mut given[outputs]);
-    let one = |x: T, y: T, waiting: &mut T, given: &mut T| {
-        let hit = (x == y) | (x.is_nan() & y.is_nan());
-        *given = if hit { *waiting } else { T::ZERO };
-        *waiting = if hit { T::ZERO } else { *waiting };
-    };
-    let whole = (taps.len() / S).min(y.len());
-    let body = y[..whole].iter().zip(waiting[..whole].iter_mut()).zip(given[..whole].iter_mut());
-    for (x, ((&y, waiting), given)) in taps.chunks_exact(S).zip(body) {
-        one(x[0], y, waiting, given);
-    }
-    for i in whole..y.len() {
-        one(taps[i * S], y[i], &mut waiting[i], &mut given[i]);
     }
 }
