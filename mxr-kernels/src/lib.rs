@@ -5,8 +5,8 @@
 //! accepts everything; one suite holds every candidate against the reference.
 //!
 //! What every kernel promises:
-//! * **The same bits for any number of threads.** Work is cut into blocks by the shape alone ([`par`]); sums that
-//!   cross blocks are added in block order.
+//! * **The same bits for any number of threads.** Work is cut into blocks by the shape alone ([`par`]), or where no
+//!   sum crosses the cut; sums that cross blocks are added in block order.
 //! * **No allocation** in a call on a thread of the pool, after the first call has set up its scratch memory.
 //! * **The instruction set is found at run time** ([`isa::Isa::detect`]): a plain `cargo build --release` is fast on every
 //!   machine, and `MXR_ISA=portable` shows what a smaller one would compute.

@@ -65,18 +65,23 @@ impl<V: Registers> Lhs<V> for Matrix<'_, V::Elem> {
     const PACKED: bool = false;
 
     #[inline(always)]
-    unsafe fn pack(&self, rows: &Rows, panels: Range<usize>, ks: Range<usize>, mut to: *mut V::Elem) {
+    unsafe fn pack(&self, rows: &Rows, panels: Range<usize>, ks: Range<usize>, to: *mut V::Elem) {
         let (a, ld) = (self.data.as_ptr(), self.ld);
-        for p in panels {
-            let (row, height) = (rows.start(p), rows.height(p));
-            // SAFETY: the descriptor was checked against the slice; `to` has room by the caller's contract.
-            unsafe {
-                if self.transposed {
-                    pack::copied::<V>(height, ks.len(), a.wrapping_add(ks.start * ld + row), ld, to, height);
-                } else {
-                    pack::transposed::<V>(height, ks.len(), |i| a.add((row + i) * ld + ks.start), to, height);
+        let first = rows.start(panels.start);
+        // As for B: of a stored row, all panels are filled before the next row.
+        let rows_at_a_time = if self.transposed { 1 } else { ks.len().max(1) };
+        for k in ks.clone().step_by(rows_at_a_time) {
+            for p in panels.clone() {
+                let (row, height) = (rows.start(p), rows.height(p));
+                // SAFETY: the descriptor was checked against the slice; `to` has room by the caller's contract.
+                unsafe {
+                    let to = to.add((row - first) * ks.len() + (k - ks.start) * height);
+                    if self.transposed {
+                        pack::copied::<V>(height, 1, a.wrapping_add(k * ld + row), ld, to, height);
+                    } else {
+                        pack::transposed::<V>(height, ks.len(), |i| a.add((row + i) * ld + k), to, height);
+                    }
                 }
-                to = to.add(height * ks.len());
             }
         }
     }

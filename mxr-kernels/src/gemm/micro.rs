@@ -203,12 +203,17 @@ registers! {
 pub(crate) struct Rows {
     rows: usize,
     panels: usize,
+    /// Height of the lower panels.
+    low: usize,
+    /// Number of panels that are one row higher; they come first.
+    high: usize,
 }
 
 impl Rows {
     /// `rows` (at least 1) cut for tiles of at most `highest` rows.
     pub(crate) fn new(rows: usize, highest: usize) -> Self {
-        Rows { rows, panels: rows.div_ceil(highest) }
+        let panels = rows.div_ceil(highest);
+        Rows { rows, panels, low: rows / panels, high: rows % panels }
     }
 
     /// Number of rows.
@@ -224,13 +229,13 @@ impl Rows {
     /// First row of panel `p`; the number of rows for the panel past the end.
     #[inline(always)]
     pub(crate) fn start(&self, p: usize) -> usize {
-        p * (self.rows / self.panels) + p.min(self.rows % self.panels)
+        p * self.low + p.min(self.high)
     }
 
     /// Rows of panel `p`.
     #[inline(always)]
     pub(crate) fn height(&self, p: usize) -> usize {
-        self.rows / self.panels + usize::from(p < self.rows % self.panels)
+        self.low + usize::from(p < self.high)
     }
 }
 
