@@ -59,7 +59,9 @@ pub enum Place {
 }
 
 impl FormatError {
-    pub(crate) fn new(
+    /// For readers and [`iter::DataIter`](super::iter::DataIter)s of one's own: what was used, what is wrong with it, what
+    /// to do about it.
+    pub fn new(
         kind: FormatErrorKind,
         what: impl Into<String>,
         problem: impl Into<String>,
@@ -88,7 +90,8 @@ impl FormatError {
         error
     }
 
-    pub(crate) fn argument(
+    /// An error of kind [`FormatErrorKind::Argument`].
+    pub fn argument(
         what: impl Into<String>,
         problem: impl Into<String>,
         hint: impl Into<Cow<'static, str>>,
