@@ -35,7 +35,7 @@ mxr_macros::__operators!(ndarray);
 /// let mut c = &a * &b + 1.0;
 /// c -= &a;
 /// assert_eq!(c.to_vec::<f32>()?, [10.0, 19.0, 28.0, 37.0]);
-/// assert_eq!(c.matmul(&a)?.sum()?.item::<f32>()?, 450.0);
+/// assert_eq!(c.matmul(&a)?.sum()?.item::<f32>()?, 506.0);
 /// # Ok::<(), mxr::Error>(())
 /// ```
 #[derive(Clone)]
