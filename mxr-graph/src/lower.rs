@@ -51,11 +51,18 @@ pub(crate) fn lower(graph: &Graph, declared: &Declared) -> Program {
         b.node(n);
     }
     let grads = graph.grads.iter().map(|(v, g)| (v.0, b.own(*g, &mut own, true))).collect();
-    let heads = graph.values.iter().enumerate().filter_map(|(at, v)| match v.source {
-        Source::HeadGrad(of) => graph.outputs.iter().position(|o| *o == of).map(|o| (outputs[o], at as u32)),
-        _ => None,
-    });
-    let heads = heads.collect();
+    // One value may be returned several times; its head gradients come in the order of those outputs.
+    let mut fed: Vec<ValueId> = Vec::new();
+    let mut heads: Vec<(u32, u32)> = Vec::new();
+    for (at, v) in graph.values.iter().enumerate() {
+        let Source::HeadGrad(of) = v.source else { continue };
+        let before = fed.iter().filter(|f| **f == of).count();
+        let mut places = (0..outputs.len()).filter(|o| graph.outputs[*o] == of);
+        if let Some(o) = places.nth(before) {
+            heads.push((outputs[o], at as u32));
+        }
+        fed.push(of);
+    }
     let inputs = (0..graph.values.len() as u32).filter(|v| graph.value(ValueId(*v)).source == Source::Input);
     let numbers = |list: &[ValueId]| list.iter().map(|v| v.0).collect::<Vec<u32>>();
     let (layers, places) = layers(graph, declared, &b.steps);
@@ -80,7 +87,7 @@ pub(crate) fn lower(graph: &Graph, declared: &Declared) -> Program {
         aux: numbers(&declared.aux).into(),
         outputs: outputs.into(),
         predictions,
-        heads,
+        heads: heads.into(),
         grads,
         checks: checks.collect(),
         plan: None,

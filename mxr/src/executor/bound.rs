@@ -1,11 +1,12 @@
 //! One program bound: a place for every value, a kernel for every step, two operations for the engine.
 
+use super::Mode;
 use super::monitor::{Monitor, Observation};
 use super::options::{BindOptions, GradReq};
 use crate::device::Device;
 use crate::device::cpu;
 use crate::device::kernel::{Call, Kernel, Key, Part, Request, Spec};
-use crate::engine::{OpError, Prepared, Properties, RunContext};
+use crate::engine::{EngineError, OpError, Prepared, Properties, RunContext, Var};
 use crate::error::{Error, Result};
 use crate::ndarray::{NDArray, memory};
 use crate::storage::{Buffer, Operands, VarLists};
@@ -15,6 +16,7 @@ use mxr_graph::expr::Expr;
 use mxr_graph::instr::{BinOp, Instr};
 use mxr_graph::memory::{Plan, Strategy, plan};
 use mxr_graph::program::{Place, Program, Role};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -134,8 +136,10 @@ impl Layout {
             (None, false) => plan(&program.problem(&symbols), Strategy::Best),
         };
         let mut layout = Layout { shapes, plan, workspace: 0 };
-        for step in program.steps.iter().filter(|s| s.instr != Instr::View) {
-            layout.workspace = layout.workspace.max(layout.kernel(program, step)?.workspace);
+        for step in program.steps.iter() {
+            if let Some(step) = layout.work(step) {
+                layout.workspace = layout.workspace.max(layout.kernel(program, &step)?.workspace);
+            }
         }
         Ok(layout)
     }
@@ -169,6 +173,16 @@ impl Layout {
             .iter()
             .map(|r| step.writes.iter().position(|w| !empty(*w) && !empty(*r) && same(place(*r), place(*w))))
             .collect()
+    }
+
+    /// The step as a kernel does it: nothing where a view's result lies where its operand does, a copy where the plan gives
+    /// both memory of their own.
+    fn work<'s>(&self, step: &'s mxr_graph::program::Step) -> Option<Cow<'s, mxr_graph::program::Step>> {
+        if step.instr != Instr::View {
+            return Some(Cow::Borrowed(step));
+        }
+        let copy = mxr_graph::program::Step { instr: Instr::Cast, ..step.clone() };
+        (self.in_place(step)[0].is_none()).then_some(Cow::Owned(copy))
     }
 
     fn kernel(&self, program: &Program, step: &mxr_graph::program::Step) -> Result<Kernel> {
@@ -218,6 +232,11 @@ pub(super) fn block(bytes: usize) -> Result<Buffer> {
 pub(super) struct Bound {
     forward: Prepared,
     backward: Option<Prepared>,
+    /// Adds what the backward pass made to the gradients that are sums. An operation of its own: it needs their old values,
+    /// the backward pass needs nothing old.
+    accumulate: Option<Prepared>,
+    /// Of everything it reads or writes, each once.
+    vars: Vec<Var>,
     pub(super) outputs: Vec<NDArray>,
     pub(super) predictions: Vec<NDArray>,
     /// Head gradients by the number of their output.
@@ -229,6 +248,7 @@ pub(super) struct Bound {
 impl Bound {
     pub(super) fn new(
         program: &Program,
+        mode: Mode,
         layout: Layout,
         arrays: &mut Arrays,
         options: &BindOptions,
@@ -240,9 +260,8 @@ impl Bound {
         let mut steps = Vec::with_capacity(program.steps.len());
         let mut forward = 0;
         for (at, step) in program.steps.iter().enumerate() {
-            if step.instr == Instr::View {
-                continue;
-            }
+            let Some(step) = layout.work(step) else { continue };
+            let step = &*step;
             forward += usize::from(at < program.forward as usize);
             let kernel = layout.kernel(program, step)?;
             let (reads, writes) = (layout.specs(program, &step.reads), layout.specs(program, &step.writes));
@@ -254,6 +273,7 @@ impl Bound {
                 .then(|| Part { buffer: shared.workspace.clone(), bytes: 0..kernel.workspace });
             let operands =
                 r.operands(&read_parts, &write_parts, scratch).map_err(|e| at_layer(program, step, e))?;
+            operands.allocate().map_err(memory)?;
             let results = step.writes.iter().map(|v| Made::new(program, *v, &layout.shapes)).collect();
             steps.push(Ready {
                 operands,
@@ -262,13 +282,14 @@ impl Bound {
                 results,
             });
         }
-        let mut backward = steps.split_off(forward);
+        let backward = steps.split_off(forward);
+        let mut sums = Vec::new();
         for (of, grad) in program.grads.iter() {
             let name = program.values[*of as usize].name.to_string();
             let made = array(*grad);
             if options.request(&name).unwrap_or(options.all) == GradReq::Add {
                 let sum = NDArray::zeros_on(shared.device, made.shape(), made.dtype())?;
-                backward.push(accumulate(&sum, &made, &name)?);
+                sums.push(accumulate(&sum, &made, &name)?);
                 arrays.grads.push((name, sum));
             } else {
                 arrays.grads.push((name, made));
@@ -285,11 +306,23 @@ impl Bound {
         for (_, h) in &heads {
             h.fill_with(1.0)?;
         }
-        let training = !backward.is_empty() || program.forward < program.steps.len() as u32;
+        let all = VarLists::of(steps.iter().chain(&backward).chain(&sums).map(|s| &s.operands));
+        // Written by the forward pass and read by the backward pass, which must not run on what a failed one left.
+        let passed = Var::new();
+        let mut vars: Vec<Var> = all.reads().into_iter().chain(all.writes()).cloned().collect();
+        vars.push(passed.clone());
+        let pass = |what, steps: Vec<Ready>, reads: &[&Var], writes: &[&Var], whole, counts| {
+            let kind = Pass { network: &program.name, what, reads, writes, whole, counts };
+            operation(kind, steps, shared)
+        };
+        let some = |steps: &[Ready]| !steps.is_empty();
         Ok(Bound {
-            forward: operation(&program.name, "forward", steps, shared, training),
-            backward: (!backward.is_empty())
-                .then(|| operation(&program.name, "backward", backward, shared, false)),
+            // States are the exception among what it writes; where a pass failed they hold numbers all the same, of before
+            // or after that pass.
+            forward: pass("forward", steps, &[], &[&passed], true, mode == Mode::Train),
+            backward: some(&backward).then(|| pass("backward", backward, &[&passed], &[], true, false)),
+            accumulate: some(&sums).then(|| pass("accumulate", sums, &[&passed], &[], false, false)),
+            vars,
             outputs: program.outputs.iter().map(|v| array(*v)).collect(),
             predictions: program.predictions.iter().map(|v| array(*v)).collect(),
             heads,
@@ -303,9 +336,23 @@ impl Bound {
     }
 
     pub(super) fn backward(&self, device: &Device) {
-        if let Some(b) = &self.backward {
-            device.engine().push_prepared(b);
+        for pass in self.backward.iter().chain(&self.accumulate) {
+            device.engine().push_prepared(pass);
         }
+    }
+
+    /// Wait for everything that writes what it uses; the first error there is.
+    pub(super) fn wait(&self, device: &Device) -> Result<(), EngineError> {
+        self.vars.iter().map(|v| device.engine().wait_for(v)).fold(Ok(()), Result::and)
+    }
+
+    /// Wait, and take the errors away; the first there was.
+    pub(super) fn recover(&self, device: &Device) -> Result<Option<EngineError>, EngineError> {
+        let mut first = None;
+        for v in &self.vars {
+            first = first.or(device.engine().clear_error(v)?);
+        }
+        Ok(first)
     }
 }
 
@@ -374,6 +421,7 @@ fn accumulate(sum: &NDArray, made: &NDArray, name: &str) -> Result<Ready> {
         in_place: &in_place,
     };
     let operands = r.operands(&[sum.part(), made.part()], &[sum.part()], None)?;
+    operands.allocate().map_err(memory)?;
     Ok(Ready {
         operands,
         kernel: cpu::prepare(&r)?,
@@ -404,11 +452,25 @@ impl Made {
     }
 }
 
+/// What an operation of several steps is beside them.
+struct Pass<'a> {
+    network: &'a str,
+    what: &'a str,
+    /// Further variables.
+    reads: &'a [&'a Var],
+    writes: &'a [&'a Var],
+    /// Whether it needs nothing of what was in the memory that it writes.
+    whole: bool,
+    /// Whether each run is a position of its own in the random numbers.
+    counts: bool,
+}
+
 /// All steps of one direction as one operation of the engine: a step costs no more than its kernel.
-fn operation(name: &str, what: &str, steps: Vec<Ready>, shared: &Shared<'_>, counts: bool) -> Prepared {
+fn operation(pass: Pass<'_>, steps: Vec<Ready>, shared: &Shared<'_>) -> Prepared {
     let vars = VarLists::of(steps.iter().map(|s| &s.operands));
     let (seed, position, monitor) = (shared.seed, shared.steps.clone(), shared.monitor.clone());
-    let props = Properties::new(format!("{name}.{what}"));
+    let props = Properties::new(format!("{}.{}", pass.network, pass.what)).overwrites(pass.whole);
+    let counts = pass.counts;
     let run = move |ctx: &RunContext<'_>| -> Result<(), OpError> {
         let step =
             if counts { position.fetch_add(1, Ordering::Relaxed) } else { position.load(Ordering::Relaxed) };
@@ -433,5 +495,6 @@ fn operation(name: &str, what: &str, steps: Vec<Ready>, shared: &Shared<'_>, cou
         }
         Ok(())
     };
-    shared.device.engine().prepare(&vars.reads(), &vars.writes(), props, run)
+    let (reads, writes) = ([&vars.reads(), pass.reads].concat(), [&vars.writes(), pass.writes].concat());
+    shared.device.engine().prepare(&reads, &writes, props, run)
 }
