@@ -112,7 +112,7 @@ fn declared(graph: &Graph) -> Declared {
     Declared { params, aux, shapes, flops }
 }
 
-/// Weights and states that the outputs depend on, depth first: MXNet's order.
+/// Weights and states that the outputs depend on, depth first: MXNet's order. Then those that are left.
 fn depth_first(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>) {
     let (mut params, mut aux) = (Vec::new(), Vec::new());
     let mut seen = alloc::vec![false; graph.values.len()];
@@ -143,6 +143,13 @@ fn depth_first(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>) {
                     stack.pop();
                 }
             }
+        }
+    }
+    for v in (0..graph.values.len() as u32).map(ValueId).filter(|v| !seen[v.index()]) {
+        match graph.value(v).source {
+            Source::Param => params.push(v),
+            Source::Aux => aux.push(v),
+            _ => {}
         }
     }
     (params, aux)

@@ -2,15 +2,17 @@
 
 use super::{Place, Program, Role};
 use crate::dim::{Dim, Symbol, Symbols};
-use crate::instr::{Instr, Scalar};
+use crate::expr::Expr;
+use crate::instr::Instr;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
 impl fmt::Display for Program {
-    /// `  12  relu1      %14 f32[N, 20, 24, 24] = Map[max(%13, 0)](%13)  @N*0..46080`: number, layer, results with their
-    /// types, instruction, operands, and where the results lie.
+    /// ` 12 relu1: relu1_output: f32[N, 20, 24, 24] = map { max(x0, 0) }(conv1_output)  @ 0 * N, 46080*N bytes`: number, layer,
+    /// results with their types, instruction, operands; then where the results lie, at an offset of the arena that scales
+    /// with a symbol, of the fixed one, or outside, and their bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let symbols = Symbols::from(self.symbols.to_vec());
         let shape = |dims: &[Dim]| {
@@ -91,22 +93,10 @@ impl Program {
         }
     }
 
-    /// An expression in infix form, inputs as `%0`, `%1`, ….
+    /// The expression of this number, as a formula of `x0`, `x1`, ….
     fn expr(&self, number: u32) -> String {
-        let mut lines: Vec<String> = Vec::new();
-        let lines_of = self.exprs.get(number as usize).map_or(&[][..], |e| e);
-        for l in lines_of {
-            let at = |l: &u16| lines[usize::from(*l)].clone();
-            let text = match l {
-                Scalar::In(i) => format!("%{i}"),
-                Scalar::Const(x) => x.to_string(),
-                Scalar::Un(op, a) => format!("{op:?}({})", at(a)),
-                Scalar::Bin(op, a, b) => format!("{op:?}({}, {})", at(a), at(b)),
-                Scalar::Select(c, a, b) => format!("Select({}, {}, {})", at(c), at(a), at(b)),
-            };
-            // Shared lines repeat; one that has grown long is shown by its number.
-            lines.push(if text.len() > 160 { format!("<line {}>", lines.len()) } else { text });
-        }
-        format!("map {{ {} }}", lines.pop().unwrap_or_default())
+        let lines = self.exprs.get(number as usize).map_or(Vec::new(), |e| e.to_vec());
+        let formula = if lines.is_empty() { String::new() } else { Expr { lines }.to_string() };
+        format!("map {{ {formula} }}")
     }
 }
