@@ -129,6 +129,12 @@ fn gradients_that_nobody_asks_for_are_not_made() {
     assert_eq!(names(&features, &features.params).len(), 4);
     assert_eq!(features.outputs.to_vec(), [conv1.output.expect("made")]);
     assert!(features.predictions.is_empty() && features.grads.is_empty());
+
+    // What is fed can be asked for, too.
+    let both = p.select(&[p.inputs[0], conv1.output.expect("made")], &[]);
+    assert_eq!((both.steps.len(), both.outputs.len()), (5, 2));
+    assert_eq!(both.values[both.outputs[0] as usize].role, Role::Internal);
+    assert_eq!(both.values[..p.values.len()], p.values[..]);
 }
 
 #[test]

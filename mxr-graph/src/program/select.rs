@@ -1,7 +1,9 @@
 //! The part of a program that some of its results need.
 
-use super::{Program, Step};
+use super::{Program, Role, Step};
+use crate::instr::Instr;
 use crate::memory;
+use alloc::format;
 use alloc::vec::Vec;
 
 impl Program {
@@ -9,7 +11,8 @@ impl Program {
     /// values (of [`Program::grads`], by what they are the gradient of), and nothing else: steps, inputs, weights and head
     /// gradients that nothing of it needs are gone. The numbers of values, layers and expressions stay as they are.
     ///
-    /// Wanted values that are neither outputs nor predictions of the program become outputs.
+    /// Wanted values that are neither outputs nor predictions of the program become outputs; one that is fed (the layer returns
+    /// its input) becomes an output through a copy with a number of its own.
     pub fn select(&self, wanted: &[u32], grads: &[u32]) -> Program {
         let mut p = self.clone();
         p.grads.to_mut().retain(|(of, _)| grads.contains(of));
@@ -17,12 +20,13 @@ impl Program {
         p.predictions.to_mut().retain(|v| wanted.contains(v));
         for w in wanted {
             if !p.outputs.contains(w) && !p.predictions.contains(w) {
-                p.outputs.to_mut().push(*w);
+                let out = if p.values[*w as usize].role == Role::Internal { *w } else { p.copy_of(*w) };
+                p.outputs.to_mut().push(out);
             }
         }
 
         let mut needed = alloc::vec![false; p.values.len()];
-        for v in wanted.iter().chain(p.grads.iter().map(|(_, g)| g)) {
+        for v in p.outputs.iter().chain(p.predictions.iter()).chain(p.grads.iter().map(|(_, g)| g)) {
             needed[*v as usize] = true;
         }
         let mut kept: Vec<Step> = Vec::with_capacity(p.steps.len());
@@ -45,5 +49,23 @@ impl Program {
         p.heads.to_mut().retain(|(_, head)| needed[*head as usize]);
         p.plan = memory::symbolic(&p);
         p
+    }
+
+    /// A value of its own with the contents of one that is fed.
+    fn copy_of(&mut self, value: u32) -> u32 {
+        let new = self.values.len() as u32;
+        let mut v = self.values[value as usize].clone();
+        v.name = format!("{}_copy{new}", v.name).into();
+        v.role = Role::Internal;
+        self.values.to_mut().push(v);
+        let step = Step {
+            instr: Instr::View,
+            reads: alloc::vec![value].into(),
+            writes: alloc::vec![new].into(),
+            layer: 0,
+        };
+        self.steps.to_mut().insert(0, step);
+        self.forward += 1;
+        new
     }
 }
