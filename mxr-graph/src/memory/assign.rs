@@ -18,10 +18,10 @@ use core::cmp::Reverse;
 const SHORT: u32 = 12;
 /// Plans that exceed the bound by less than one part in this many are good enough.
 const GOOD: u64 = 200;
-/// Pairs of buffers that the second method may look at, in all its runs; and in the first of them, which always runs
-/// unless the graph is larger still.
+/// Pairs of buffers that the second method may look at in all its runs; the first always runs.
 const VISITS: usize = 400_000;
-const FIRST_VISITS: usize = 1_500_000;
+/// But for graphs with more buffers than this, of which it places the largest only.
+const MOST: usize = 1700;
 
 /// The offsets of `buffers` buffers, 0 for those that are not among the items, and the bytes of the arena.
 pub(super) fn assign(items: &[Item], buffers: usize, steps: usize) -> (Vec<u64>, u64) {
@@ -30,12 +30,16 @@ pub(super) fn assign(items: &[Item], buffers: usize, steps: usize) -> (Vec<u64>,
     let mut best = skyline(items, steps);
     if best.bytes > good {
         let visits = (items.len() * items.len() / 2).max(1);
-        let mut runs = (VISITS / visits).max(usize::from(visits <= FIRST_VISITS));
+        let mut runs = (VISITS / visits).max(usize::from(items.len() <= MOST));
         for order in orders(items) {
             if runs == 0 || best.bytes <= good {
                 break;
             }
             best = improve(items, order, &mut runs, best, good);
+        }
+        if items.len() > MOST {
+            let split = largest_apart(items, steps);
+            best = if split.bytes < best.bytes { split } else { best };
         }
     }
     let mut offsets = alloc::vec![0; buffers];
@@ -43,6 +47,20 @@ pub(super) fn assign(items: &[Item], buffers: usize, steps: usize) -> (Vec<u64>,
         offsets[i.buffer as usize] = *o;
     }
     (offsets, best.bytes)
+}
+
+/// The largest buffers by the second method, the many small ones above them by the first.
+fn largest_apart(items: &[Item], steps: usize) -> Placed {
+    let [mut order, ..] = orders(items);
+    let small = order.split_off(MOST);
+    let mut placed = all_pairs(items, &order);
+    let rest: Vec<Item> = small.iter().map(|i| items[*i as usize]).collect();
+    let above = skyline(&rest, steps);
+    for (i, offset) in small.iter().zip(&above.offsets) {
+        placed.offsets[*i as usize] = placed.bytes + offset;
+    }
+    placed.bytes += above.bytes;
+    placed
 }
 
 /// By size, by size times life, by life; ties by what comes first.

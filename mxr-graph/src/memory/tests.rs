@@ -256,12 +256,14 @@ fn planning_time() {
         ("training chain", chain(&mut rng, 400, 1)),
         ("diamonds", diamonds(&mut rng, 500)),
         ("random", random(&mut rng, 2000)),
+        ("large random", random(&mut rng, 5000)),
     ] {
         let start = std::time::Instant::now();
         let plan = best(&p);
         let time = start.elapsed();
         let start = std::time::Instant::now();
         assert_eq!(verify(&p, &plan), Ok(()));
+        assert!(excess(&p) < 15.0, "{name}: {} % above the bound", excess(&p));
         std::println!(
             "{name} of {} steps: planned in {time:?}, verified in {:?}, {:.2} % above the bound",
             p.steps.len(),
