@@ -4,11 +4,35 @@
 //! one call of the closure; so whatever a block computes is the same for any number of threads. Blocks are spread by
 //! recursive [`rayon::join`], which allocates nothing on a thread of the pool.
 
+use std::cell::Cell;
 use std::ops::Range;
+
+thread_local! {
+    /// Whether this thread runs its loops without help.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The number of threads that loops started here may use.
 pub fn threads() -> usize {
-    rayon::current_num_threads()
+    if ALONE.get() { 1 } else { rayon::current_num_threads() }
+}
+
+/// Runs `body`, and all loops started in it on this thread without any other thread: for callers outside a pool, whose
+/// loops would otherwise wait for the process's own pool, made for the purpose.
+///
+/// ```
+/// use mxr_kernels::par;
+/// assert_eq!(par::alone(par::threads), 1);
+/// ```
+pub fn alone<R>(body: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _before = Before(ALONE.replace(true));
+    body()
 }
 
 /// Calls `body(block)` for every block in `0..nblocks`, in parallel.

@@ -7,7 +7,7 @@ use mxr_kernels::random;
 use std::fmt::Debug;
 
 /// Start values of weights. Parameters whose role is in their name are not asked for: `…_bias`, `…_beta` and
-/// `…_moving_mean` start at 0, `…_gamma` and `…_moving_var` at 1.
+/// `…_moving_mean` (or just `bias`, …) start at 0, `…_gamma` and `…_moving_var` at 1.
 pub trait Initializer: Debug {
     /// Fill the weight `name` of extents `shape` from the random stream `key`.
     fn fill(&self, name: &str, shape: &[usize], key: StreamKey, weight: &mut [f32]);
@@ -158,11 +158,15 @@ pub fn by_name(name: &str) -> Result<Box<dyn Initializer>> {
 
 /// Set one parameter to its start value.
 pub(crate) fn fill(initializer: &dyn Initializer, name: &str, array: &NDArray, seed: u64) -> Result<()> {
-    let ends = |suffixes: &[&str]| suffixes.iter().any(|s| name.ends_with(s));
-    if ends(&["_bias", "_beta", "_moving_mean"]) {
+    let is = |roles: &[&str]| {
+        let role =
+            |r: &&str| name.strip_suffix(*r).is_some_and(|layer| layer.is_empty() || layer.ends_with('_'));
+        roles.iter().any(role)
+    };
+    if is(&["bias", "beta", "moving_mean"]) {
         return array.fill_with(0.0);
     }
-    if ends(&["_gamma", "_moving_var"]) {
+    if is(&["gamma", "moving_var"]) {
         return array.fill_with(1.0);
     }
     let mut values = vec![0f32; array.len()];

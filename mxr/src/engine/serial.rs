@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::core::Core;
 use super::op::Op;
 
-/// Runs what is ready, one operation after the other in push order, on whichever thread comes by.
+/// Runs what is ready, one operation after the other in push order, on whichever thread comes by; kernels get no other
+/// thread either.
 ///
 /// When an operation pushes others, they run after it. When several threads push, one of them runs everything and the
 /// others go on; a wait still waits.
@@ -26,7 +27,7 @@ impl Serial {
         // Whoever fails to become the runner is seen by it: the runner looks at the queue again after it has stopped.
         while !self.queue().is_empty() && !self.running.swap(true, Ordering::SeqCst) {
             while let Some(op) = self.next() {
-                core.execute(op);
+                mxr_kernels::par::alone(|| core.execute(op));
             }
             self.running.store(false, Ordering::SeqCst);
         }

@@ -54,6 +54,8 @@ pub struct Executor {
     predict_program: Program,
     symbols: Vec<(String, usize)>,
     last: Option<Mode>,
+    /// Whether the values that a backward pass needs are there.
+    passed: bool,
     steps: Arc<AtomicU64>,
     monitor: Arc<Monitor>,
 }
@@ -123,10 +125,13 @@ impl Executor {
             monitor: &monitor,
         };
         let train_bound = match (&train, train_layout) {
-            (Some(p), Some(layout)) => Some(Bound::new(p, layout, &mut arrays, options, &shared)?),
+            (Some(p), Some(layout)) => {
+                Some(Bound::new(p, Mode::Train, layout, &mut arrays, options, &shared)?)
+            }
             _ => None,
         };
-        let predict_bound = Bound::new(&predict, predict_layout, &mut arrays, options, &shared)?;
+        let predict_bound =
+            Bound::new(&predict, Mode::Predict, predict_layout, &mut arrays, options, &shared)?;
         Ok(Executor {
             name: predict.name.to_string(),
             device,
@@ -137,6 +142,7 @@ impl Executor {
             predict_program: predict,
             symbols: symbols.iter().map(|(n, v)| ((*n).to_string(), *v)).collect(),
             last: None,
+            passed: false,
             steps,
             monitor,
         })
@@ -203,26 +209,100 @@ impl Executor {
         };
         bound.forward(&self.device);
         self.last = Some(mode);
+        self.passed = mode == Mode::Train;
         Ok(())
     }
 
-    /// Run the backward pass of the last forward pass. Returns at once.
+    /// Run the backward pass of the last forward pass. Returns at once. It uses up the values of the forward pass, whose
+    /// memory the gradients take over.
     ///
     /// # Errors
     ///
-    /// When the last forward pass was not one for training.
+    /// When the call before was not a forward pass for training.
     pub fn backward(&mut self) -> Result<()> {
-        match (&self.train, self.last) {
-            (Some(bound), Some(Mode::Train)) => {
+        match &self.train {
+            Some(bound) if self.passed => {
+                self.passed = false;
                 bound.backward(&self.device);
                 Ok(())
             }
             _ => Err(Error::invalid(
                 format!("{}.backward", self.name),
-                "the values it needs are those of a forward pass for training, which was not the last call",
-                "call `forward(Mode::Train)` before it",
+                "it needs the values of a forward pass for training, and such a pass was not the call before it",
+                "call `forward(Mode::Train)` before each `backward`",
             )),
         }
+    }
+
+    /// Set all gradients to 0: the start of a sum, for those of [`GradReq::Add`].
+    ///
+    /// ```
+    /// # use mxr::{BindOptions, GradReq, Mode, Symbol};
+    /// let w = Symbol::param("w").shape([2.into()]);
+    /// let mut net = (&w * &w).sum().bind(&[], BindOptions::new().grads(GradReq::Add))?;
+    /// net.param("w")?.fill_with(3.0)?;
+    /// net.zero_grads()?;
+    /// for _ in 0..2 {
+    ///     net.forward(Mode::Train)?;
+    ///     net.backward()?;
+    /// }
+    /// assert_eq!(net.grad("w")?.to_vec::<f32>()?, [12.0, 12.0]);
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn zero_grads(&self) -> Result<()> {
+        self.grads().try_for_each(|(_, g)| g.fill_with(0.0))
+    }
+
+    /// Wait until everything that was asked of the network has been done.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong on the way, with the layer.
+    pub fn wait(&self) -> Result<()> {
+        Ok(self.modes().map(|b| b.wait(&self.device)).fold(Ok(()), Result::and)?)
+    }
+
+    /// Wait, and go on after an error: it is taken from all arrays of the network, and told.
+    ///
+    /// A pass that fails (on a label out of range, say) marks what it was to write, and what was pushed after it is skipped
+    /// and marks its own results, an update its weights. Skipped operations change nothing: weights are what they were
+    /// before. The passes themselves begin anew with the next `forward`, with or without this call.
+    ///
+    /// ```
+    /// # use mxr::{BindOptions, DType, Mode, NDArray, Symbol};
+    /// use mxr::optimizer::{Sgd, Updater};
+    /// let label = Symbol::input("label").dtype(DType::I64);
+    /// let loss = Symbol::input("x").dense(3).softmax_cross_entropy(&label);
+    /// let mut net = loss.bind(&[("x", &[1, 2]), ("label", &[1])], BindOptions::new())?;
+    /// let mut updater = Updater::new(&net, Sgd::new(0.1))?;
+    /// for class in [7i64, 2] {
+    ///     net.set_input("label", &NDArray::try_from([class])?)?;
+    ///     net.forward(Mode::Train)?;
+    ///     net.backward()?;
+    ///     updater.update();
+    ///     let told = updater.recover()?.or(net.recover()?);
+    ///     assert_eq!(told.is_some(), class == 7);
+    /// }
+    /// assert_eq!(updater.updates(), 1);
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That it is called inside an operation.
+    pub fn recover(&mut self) -> Result<Option<Error>> {
+        let mut first = None;
+        for b in self.modes() {
+            first = first.or(b.recover(&self.device)?);
+        }
+        if first.is_some() {
+            self.passed = false;
+        }
+        Ok(first.map(Error::from))
+    }
+
+    fn modes(&self) -> impl Iterator<Item = &Bound> {
+        self.train.iter().chain([&self.predict])
     }
 
     /// What the network returned in the last forward pass: losses in training, predictions in prediction.
@@ -254,14 +334,15 @@ impl Executor {
         })
     }
 
-    /// The number of training passes so far, the position in the random numbers of dropout. Part of a checkpoint.
+    /// The number of training passes that have run so far, the position in the random numbers of dropout. Part of a
+    /// checkpoint. Does not wait.
     pub fn position(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }
 
     /// Continue at a position of [`Executor::position`]. Waits for passes that are under way.
     pub fn set_position(&self, position: u64) -> Result<()> {
-        self.device.wait_all()?;
+        self.settle();
         self.steps.store(position, Ordering::Relaxed);
         Ok(())
     }
@@ -283,22 +364,27 @@ impl Executor {
     /// # Ok::<(), mxr::Error>(())
     /// ```
     pub fn set_monitor(&mut self, monitor: Option<Box<dyn FnMut(&Observation<'_>) + Send>>) -> Result<()> {
-        self.device.wait_all()?;
+        self.settle();
         self.monitor.set(monitor);
         Ok(())
+    }
+
+    /// Wait for passes that are under way; what goes wrong in them stays on the arrays, for those who wait for these.
+    fn settle(&self) {
+        let _ = self.wait();
     }
 
     /// What it occupies.
     pub fn memory(&self) -> MemoryReport {
         let bytes = |list: &[(String, NDArray)]| list.iter().map(|(_, a)| a.bytes().len()).sum::<usize>();
-        let modes = || self.train.iter().chain([&self.predict]);
-        let results: usize = modes()
+        let results: usize = self
+            .modes()
             .flat_map(|b| b.outputs.iter().chain(&b.predictions).chain(b.heads.iter().map(|(_, a)| a)))
             .map(|a| a.bytes().len())
             .sum();
         MemoryReport {
-            arena: modes().map(|b| b.arena).max().unwrap_or(0),
-            workspace: modes().map(|b| b.workspace).max().unwrap_or(0),
+            arena: self.modes().map(|b| b.arena).max().unwrap_or(0),
+            workspace: self.modes().map(|b| b.workspace).max().unwrap_or(0),
             parameters: bytes(&self.arrays.params) + bytes(&self.arrays.aux),
             gradients: bytes(&self.arrays.grads),
             io: bytes(&self.arrays.inputs) + results,

@@ -4,8 +4,9 @@ use super::bound::named;
 use super::{Executor, LayerId};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::io::{NamedArrays, params, safetensors};
+use crate::io::{HostArray, NamedArrays, params, safetensors};
 use crate::ndarray::NDArray;
+use mxr_graph::error::did_you_mean;
 use std::path::Path;
 
 /// What names a parameter: its full name (`"conv1_weight"`), or a layer (`LeNet::conv1`), which stands for its first
@@ -97,19 +98,23 @@ impl Executor {
     /// Write parameters and states to a file: safetensors when it is called `….safetensors`, MXNet's `.params` (names with
     /// `arg:` and `aux:`) otherwise. Waits for pending updates.
     pub fn save_params(&self, path: impl AsRef<Path>) -> Result<()> {
-        let mxnet = !is_safetensors(path.as_ref());
+        match is_safetensors(path.as_ref()) {
+            false => params::write(path, self.host_params(true)?.iter())?,
+            true => safetensors::write(path, self.host_params(false)?.iter(), &Default::default())?,
+        }
+        Ok(())
+    }
+
+    /// Copies of parameters and states; `prefixed` with MXNet's `arg:` and `aux:`.
+    pub(crate) fn host_params(&self, prefixed: bool) -> Result<NamedArrays> {
         let mut arrays = NamedArrays::new();
         for (prefix, list) in [("arg:", &self.arrays.params), ("aux:", &self.arrays.aux)] {
             for (name, a) in list {
-                let name = if mxnet { format!("{prefix}{name}") } else { name.clone() };
+                let name = if prefixed { format!("{prefix}{name}") } else { name.clone() };
                 arrays.push(name, a.to_host()?)?;
             }
         }
-        match mxnet {
-            true => params::write(path, arrays.iter())?,
-            false => safetensors::write(path, arrays.iter(), &Default::default())?,
-        }
-        Ok(())
+        Ok(arrays)
     }
 
     /// Read parameters and states from a file that [`Executor::save_params`] or MXNet wrote. Nothing is changed unless every
@@ -124,15 +129,25 @@ impl Executor {
 
     /// Set parameters and states from named arrays; names may have MXNet's prefixes. See [`Executor::load_params`].
     pub fn set_params(&mut self, arrays: &NamedArrays) -> Result<()> {
-        let mut found = Vec::new();
+        for (array, host) in self.matched(arrays)? {
+            array.copy_from_host(host)?;
+        }
+        Ok(())
+    }
+
+    /// Each parameter and state with the array that is for it.
+    pub(crate) fn matched<'a>(
+        &'a self,
+        arrays: &'a NamedArrays,
+    ) -> Result<Vec<(&'a NDArray, &'a HostArray)>> {
+        let mut found: Vec<(&str, &NDArray, &HostArray)> = Vec::new();
         for (full, host) in arrays.iter() {
-            let (list, name) = match (full.strip_prefix("arg:"), full.strip_prefix("aux:")) {
-                (Some(n), _) => (&self.arrays.params, n),
-                (_, Some(n)) => (&self.arrays.aux, n),
-                _ if self.arrays.params.iter().any(|(n, _)| n == full) => (&self.arrays.params, full),
-                _ => (&self.arrays.aux, full),
+            let (params, aux) = (&self.arrays.params, &self.arrays.aux);
+            let (name, array) = match (full.strip_prefix("arg:"), full.strip_prefix("aux:")) {
+                (Some(n), _) => (n, named(params, n, "parameter")?),
+                (_, Some(n)) => (n, named(aux, n, "state")?),
+                _ => (full, self.either(full)?),
             };
-            let array = named(list, name, "parameter or state")?;
             if array.shape() != host.shape() {
                 return Err(Error::invalid(
                     format!("parameter `{name}`"),
@@ -140,7 +155,14 @@ impl Executor {
                     "load the file into the network that wrote it",
                 ));
             }
-            found.push((name.to_string(), array.clone(), host));
+            if found.iter().any(|(n, ..)| *n == name) {
+                return Err(Error::invalid(
+                    format!("parameter `{name}`"),
+                    "is there twice among the loaded arrays",
+                    "keep one of `NAME`, `arg:NAME` and `aux:NAME`",
+                ));
+            }
+            found.push((name, array, host));
         }
         for (name, _) in self.arrays.params.iter().chain(&self.arrays.aux) {
             if !found.iter().any(|(n, ..)| n == name) {
@@ -151,10 +173,22 @@ impl Executor {
                 ));
             }
         }
-        for (_, array, host) in found {
-            array.copy_from_host(host)?;
-        }
-        Ok(())
+        Ok(found.into_iter().map(|(_, array, host)| (array, host)).collect())
+    }
+
+    /// The parameter or state of this name.
+    fn either(&self, name: &str) -> Result<&NDArray> {
+        let all = || self.arrays.params.iter().chain(&self.arrays.aux);
+        all().find(|(n, _)| n == name).map(|(_, a)| a).ok_or_else(|| {
+            let near = did_you_mean(name, all().map(|(n, _)| n.as_str()));
+            Error::invalid(
+                name,
+                "the network has no parameter or state of this name",
+                near.map_or("load the file into the network that wrote it".to_string(), |n| {
+                    format!("did you mean `{n}`?")
+                }),
+            )
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The names of a checkpoint's files, as MXNet gives them: `PREFIX-symbol.json` and `PREFIX-0001.params`.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::error::FormatError;
 use super::named::NamedArrays;
@@ -27,7 +27,7 @@ pub fn symbol_path(prefix: impl AsRef<Path>) -> PathBuf {
     with_suffix(prefix.as_ref(), "-symbol.json")
 }
 
-/// The last epoch with a file of parameters under this prefix, if there is one.
+/// The last epoch with a file of parameters under this prefix, if there is one; there is none in a folder that does not exist.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -39,7 +39,11 @@ pub fn latest_epoch(prefix: impl AsRef<Path>) -> Result<Option<u32>, FormatError
     };
     let failed = |e| FormatError::io(folder.display().to_string(), "list the folder", e);
     let mut last = None;
-    for entry in fs::read_dir(folder).map_err(failed)? {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
         let name = entry.map_err(failed)?.file_name();
         let Some(epoch) = name.to_str().and_then(|name| epoch_of(name, prefix)) else { continue };
         last = last.max(Some(epoch));

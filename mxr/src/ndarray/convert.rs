@@ -138,6 +138,38 @@ nested! {
     [A B C D] [[[[T; D]; C]; B]; A];
 }
 
+impl<T: HostElement> TryFrom<&[T]> for NDArray {
+    type Error = crate::Error;
+    /// A vector.
+    fn try_from(elements: &[T]) -> Result<NDArray> {
+        NDArray::from_slice(elements, &[elements.len()])
+    }
+}
+
+impl<T: HostElement> TryFrom<Vec<Vec<T>>> for NDArray {
+    type Error = crate::Error;
+    /// A matrix, row by row; the rows must be equally long.
+    fn try_from(rows: Vec<Vec<T>>) -> Result<NDArray> {
+        let columns = rows.first().map_or(0, Vec::len);
+        if let Some(other) = rows.iter().find(|r| r.len() != columns) {
+            return Err(crate::Error::invalid(
+                "NDArray",
+                format!("a row of {} elements beside one of {columns}", other.len()),
+                "give all rows the same length",
+            ));
+        }
+        NDArray::from_slice(&rows.concat(), &[rows.len(), columns])
+    }
+}
+
+impl TryFrom<&HostArray> for NDArray {
+    type Error = crate::Error;
+    /// A copy.
+    fn try_from(host: &HostArray) -> Result<NDArray> {
+        NDArray::from_host(host)
+    }
+}
+
 impl<T: HostElement> TryFrom<Vec<T>> for NDArray {
     type Error = crate::Error;
     /// A vector.
@@ -193,6 +225,9 @@ mod tests {
         );
         let v = NDArray::try_from(vec![1u8, 2]).expect("fits");
         assert_eq!((v.shape(), v.dtype()), (&[2][..], DType::U8));
+        let m = NDArray::try_from(vec![vec![1f32, 2.0], vec![3.0, 4.0], vec![5.0, 6.0]]).expect("fits");
+        assert_eq!((m.shape(), m.to_vec::<f32>().ok()), (a.shape(), a.to_vec::<f32>().ok()));
+        assert!(NDArray::try_from(vec![vec![1f32], vec![]]).is_err());
         let cube = NDArray::try_from([[[[1i64; 2]; 3]; 1]; 2]).expect("fits");
         assert_eq!(cube.shape(), [2, 1, 3, 2]);
     }

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod convert;
+mod create;
 mod display;
 mod invoke;
 
@@ -51,65 +52,6 @@ pub struct NDArray {
 }
 
 impl NDArray {
-    /// Zeros of type f32 on the CPU.
-    pub fn zeros(shape: &[usize]) -> Result<NDArray> {
-        NDArray::zeros_on(&Device::cpu(), shape, DType::F32)
-    }
-
-    /// Ones of type f32 on the CPU.
-    pub fn ones(shape: &[usize]) -> Result<NDArray> {
-        NDArray::full(shape, 1.0f32)
-    }
-
-    /// Zeros of a type on a device.
-    pub fn zeros_on(device: &Device, shape: &[usize], dtype: DType) -> Result<NDArray> {
-        let bytes = size(shape, dtype)?;
-        let buffer = Buffer::zeroed(bytes).map_err(memory)?;
-        Ok(NDArray::whole(buffer, shape, dtype, device))
-    }
-
-    /// One value everywhere.
-    pub fn full<T: HostElement>(shape: &[usize], value: T) -> Result<NDArray> {
-        let n = size(shape, T::DTYPE)? / T::DTYPE.size();
-        NDArray::from_slice(&vec![value; n], shape)
-    }
-
-    /// `0, 1, 2, …` of type f32, as a vector.
-    pub fn arange(n: usize) -> Result<NDArray> {
-        NDArray::from_slice(&(0..n).map(|i| i as f32).collect::<Vec<_>>(), &[n])
-    }
-
-    /// One number as an array without axes.
-    pub fn scalar<T: HostElement>(value: T) -> Result<NDArray> {
-        NDArray::from_slice(&[value], &[])
-    }
-
-    /// A copy of these elements, row by row.
-    ///
-    /// # Errors
-    ///
-    /// When there are not as many as the shape says.
-    pub fn from_slice<T: HostElement>(elements: &[T], shape: &[usize]) -> Result<NDArray> {
-        NDArray::from_slice_on(&Device::cpu(), elements, shape)
-    }
-
-    /// A copy of these elements on a device.
-    pub fn from_slice_on<T: HostElement>(
-        device: &Device,
-        elements: &[T],
-        shape: &[usize],
-    ) -> Result<NDArray> {
-        if size(shape, T::DTYPE)? / T::DTYPE.size() != elements.len() {
-            return Err(Error::invalid(
-                "NDArray::from_slice",
-                format!("{} elements for the shape {shape:?}", elements.len()),
-                "the product of the extents is the number of elements",
-            ));
-        }
-        let buffer = Buffer::from_slice(elements).map_err(memory)?;
-        Ok(NDArray::whole(buffer, shape, T::DTYPE, device))
-    }
-
     /// Memory whose content does not matter: it is written before it is read.
     pub(crate) fn uninit(device: &Device, shape: &[usize], dtype: DType) -> Result<NDArray> {
         let buffer = Buffer::new(size(shape, dtype)?).map_err(memory)?;

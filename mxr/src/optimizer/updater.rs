@@ -24,6 +24,7 @@ pub struct Updater {
 
 struct Slot {
     name: String,
+    weight: NDArray,
     states: Vec<NDArray>,
     /// Updates run so far.
     count: Arc<AtomicU64>,
@@ -83,6 +84,25 @@ impl Updater {
         self.pushed += 1;
     }
 
+    /// Wait, and go on after an error, which is told: updates that were skipped because of it do not count. See
+    /// [`Executor::recover`].
+    ///
+    /// # Errors
+    ///
+    /// That it is called inside an operation.
+    pub fn recover(&mut self) -> Result<Option<Error>> {
+        let mut first = None;
+        for s in &self.slots {
+            for a in s.states.iter().chain([&s.weight]) {
+                first = first.or(self.device.engine().clear_error(a.buffer().var())?);
+            }
+        }
+        if let (Some(_), Some(s)) = (&first, self.slots.first()) {
+            self.pushed = s.count.load(Ordering::Relaxed);
+        }
+        Ok(first.map(Error::from))
+    }
+
     /// How many updates there were.
     pub fn updates(&self) -> u64 {
         self.pushed
@@ -115,7 +135,24 @@ impl Updater {
     ///
     /// When the states are not those of this optimizer and network; then nothing is changed.
     pub fn restore(&mut self, states: &NamedArrays, updates: u64) -> Result<()> {
-        let mut found: Vec<(&NDArray, &HostArray)> = Vec::new();
+        for (a, h) in self.matched(states)? {
+            a.copy_from_host(h)?;
+        }
+        for s in &self.slots {
+            // The count belongs to the last update that was pushed. Its error, if there is one, stays on the weight.
+            let _ = s.weight.wait();
+            s.count.store(updates, Ordering::Relaxed);
+        }
+        self.pushed = updates;
+        Ok(())
+    }
+
+    /// Each state with the saved one.
+    pub(crate) fn matched<'a>(
+        &'a self,
+        states: &'a NamedArrays,
+    ) -> Result<Vec<(&'a NDArray, &'a HostArray)>> {
+        let mut found = Vec::new();
         for s in &self.slots {
             for (i, a) in s.states.iter().enumerate() {
                 let name = format!("{}:{i}", s.name);
@@ -138,15 +175,20 @@ impl Updater {
                 }
             }
         }
-        self.device.wait_all()?;
-        for (a, h) in found {
-            a.copy_from_host(h)?;
+        if found.len() < states.len() {
+            let own = |n: &str| {
+                let (parameter, number) = n.rsplit_once(':').unwrap_or((n, ""));
+                let slot = self.slots.iter().find(|s| s.name == parameter);
+                slot.is_some_and(|s| number.parse::<usize>().is_ok_and(|i| i < s.states.len()))
+            };
+            let extra = states.names().find(|n| !own(n)).unwrap_or_default();
+            return Err(Error::invalid(
+                format!("optimizer state `{extra}`"),
+                format!("is in the checkpoint, but `{}` as it is set up here does not keep it", self.name()),
+                "resume with the optimizer (its momentum, too) and the network of the checkpoint",
+            ));
         }
-        for s in &self.slots {
-            s.count.store(updates, Ordering::Relaxed);
-        }
-        self.pushed = updates;
-        Ok(())
+        Ok(found)
     }
 }
 
@@ -190,7 +232,7 @@ fn slot(
             Ok::<(), OpError>(())
         })?
     });
-    Ok(Slot { name: name.to_string(), states, count, run })
+    Ok(Slot { name: name.to_string(), weight: weight.clone(), states, count, run })
 }
 
 /// The most states an optimizer may keep per weight.

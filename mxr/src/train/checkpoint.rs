@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::io::checkpoint::{params_path, states_path};
 use crate::io::iter::{DataIter, IterState};
-use crate::io::safetensors;
+use crate::io::{HostArray, NamedArrays, params, safetensors};
 use crate::optimizer::Updater;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,21 +30,48 @@ pub(super) fn save(
             )
         })?;
     }
-    net.device().wait_all()?;
-    let meta = BTreeMap::from([
+    net.wait()?;
+    let (params, states) = (net.host_params(true)?, updater.states()?);
+    let mut meta = BTreeMap::from([
         ("version".to_string(), VERSION.to_string()),
         ("network".to_string(), net.name().to_string()),
         ("optimizer".to_string(), updater.name().to_string()),
         ("updates".to_string(), updater.updates().to_string()),
         ("position".to_string(), net.position().to_string()),
         ("data".to_string(), data.state().to_string()),
+        ("params_crc32".to_string(), checksum(&params, &BTreeMap::new())),
     ]);
-    let states = updater.states()?;
+    meta.insert(OWN_CHECKSUM.to_string(), checksum(&states, &meta));
     safetensors::write(states_path(prefix, epoch), states.iter(), &meta)?;
-    net.save_params(params_path(prefix, epoch))
+    Ok(params::write(params_path(prefix, epoch), params.iter())?)
 }
 
-/// Go where [`save`] was.
+/// The entry that covers the rest of the states file. The formats have no checksum, and a flipped bit in a weight would go
+/// unnoticed.
+const OWN_CHECKSUM: &str = "crc32";
+
+/// CRC-32 of arrays and metadata in the order of their names: what the files say, however they are laid out.
+fn checksum(arrays: &NamedArrays, metadata: &BTreeMap<String, String>) -> String {
+    fn text(crc: &mut flate2::Crc, t: &str) {
+        crc.update(&(t.len() as u64).to_le_bytes());
+        crc.update(t.as_bytes());
+    }
+    let mut crc = flate2::Crc::new();
+    for (key, value) in metadata.iter().filter(|(k, _)| *k != OWN_CHECKSUM) {
+        text(&mut crc, key);
+        text(&mut crc, value);
+    }
+    let mut sorted: Vec<(&str, &HostArray)> = arrays.iter().collect();
+    sorted.sort_by_key(|(name, _)| *name);
+    for (name, array) in sorted {
+        text(&mut crc, name);
+        text(&mut crc, &format!("{}{:?}", array.dtype(), array.shape()));
+        crc.update(array.as_bytes());
+    }
+    format!("{:08x}", crc.sum())
+}
+
+/// Go where [`save`] was. Nothing is changed unless everything fits.
 pub(super) fn load(
     prefix: &Path,
     epoch: u32,
@@ -84,9 +111,25 @@ pub(super) fn load(
     }
     let (updates, position) = (number("updates")?, number("position")?);
     let state: IterState = get("data")?.parse()?;
-    net.load_params(params_path(prefix, epoch))?;
-    updater.restore(&file.arrays, updates)?;
-    net.set_position(position)?;
+    let parameters = params_path(prefix, epoch);
+    let weights = params::read(&parameters)?;
+    net.matched(&weights)?;
+    updater.matched(&file.arrays)?;
+    for (path, key, found) in [
+        (&path, OWN_CHECKSUM, checksum(&file.arrays, &file.metadata)),
+        (&parameters, "params_crc32", checksum(&weights, &BTreeMap::new())),
+    ] {
+        if *get(key)? != found {
+            return Err(Error::invalid(
+                path.display().to_string(),
+                "is not what was written: its checksum is another",
+                "the file is damaged, or of another run; resume from another epoch",
+            ));
+        }
+    }
+    // The first thing that changes; it changes nothing when the data are not those of the checkpoint.
     data.restore(&state)?;
-    Ok(())
+    net.set_params(&weights)?;
+    updater.restore(&file.arrays, updates)?;
+    net.set_position(position)
 }

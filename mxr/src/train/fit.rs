@@ -118,15 +118,15 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// After every epoch write `PREFIX-NNNN.params` (MXNet's format) and `PREFIX-NNNN.states` (optimizer, position in the data
-    /// and in the random numbers), atomically.
+    /// After every whole epoch write `PREFIX-NNNN.params` (MXNet's format) and `PREFIX-NNNN.states` (optimizer, position in
+    /// the data and in the random numbers), atomically. An epoch that [`Fit::on_batch`] ends early leaves no checkpoint.
     pub fn checkpoint(mut self, prefix: impl AsRef<Path>) -> Self {
         self.prefix = Some(prefix.as_ref().to_path_buf());
         self
     }
 
     /// Go on from the last checkpoint under the prefix, if there is one. The result has the same bits as without
-    /// stopping.
+    /// stopping. A checkpoint that is damaged, or of another network, optimizer or data, is an error and changes nothing.
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
         self
@@ -181,7 +181,7 @@ impl<'a> Fit<'a> {
         for epoch in first..self.epochs {
             let (record, stopped) =
                 self.epoch(epoch, net, train, &feed, &mut updater, validation_feed.as_ref())?;
-            if let Some(prefix) = &self.prefix {
+            if let (Some(prefix), false) = (&self.prefix, stopped) {
                 // The next epoch's order belongs to the state.
                 train.reset();
                 checkpoint::save(prefix, epoch + 1, net, &updater, train)?;
@@ -192,7 +192,7 @@ impl<'a> Fit<'a> {
                 break;
             }
         }
-        net.device().wait_all()?;
+        net.wait()?;
         Ok(history)
     }
 
@@ -238,7 +238,7 @@ impl<'a> Fit<'a> {
                 "use a smaller batch or more samples",
             ));
         }
-        net.device().wait_all()?;
+        net.wait()?;
         let time = start.elapsed();
         let trained = self.values(false);
         let mut validated = Vec::new();
