@@ -377,7 +377,8 @@ impl Graph {
             let v = self.value(*id);
             if data && !v.name.is_empty() {
                 let shape = Shape(v.shape.iter().map(|d| symbols.resolve(d)).collect());
-                e.notes.push(format!("{} is {}", self.describe(*id), shape.display(&symbols)));
+                let dtype = if v.dtype == DType::F32 { "" } else { v.dtype.name() };
+                e.notes.push(format!("{} is {dtype}{}", self.describe(*id), shape.display(&symbols)));
             }
         }
         e

@@ -205,7 +205,7 @@ impl Elab<'_> {
             None => {
                 let (a, b) = (self.show(a), self.show(b));
                 let text = format!("whether {a} {} {b} is known only when the network is bound", op.sign());
-                self.fault(at, text)
+                self.fault_help(at, text, "`if` chooses while compiling: the condition is made of constants")
             }
         }
     }

@@ -18,7 +18,8 @@ impl Elab<'_> {
             let mut cycle: Vec<&str> = self.calls[first..].iter().map(|f| f.block.as_str()).collect();
             cycle.push(&name);
             let text = format!("block `{name}` calls itself: {}", cycle.join(" → "));
-            return self.fault_help(call.name.span(), text, "`for` repeats");
+            self.faults.push_help(call.name.span(), text, "`for` repeats");
+            return Value::Unknown;
         }
         let args = item.params.iter().zip(&values).map(|(p, (v, _))| (name_of(&p.name), v.clone())).collect();
         let frame = Rc::new(Frame { block: name.clone(), args });

@@ -2,7 +2,7 @@
 
 use super::{Elab, Hint, value::Value};
 use crate::ast::{Block, Expr, ExprKind, Unary, name_of};
-use crate::errors::Spans;
+use crate::errors::{Spans, join_names};
 use mxr_graph::error::did_you_mean;
 use mxr_graph::ops::OPS;
 use proc_macro2::Ident;
@@ -57,7 +57,8 @@ impl Elab<'_> {
             return self.fault_help(ident.span(), format!("`{name}` is not called"), format!("`{name}(…)`"));
         }
         let visible = self.scope.names().chain(self.extents.iter().map(|(n, _)| n.as_str()));
-        let near = did_you_mean(&name, visible).map(str::to_string);
+        // One letter is near any other.
+        let near = did_you_mean(&name, visible.filter(|v| v.len() > 1)).map(str::to_string);
         let symbol = name.len() <= 2 && name.starts_with(char::is_uppercase);
         match near.filter(|_| !symbol) {
             Some(near) => self.fault_help(
@@ -74,7 +75,15 @@ impl Elab<'_> {
                 };
                 self.fault_help(ident.span(), format!("there is no symbol `{name}` here"), help)
             }
-            None => self.fault(ident.span(), format!("there is no layer or input `{name}` here")),
+            None => {
+                let known = join_names(self.scope.names());
+                let help = if known.is_empty() {
+                    "nothing has a name yet".to_string()
+                } else {
+                    format!("there is {known}")
+                };
+                self.fault_help(ident.span(), format!("there is no layer or input `{name}` here"), help)
+            }
         }
     }
 

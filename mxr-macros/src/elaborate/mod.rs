@@ -5,6 +5,7 @@ mod arithmetic;
 mod blocks;
 mod calls;
 mod exprs;
+mod gradients;
 mod names;
 mod signature;
 mod stmts;

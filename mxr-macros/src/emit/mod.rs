@@ -12,7 +12,7 @@ use mxr_graph::dim::SymbolDef;
 use mxr_graph::graph::Graph;
 use mxr_graph::program::Program;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -46,6 +46,9 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
     if network.sound {
         if !item.predict {
             train = compiled(compile::train(network.graph.clone()), network, faults);
+            if let Some(train) = &train {
+                network.gradients(train, faults);
+            }
         }
         predict = compiled(compile::predict(network.graph.clone()), network, faults);
     }
@@ -252,10 +255,12 @@ pub(crate) fn unused(names: &Reads, blocks: &[&Ident]) -> TokenStream {
     if names.is_empty() && blocks.is_empty() {
         return TokenStream::new();
     }
+    // All of it at the user's place: the lint passes over functions that a macro made.
+    let blocks = blocks.iter().map(|name| quote_spanned!(name.span()=> fn #name() {}));
     quote! {
         const _: fn() = || {
             #(let #names = ();)*
-            #(fn #blocks() {})*
+            #(#blocks)*
         };
     }
 }
