@@ -1,0 +1,252 @@
+//! The table of a network: layers, shapes, parameters, floating-point operations, memory.
+
+use mxr::Programs;
+use mxr::graph::dim::SymbolDef;
+use mxr::graph::memory::{Strategy, lower_bound, plan};
+use mxr::graph::program::{BindError, Program, Role};
+use serde_json::{Value, json};
+use std::fmt;
+
+/// What a network consists of, for one batch size.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Its name.
+    pub net: String,
+    /// Samples in a batch.
+    pub batch: usize,
+    /// Trained numbers; running statistics are not counted.
+    pub parameters: u64,
+    /// Floating-point operations of one forward pass, 2 per multiply-add.
+    pub flops: u64,
+    /// The calls in order.
+    pub layers: Vec<Layer>,
+    /// Internal arrays of prediction.
+    pub predict: Memory,
+    /// Internal arrays of a training step; `None` for networks that only predict.
+    pub train: Option<Memory>,
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// Its unique name.
+    pub name: String,
+    /// Its operator.
+    pub op: String,
+    /// Extents of its first result.
+    pub shape: Vec<usize>,
+    /// Trained numbers.
+    pub parameters: u64,
+    /// Floating-point operations of the forward pass.
+    pub flops: u64,
+}
+
+/// Bytes of the arrays between the layers, by how their memory is planned: without parameters, their gradients, inputs, and
+/// the results that outlive the pass (outputs and predictions).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What the executor uses.
+    pub planned: u64,
+    /// Every array by itself.
+    pub naive: u64,
+    /// Results over operands, as MXNet plans them.
+    pub inplace: u64,
+    /// Blocks used again, as MXNet plans them.
+    pub coshare: u64,
+    /// The most that is alive at one time.
+    pub lower_bound: u64,
+}
+
+impl Summary {
+    /// Of a network for a batch of this size; further symbols do not occur in the zoo.
+    ///
+    /// # Errors
+    ///
+    /// When the batch size does not fit the network.
+    pub fn new(name: &str, programs: &Programs, batch: usize) -> Result<Summary, BindError> {
+        let whole = programs.train.unwrap_or(programs.predict);
+        let symbols = bind(whole, batch)?;
+        let layers: Vec<Layer> = whole.layers.iter().map(|l| layer(whole, l, &symbols)).collect();
+        Ok(Summary {
+            net: name.to_string(),
+            batch,
+            parameters: parameters(whole, &whole.params, &symbols),
+            flops: layers.iter().map(|l| l.flops).sum(),
+            layers,
+            predict: Memory::new(programs.predict, batch)?,
+            train: programs.train.map(|p| Memory::new(p, batch)).transpose()?,
+        })
+    }
+
+    /// One object, for programs.
+    pub fn json(&self) -> Value {
+        let layers: Vec<Value> = self
+            .layers
+            .iter()
+            .map(|l| {
+                json!({
+                    "name": l.name,
+                    "op": l.op,
+                    "shape": l.shape,
+                    "parameters": l.parameters,
+                    "flops": l.flops,
+                })
+            })
+            .collect();
+        json!({
+            "net": self.net,
+            "batch": self.batch,
+            "parameters": self.parameters,
+            "flops": self.flops,
+            "layers": layers,
+            "predict": self.predict.json(),
+            "train": self.train.map(|m| m.json()),
+        })
+    }
+}
+
+impl Memory {
+    fn new(program: &Program, batch: usize) -> Result<Memory, BindError> {
+        let symbols = bind(program, batch)?;
+        let problem = program.problem(&symbols);
+        let bytes = |s: Strategy| plan(&problem, s).bytes;
+        let planned = match &program.plan {
+            Some(p) => p.at(symbols.get(usize::from(p.symbol)).copied().unwrap_or(1)).bytes,
+            None => bytes(Strategy::Best),
+        };
+        Ok(Memory {
+            planned,
+            naive: bytes(Strategy::Naive),
+            inplace: bytes(Strategy::InPlace),
+            coshare: bytes(Strategy::CoShare),
+            lower_bound: lower_bound(&problem),
+        })
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "planned_bytes": self.planned,
+            "naive_bytes": self.naive,
+            "inplace_bytes": self.inplace,
+            "coshare_bytes": self.coshare,
+            "lower_bound_bytes": self.lower_bound,
+        })
+    }
+}
+
+/// The values of the symbols when every named one is the batch.
+fn bind(program: &Program, batch: usize) -> Result<Vec<i64>, BindError> {
+    let batch = i64::try_from(batch).unwrap_or(i64::MAX);
+    let named = program.symbols.iter().filter(|s| s.def == SymbolDef::Named);
+    let given: Vec<(&str, i64)> = named.map(|s| (&*s.name, batch)).collect();
+    program.bind_symbols(&given)
+}
+
+fn layer(program: &Program, l: &mxr::graph::program::ProgramLayer, symbols: &[i64]) -> Layer {
+    // Bound symbols give every extent a value; FLOPs beyond an i64 are more than any machine does.
+    let number =
+        |d: &mxr::graph::dim::Dim| d.eval(symbols).and_then(|n| u64::try_from(n).ok()).unwrap_or(u64::MAX);
+    Layer {
+        name: l.name.to_string(),
+        op: l.op.to_string(),
+        shape: l.shape.iter().map(|d| number(d) as usize).collect(),
+        parameters: parameters(program, &l.params, symbols),
+        flops: number(&l.flops),
+    }
+}
+
+fn parameters(program: &Program, values: &[u32], symbols: &[i64]) -> u64 {
+    let trained = values.iter().filter(|v| program.values[**v as usize].role == Role::Param);
+    trained.map(|v| program.extents(*v, symbols).iter().product::<usize>() as u64).sum()
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<[String; 5]> = self
+            .layers
+            .iter()
+            .map(|l| {
+                let count = |n: u64| if n == 0 { String::new() } else { grouped(n) };
+                [l.name.clone(), l.op.clone(), format!("{:?}", l.shape), count(l.parameters), count(l.flops)]
+            })
+            .collect();
+        let head = ["layer", "operator", "output", "parameters", "FLOPs"].map(String::from);
+        let last = [
+            "total".to_string(),
+            String::new(),
+            String::new(),
+            grouped(self.parameters),
+            grouped(self.flops),
+        ];
+        let every = || rows.iter().chain([&head, &last]);
+        let width: [usize; 5] =
+            std::array::from_fn(|c| every().map(|r| r[c].chars().count()).max().unwrap_or(0));
+        let line = width.map(|w| "-".repeat(w)).join("  ");
+        writeln!(f, "{}, batch {}", self.net, self.batch)?;
+        for r in [&head].into_iter().chain(&rows).chain([&last]) {
+            if std::ptr::eq(r, &last) {
+                writeln!(f, "{line}")?;
+            }
+            let [w0, w1, w2, w3, w4] = width;
+            let text = format!("{:w0$}  {:w1$}  {:w2$}  {:>w3$}  {:>w4$}", r[0], r[1], r[2], r[3], r[4]);
+            writeln!(f, "{}", text.trim_end())?;
+            if std::ptr::eq(r, &head) {
+                writeln!(f, "{line}")?;
+            }
+        }
+        writeln!(f, "\nmemory of the arrays between the layers, in MiB")?;
+        write!(f, "            planned      naive   in-place   co-share  lower bound")?;
+        let memories = [("prediction", Some(self.predict)), ("training", self.train)];
+        for (name, m) in memories.iter().filter_map(|(n, m)| m.map(|m| (n, m))) {
+            write!(
+                f,
+                "\n{name:10}{:>9}  {:>9}  {:>9}  {:>9}  {:>11}",
+                mib(m.planned),
+                mib(m.naive),
+                mib(m.inplace),
+                mib(m.coshare),
+                mib(m.lower_bound)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// `1,234,567`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|g| str::from_utf8(g).ok()).collect();
+    groups.join(",")
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.2}", bytes as f64 / f64::from(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo;
+
+    #[test]
+    fn numbers_are_grouped() {
+        let texts = [0, 999, 1000, 61_100_840].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "61,100,840"]);
+    }
+
+    #[test]
+    fn lenet_by_hand() {
+        let entry = zoo::find("lenet").expect("a network of the zoo");
+        let s = Summary::new("lenet", entry.programs, 2).expect("any batch fits");
+        let conv1 = s.layers.iter().find(|l| l.name == "conv1").expect("a layer");
+        assert_eq!(conv1.shape, [2, 20, 24, 24]);
+        assert_eq!(conv1.parameters, 520);
+        // 2 · 2 images · 20 filters · 24² places · 5² products.
+        assert_eq!(conv1.flops, 2 * 2 * 20 * 576 * 25);
+        assert_eq!(s.parameters, s.layers.iter().map(|l| l.parameters).sum::<u64>());
+        let m = s.predict;
+        assert!(m.lower_bound <= m.planned && m.planned <= m.naive);
+        assert!(Summary::new("lenet", entry.programs, 0).is_err());
+    }
+}
