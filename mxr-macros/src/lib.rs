@@ -15,14 +15,15 @@ mod parse;
 
 use proc_macro::TokenStream;
 
-/// Declares networks, checked, differentiated, fused and planned while compiling: see `mxr::network!`.
+// Its docs, with an example that runs, stand where the crate `mxr` exports it.
+#[allow(missing_docs)]
 #[proc_macro]
 pub fn network(input: TokenStream) -> TokenStream {
     expand::expand(input.into()).into()
 }
 
-/// The form of [`network!`] for a single network as an attribute: the same grammar, formatted and listed by every tool
-/// like any other function.
+/// The form of `network!` for a single network as an attribute: the same grammar, formatted and listed by every tool
+/// like any other function. Blocks that it calls are declared inside it.
 #[proc_macro_attribute]
 pub fn network_fn(_: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(item.into()).into()

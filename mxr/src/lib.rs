@@ -53,7 +53,9 @@ pub use executor::{
 };
 pub use mxr_graph::dtype::DType;
 pub use mxr_graph::error::ShapeError;
-pub use mxr_macros::{network, network_fn};
+#[doc = include_str!("language.md")]
+pub use mxr_macros::network;
+pub use mxr_macros::network_fn;
 pub use ndarray::NDArray;
 pub use symbol::{Axis, Symbol};
 

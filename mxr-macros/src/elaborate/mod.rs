@@ -62,7 +62,7 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     elab.inputs(item);
     let result = elab.body(&item.body, None);
     elab.outputs(item, result);
-    elab.holes();
+    elab.holes(before);
     elab.scope.release(0);
     let Elab { graph, sites, scope, .. } = elab;
     Network { graph, sites, reads: scope.reads, sound: faults.len() == before }
@@ -245,10 +245,10 @@ impl<'a> Elab<'a> {
         }
     }
 
-    /// Everything that inference left open.
-    fn holes(&mut self) {
+    /// Everything that inference left open. After another fault of this network that may be its consequence.
+    fn holes(&mut self, before: usize) {
         let open = self.graph.settle();
-        if self.faults.len() > 0 {
+        if self.faults.len() > before {
             return;
         }
         let mut layers: Vec<usize> = Vec::new();

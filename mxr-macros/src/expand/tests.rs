@@ -48,10 +48,15 @@ fn faults_in(tokens: &TokenStream) -> usize {
 }
 
 #[test]
-fn the_zoo_expands_without_a_fault() {
-    for (name, source) in zoo() {
+fn good_sources_expand_without_a_fault() {
+    let mut all = zoo();
+    let language = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui-tests/formatted/language.rs");
+    let text = std::fs::read_to_string(language).expect("the file with every construct");
+    sources(TokenStream::from_str(&text).expect("Rust"), "language", &mut all);
+    for (name, source) in all {
         let tokens = expand(source);
-        assert_eq!(faults_in(&tokens), 0, "{name}: {}", &tokens.to_string()[..2000]);
+        let text: String = tokens.to_string().chars().take(2000).collect();
+        assert_eq!(faults_in(&tokens), 0, "{name}: {text}");
     }
 }
 
@@ -181,7 +186,7 @@ fn damaged_sources_still_expand() {
     let mut donors = Vec::new();
     leaves(source.clone(), &mut donors);
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    let rounds = 3000;
+    let rounds = 2000;
     let (mut sound, mut longest) = (0, Duration::ZERO);
     for _ in 0..rounds {
         let mut damaged = source.clone();
@@ -218,4 +223,41 @@ fn a_fault_leaves_the_struct_and_its_layers() {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(!text.contains("pub const b :"));
+}
+
+#[test]
+fn a_lost_gradient_is_a_fault_unless_it_is_meant() {
+    let faults = |middle: &str, attribute: &str| {
+        let text = format!(
+            "{attribute} pub fn Net(data: Tensor<N, 8>, label: Tensor<N, i64>) {{
+                let fc1 = dense(data, 4);
+                let middle = {middle};
+                softmax_cross_entropy(dense(middle, 3), label)
+            }}"
+        );
+        let tokens = expand(TokenStream::from_str(&text).expect("balanced"));
+        (faults_in(&tokens), tokens.to_string())
+    };
+    let (count, text) = faults("floor(fc1)", "");
+    assert_eq!(count, 1, "{text}");
+    assert!(text.contains("`middle`: floor has no gradient"), "{text}");
+    assert!(text.contains("`fc1_weight` and 1 more"), "{text}");
+    assert!(text.contains("pub const PARAMETERS"), "{text}");
+    for (middle, attribute) in
+        [("floor(fc1) + fc1", ""), ("floor(stop_gradient(fc1))", ""), ("floor(fc1)", "#[predict]")]
+    {
+        let (count, text) = faults(middle, attribute);
+        assert_eq!(count, 0, "{middle}: {text}");
+    }
+}
+
+#[test]
+fn faults_of_one_network_do_not_hide_those_of_another() {
+    let tokens = expand(
+        TokenStream::from_str(
+            "fn A(data: Tensor<N, 8>) { relu(oops) } fn B(data: Tensor<N, 8>) { sum(dense(data, _)) }",
+        )
+        .expect("balanced"),
+    );
+    assert_eq!(faults_in(&tokens), 2, "{tokens}");
 }
