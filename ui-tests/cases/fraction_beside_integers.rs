@@ -1,0 +1,7 @@
+mxr::network!(
+    pub fn Net(label: Tensor<N, i64>) {
+        0.5 * label
+    }
+);
+
+fn main() {}

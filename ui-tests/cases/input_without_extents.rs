@@ -1,0 +1,7 @@
+mxr::network!(
+    pub fn Net(data: Tensor) {
+        relu(data)
+    }
+);
+
+fn main() {}

@@ -1,0 +1,9 @@
+mxr::network!(
+    pub fn Net(data: Tensor<N, 3, 32, 32>) {
+        let a = relu(data)
+        let b = tanh(a);
+        a + b
+    }
+);
+
+fn main() {}

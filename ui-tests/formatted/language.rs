@@ -1,0 +1,68 @@
+//! Every construct of the language, as rustfmt leaves it.
+
+mxr::network!(
+    /// The width of the first stage.
+    const WIDTH: usize = 16;
+    const SLOPE: f32 = 0.1;
+
+    /// A convolution with batch norm; `#[allow]` and its like may stand on any item.
+    #[allow(unused_variables)]
+    fn conv_bn(x: Tensor, filters: usize, stride: usize) {
+        batch_norm(conv2d(x, filters, kernel = 3, stride = stride, pad = 1, bias = false))
+    }
+
+    // Extents of a block's input have names: these are the ones that come in.
+    fn basic(x: Tensor<N, C, H, W>, filters: usize, stride: usize) {
+        let a = leaky_relu(conv_bn(x, filters, stride), slope = SLOPE);
+        let shortcut =
+            if stride != 1 || filters != C { conv2d(x, filters, kernel = 1, stride = stride) } else { x };
+        relu(conv_bn(a, filters, 1) + shortcut)
+    }
+
+    fn pool(x: Tensor, window: (usize, usize), rounding: &str) {
+        max_pool(x, kernel = window, rounding = rounding)
+    }
+
+    fn halves(x: Tensor) {
+        let (left, right) = split(x, 2);
+        (left, -right)
+    }
+
+    /// A residual network with two results.
+    pub fn Residual(data: Tensor<N, 3, 32, 32>, label: Tensor<N, i64>) {
+        let stem = data.conv2d(WIDTH, kernel = (3, 5), pad = same).relu();
+        let x = pool(stem, (2, 2), ceil);
+        for (filters, stride) in [(WIDTH, 1), (2 * WIDTH, 2)] {
+            x = basic(x, filters, stride = stride);
+            for i in 1..=2 {
+                let c = conv2d(x, filters, kernel = 3, pad = (1, 1, 1, 1));
+                x = x + 0.5 * relu(c);
+            }
+        }
+        for p in [0.1, 0.2] {
+            x = dropout(x, p);
+        }
+        x += 1.0;
+        let (left, right) = halves(x);
+        let joined = concat(left, right, left, axis = 1);
+        let fc = joined.global_avg_pool().dense(10, bias = true);
+        (softmax_cross_entropy(fc, label), mean(square(right), axes = [1, 2, 3]))
+    }
+
+    /// Symbols, arithmetic in extents, holes; never trained.
+    #[predict]
+    pub fn Sequence(words: Tensor<f32, N, T, { 4 * 8 }>, scale: Tensor![N * T, 5]) {
+        let h: Tensor<_, 32> = reshape(words, [N * T, 32]);
+        let scores = dense(h, _) * scale;
+        let sizes = if 4 > 3 { 5 } else { 7 };
+        reshape(scores, [N, T * sizes])
+    }
+
+    pub(crate) fn Small(data: Tensor<f64, 2, 8>) {
+        let mut h = data;
+        {
+            h = tanh(h);
+        }
+        sum(h / 2.0 - 1.0)
+    }
+);

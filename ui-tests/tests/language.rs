@@ -1,0 +1,93 @@
+//! Every construct of the language compiles, means what it should, and survives rustfmt.
+
+#[path = "../formatted/language.rs"]
+mod language;
+
+use language::{Residual, Sequence, Small};
+use mxr::Network;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// A network as an attribute.
+#[mxr::network_fn]
+pub fn Attribute(data: Tensor<N, 4>) {
+    let fc1 = dense(data, 3);
+    relu(fc1)
+}
+
+fn shape(programs: &mxr::Programs, value: u32) -> String {
+    let program = programs.train.unwrap_or(programs.predict);
+    let symbols = mxr::graph::dim::Symbols::from(program.symbols.to_vec());
+    let shape = mxr::graph::shape::Shape(program.values[value as usize].shape.to_vec());
+    shape.display(&symbols).to_string()
+}
+
+#[test]
+fn layers_are_constants_in_order_of_declaration() {
+    let train = Residual::PROGRAMS.train.expect("it is trained");
+    for layer in [Residual::stem, Residual::x, Residual::basic1_shortcut, Residual::c_1_0, Residual::fc] {
+        assert_eq!(train.layers[layer.index()].name, layer.name());
+    }
+    assert_eq!(Attribute::fc1.index(), 0);
+}
+
+#[test]
+fn outputs_have_their_shapes() {
+    let train = Residual::PROGRAMS.train.expect("it is trained");
+    assert_eq!(train.outputs.len(), 2);
+    assert_eq!(shape(Residual::PROGRAMS, train.outputs[1]), "[N]");
+    assert!(Sequence::PROGRAMS.train.is_none());
+    assert_eq!(shape(Sequence::PROGRAMS, Sequence::PROGRAMS.predict.outputs[0]), "[N, 5*T]");
+}
+
+#[test]
+fn parameters_are_counted_and_named() {
+    assert_eq!(Attribute::PARAMETERS, 4 * 3 + 3);
+    assert_eq!(Small::PARAMETERS, 0);
+    let train = Residual::PROGRAMS.train.expect("it is trained");
+    let names: Vec<&str> = train.params.iter().map(|p| &*train.values[*p as usize].name).collect();
+    assert_eq!(names[..2], ["stem_convolution0_weight", "stem_convolution0_bias"]);
+    assert!(names.contains(&"basic1_shortcut_weight"), "{names:?}");
+}
+
+#[test]
+fn symbols_become_parameters_of_bind() -> Result<(), mxr::Error> {
+    let net = Sequence::bind(2, 3)?;
+    assert_eq!(net.executor().param("scores_weight")?.shape(), [5, 32]);
+    Small::bind()?;
+    let named = Attribute::bind_symbols(&[("N", 2)], mxr::BindOptions::default())?;
+    assert_eq!(named.param(Attribute::fc1)?.shape(), [3, 4]);
+    Ok(())
+}
+
+/// rustfmt must understand what stands in the parentheses: a file without any layout becomes the good one.
+#[test]
+fn rustfmt_formats_networks() {
+    let good = include_str!("../formatted/language.rs");
+    let squeeze = |line: &str| {
+        let line = line.trim();
+        if line.starts_with("//") {
+            return line.to_string();
+        }
+        line.replace(", ", ",")
+            .replace(" = ", "=")
+            .replace(" + ", "  +")
+            .replace("{ ", "{")
+            .replace(": ", ":")
+    };
+    let bad: Vec<String> = good.lines().map(squeeze).collect();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let child = Command::new("rustfmt")
+        .args(["--edition", "2024", "--config-path", root])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = child else {
+        println!("skipped: rustfmt is not installed");
+        return;
+    };
+    child.stdin.take().expect("piped").write_all(bad.join("\n").as_bytes()).expect("rustfmt reads its input");
+    let output = child.wait_with_output().expect("rustfmt ends");
+    assert!(output.status.success(), "rustfmt refuses the file");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), good);
+}
