@@ -287,9 +287,16 @@ impl Graph {
         let composed = op.compose(self, &attrs, inputs);
         self.composing = outer;
         match composed {
-            Some(Err(e)) => {
+            Some(Err(mut e)) => {
                 self.nodes.truncate(nodes);
                 self.forget_values(before);
+                // The user called this operator, not those that it is made of.
+                e.op = schema.name;
+                if let At::Option(name) = e.at
+                    && schema.option(name).is_none()
+                {
+                    e.at = At::Call;
+                }
                 return Err(e);
             }
             Some(Ok(outputs)) => {

@@ -1,7 +1,7 @@
 //! `concat`: arrays one after the other.
 
 use super::split::part;
-use super::{Lower, Lowered, Operator, Sample, Slice};
+use super::{Fill, Lower, Lowered, Operator, Sample, Slice};
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -99,7 +99,12 @@ impl Operator for Concat {
         for (i, extent) in extents.iter().enumerate() {
             let end = begin.add(extent);
             if cx.wants(i) {
-                let dx = if begin.as_const().is_some() {
+                let dx = if *extent == Dim::ZERO {
+                    // A slice that is bounded is never empty.
+                    let x = cx.x(i);
+                    let (shape, dtype) = (cx.graph().shape(x), cx.graph().value(x).dtype);
+                    cx.apply(&Fill, Fill::attrs(0.0, &shape, dtype), &[])[0]
+                } else if begin.as_const().is_some() {
                     cx.call(&Slice, &range(axis, &begin, &end), &[dy])[0]
                 } else if equal {
                     part(cx.graph(), dy, axis, extents.len() as i64, i as i64).expect("equal parts")
@@ -188,5 +193,20 @@ mod tests {
         two.graph.outputs = two.outputs.clone();
         let e = backward(&mut two.graph, &two.inputs).expect_err("the second begins at N");
         assert_eq!(e.message, "has no gradient for input 1, which begins at N along axis 0: not at a number");
+    }
+
+    #[test]
+    fn operands_without_elements_have_gradients() {
+        for (inputs, options) in [
+            ("2 0 | 2 3", ""),
+            ("2 3 | 2 0 | 2 1", ""),
+            ("0 3 | 0 4", ""),
+            ("0 3", "axis=0"),
+            ("3 0 | 2 0", "axis=0"),
+        ] {
+            let mut call = infer("concat", inputs, options).expect("fits");
+            let count = call.inputs.len();
+            assert_eq!(call.backward(), (count, count), "{inputs}");
+        }
     }
 }

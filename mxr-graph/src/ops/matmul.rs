@@ -180,8 +180,11 @@ fn rows(cx: &mut Grad<'_>, x: ValueId) -> ValueId {
     if shape.rank() == 2 {
         return x;
     }
-    let last = Arg::Dim(shape[shape.rank() - 1].clone());
-    cx.call(&Reshape, &[("shape", Arg::List(alloc::vec![Arg::Hole, last]))], &[x])[0]
+    let (last, stack) = shape.split_last().expect("a stack of matrices");
+    // Counted rather than computed from the elements: there may be none.
+    let rows = Shape(stack.to_vec()).elements();
+    let dims = alloc::vec![Arg::Dim(rows), Arg::Dim(last.clone())];
+    cx.call(&Reshape, &[("shape", Arg::List(dims))], &[x])[0]
 }
 
 #[cfg(test)]
@@ -258,6 +261,18 @@ mod tests {
                 assert_eq!(g.shape(v), g.shape(d), "{g}");
             }
             assert_eq!(g.grads.len(), 2);
+        }
+    }
+
+    #[test]
+    fn products_without_elements_have_gradients() {
+        for (a, b) in [(&[2, 3, 4][..], &[4, 0][..]), (&[0, 3, 4], &[4, 5]), (&[2, 3, 0], &[0, 5])] {
+            let mut g = Graph::new("t");
+            let (a, b) = (g.param("a", Shape::of(a), DType::F64), g.param("b", Shape::of(b), DType::F64));
+            let y = g.call(&MatMul, &[], &[a, b], None).expect("fits")[0];
+            g.outputs.push(y);
+            backward(&mut g, &[a, b]).expect("differentiable");
+            assert_eq!(g.grads.len(), 2, "{g}");
         }
     }
 

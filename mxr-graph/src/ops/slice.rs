@@ -44,7 +44,7 @@ static SCHEMA: Schema = Schema {
         "A box of elements: `y[i, j, ..] = x[begin₀ + i · step₀, begin₁ + j · step₁, ..]`, along each axis up to `end` without it; \
          extents are `⌈(end − begin) / step⌉`. Lists are in order of the axes, `_` in them and what they leave out mean all \
          the way: `slice(x, [_, 1], [_, -1])` drops the first and the last column. Indices past an end are an error, and so \
-         is an empty result. NumPy's basic slicing.",
+         are indices between which nothing is left. NumPy's basic slicing.",
     )
 };
 
@@ -66,7 +66,7 @@ fn begin(options: Options<'_>, axis: usize, extent: &Dim) -> Option<i64> {
         Some(Some(at)) if at >= 0 => Some(at),
         Some(Some(at)) => extent.as_const().map(|n| n + at),
         Some(None) => None,
-        None if step(options, axis)? > 0 => Some(0),
+        None if step(options, axis)? > 0 || *extent == Dim::ZERO => Some(0),
         None => extent.as_const().map(|n| n - 1),
     }
 }
@@ -88,6 +88,12 @@ impl Operator for Slice {
         }
         let mut out = Vec::with_capacity(x.rank());
         for (axis, extent) in x.iter().enumerate() {
+            let bounded = ["begin", "end"].iter().any(|name| entry(cx.options(), name, axis).is_some());
+            if !bounded && *extent == Dim::ZERO {
+                // All of nothing, in whatever steps.
+                out.push(Dim::ZERO);
+                continue;
+            }
             let by = match step(cx.options(), axis) {
                 Some(by) if by != 0 => by,
                 _ => {
@@ -121,7 +127,7 @@ impl Operator for Slice {
             if first < 0 {
                 return Err(e);
             }
-            cx.require(&extent.sub(&Dim::Const(first + 1)), e)?;
+            cx.require(&extent.sub(&Dim::Const(first.saturating_add(1))), e)?;
             let last = cx.show_dim(&end);
             let e = cx.err(
                 At::Option("end"),
@@ -208,6 +214,8 @@ mod tests {
                 ("6", "begin=_ end=2 step=-1", "[3]"),
                 ("N 4", "step=2", "[floor((N + 1) / 2), 4]"),
                 ("N:i64", "end=1", "i64[1]"),
+                ("0 4", "begin=_,1", "[0, 3]"),
+                ("4 0", "step=2,-1", "[2, 0]"),
             ],
         );
     }
@@ -218,6 +226,12 @@ mod tests {
             "slice",
             &[
                 ("28", "end=30", "end 30 is outside axis 0 of [28], whose extent is 28", ""),
+                (
+                    "28",
+                    "begin=9223372036854775807",
+                    "index 9223372036854775807 is outside axis 0 of [28], whose extent is 28",
+                    "",
+                ),
                 ("2 28", "begin=0,28", "index 28 is outside axis 1 of [2, 28], whose extent is 28", ""),
                 ("28", "begin=-29", "index -1 is outside axis 0 of [28], whose extent is 28", ""),
                 ("28", "begin=5 end=5", "nothing is left of axis 0 of [28]: from 5 to 5 in steps of 1", ""),

@@ -96,7 +96,8 @@ pub(super) fn axis_of(
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{refused, table};
+    use crate::error::At;
+    use crate::ops::testing::{infer, refused, table};
 
     #[test]
     fn shapes() {
@@ -116,5 +117,16 @@ mod tests {
                 ("N 8", "", "needs `axis`", "axis: the axis"),
             ],
         );
+    }
+
+    #[test]
+    fn faults_are_those_of_the_operator_that_was_called() {
+        let fault = |op: &str, inputs: &str, options: &str| {
+            let e = infer(op, inputs, options).map(|_| ()).expect_err("refused");
+            (e.op, e.at)
+        };
+        assert_eq!(fault("slice_axis", "N 8", "axis=1 end=9"), ("slice_axis", At::Option("end")));
+        // `split` has no `begin`.
+        assert_eq!(fault("split", "2 0", "parts=1"), ("split", At::Call));
     }
 }
