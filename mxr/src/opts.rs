@@ -8,6 +8,9 @@
 //! # Ok::<(), mxr::Error>(())
 //! ```
 
+use crate::error::{Error, Result};
+use mxr_graph::error::did_you_mean;
+use mxr_graph::ops::{self, OPS, Operator};
 use mxr_graph::schema::Arg;
 
 mxr_macros::__operators!(options);
@@ -27,6 +30,28 @@ impl Given {
             None => self.list.push((name, value)),
         }
     }
+}
+
+/// The operator of the language with this name.
+pub(crate) fn operator(name: &str) -> Result<&'static dyn Operator> {
+    ops::find(name).filter(|op| !op.schema().internal).ok_or_else(|| {
+        let all = OPS.iter().map(|op| op.schema()).filter(|s| !s.internal).map(|s| s.name);
+        let help = match did_you_mean(name, all) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "the operators are the methods of `NDArray` and `Symbol`".to_string(),
+        };
+        Error::invalid(name, "there is no operator of this name", help)
+    })
+}
+
+/// Options under the names that live as long as the schema.
+pub(crate) fn known(op: &'static dyn Operator, options: &[(&str, Arg)]) -> Result<Vec<(&'static str, Arg)>> {
+    let schema = op.schema();
+    let name = |(name, value): &(&str, Arg)| match schema.option(name) {
+        Some(at) => Ok((schema.options[at].name, value.clone())),
+        None => Err(schema.no_such_option(name).into()),
+    };
+    options.iter().map(name).collect()
 }
 
 macro_rules! option_values {

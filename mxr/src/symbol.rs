@@ -41,6 +41,23 @@ pub struct Symbol {
 enum SymbolNode {
     Input { name: String, dtype: DType, shape: Option<Vec<Axis>>, trained: bool },
     Call { op: &'static str, options: Vec<(&'static str, Arg)>, inputs: Vec<Symbol>, name: Option<String> },
+    Scalar(f64),
+}
+
+/// Networks are deep: the default would go down an operand's operands on the call stack.
+impl Drop for SymbolNode {
+    fn drop(&mut self) {
+        let operands = |node: &mut SymbolNode| match node {
+            SymbolNode::Call { inputs, .. } => std::mem::take(inputs),
+            SymbolNode::Input { .. } | SymbolNode::Scalar(_) => Vec::new(),
+        };
+        let mut rest = operands(self);
+        while let Some(symbol) = rest.pop() {
+            if let Some(mut node) = Arc::into_inner(symbol.node) {
+                rest.append(&mut operands(&mut node));
+            }
+        }
+    }
 }
 
 /// An extent of an input of a [`Symbol`]: a number, or the name of a symbolic dimension.
@@ -80,15 +97,35 @@ impl Symbol {
         Symbol { node: Arc::new(node), output: 0 }
     }
 
-    /// A number, the same for every element.
+    /// A number, the same for every element, of the element type of what it is calculated with.
     pub fn scalar(value: f64) -> Symbol {
-        let node = SymbolNode::Call {
-            op: "fill",
-            options: vec![("value", Arg::Float(value))],
-            inputs: Vec::new(),
-            name: None,
-        };
-        Symbol { node: Arc::new(node), output: 0 }
+        Symbol { node: Arc::new(SymbolNode::Scalar(value)), output: 0 }
+    }
+
+    /// An operator by its name, for code that reads networks from files: operands as in [`NDArray::apply`](crate::NDArray::apply);
+    /// parameters and states that are left out are made by the layer, which is called `name` or gets an automatic name.
+    ///
+    /// # Errors
+    ///
+    /// An unknown operator or option. What does not fit is reported when the network is compiled.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Symbol, graph::schema::Arg};
+    /// let x = Symbol::input("x");
+    /// let y = Symbol::apply("dense", &[&x], &[("units", Arg::Int(4))], Some("fc"))?;
+    /// let net = y[0].bind(&[("x", &[2, 3])], BindOptions::new())?;
+    /// assert_eq!(net.param("fc_weight")?.shape(), [4, 3]);
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn apply(
+        op: &str,
+        operands: &[&Symbol],
+        options: &[(&str, Arg)],
+        name: Option<&str>,
+    ) -> Result<Vec<Symbol>> {
+        let operator = crate::opts::operator(op)?;
+        let options = crate::opts::known(operator, options)?;
+        Ok(invoke(operator.schema().name, operands, &options, name))
     }
 
     /// The input with this element type. No effect on anything but inputs.
@@ -102,6 +139,13 @@ impl Symbol {
         self.changed(|_, _, shape| *shape = Some(new))
     }
 
+    fn number(&self) -> Option<f64> {
+        match &*self.node {
+            SymbolNode::Scalar(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     fn changed(self, f: impl FnOnce(&mut String, &mut DType, &mut Option<Vec<Axis>>)) -> Symbol {
         match &*self.node {
             SymbolNode::Input { name, dtype, shape, trained } => {
@@ -112,7 +156,7 @@ impl Symbol {
                     output: 0,
                 }
             }
-            SymbolNode::Call { .. } => self,
+            SymbolNode::Call { .. } | SymbolNode::Scalar(_) => self,
         }
     }
 
@@ -190,8 +234,10 @@ pub(crate) fn invoke(
 /// How many results a call has. Where an option says it (`split`), the option is read.
 fn results(op: &str, options: &[(&'static str, Arg)]) -> usize {
     let schema = ops::find(op).expect("generated from the list").schema();
-    match options.iter().find(|(n, _)| *n == "parts") {
-        Some((_, Arg::Int(n))) => usize::try_from(*n).unwrap_or(1).max(1),
+    let parts = options.iter().find(|(n, _)| *n == "parts").map(|(_, value)| value);
+    match (parts, schema.option("parts")) {
+        // A number out of bounds is refused when the symbol is compiled.
+        (Some(Arg::Int(n)), Some(at)) if schema.check(at, Arg::Int(*n)).is_ok() => *n as usize,
         _ => schema.visible.max(1),
     }
 }
@@ -216,6 +262,13 @@ impl Replay<'_> {
             }
             let values = match &*top.node {
                 SymbolNode::Input { name, dtype, shape, trained } => {
+                    if self.inputs.contains(name) {
+                        return Err(Error::invalid(
+                            format!("symbol `{name}`"),
+                            "two inputs or parameters have this name",
+                            "make it once and use (clones of) that symbol everywhere, or give the other one a name of its own",
+                        ));
+                    }
                     self.inputs.push(name.clone());
                     let shape = self.input_shape(name, shape.as_deref())?;
                     vec![match trained {
@@ -223,13 +276,22 @@ impl Replay<'_> {
                         false => self.graph.input(name, shape, *dtype),
                     }]
                 }
+                SymbolNode::Scalar(value) => vec![self.number(*value, DType::F32)?],
                 SymbolNode::Call { op, options, inputs, name } => {
-                    let missing = inputs.iter().find(|i| !self.done.contains_key(&Arc::as_ptr(&i.node)));
-                    if let Some(next) = missing {
+                    let ready =
+                        |i: &&Symbol| i.number().is_some() || self.done.contains_key(&Arc::as_ptr(&i.node));
+                    if let Some(next) = inputs.iter().find(|i| !ready(i)) {
                         stack.push(next.clone());
                         continue;
                     }
-                    let operands = inputs.iter().map(|i| self.result(i)).collect::<Result<Vec<_>>>()?;
+                    let arrays = inputs.iter().find(|i| i.number().is_none());
+                    let first = arrays.map(|i| self.result(i)).transpose()?;
+                    let dtype = first.map_or(DType::F32, |v| self.graph.value(v).dtype);
+                    let operand = |i: &Symbol| match i.number() {
+                        Some(value) => self.number(value, dtype),
+                        None => self.result(i),
+                    };
+                    let operands = inputs.iter().map(operand).collect::<Result<Vec<_>>>()?;
                     let op = ops::find(op).expect("generated from the list");
                     self.graph.call(op, options, &operands, name.as_deref())?
                 }
@@ -238,6 +300,18 @@ impl Replay<'_> {
             stack.pop();
         }
         self.result(root)
+    }
+
+    /// A number as a value of the graph.
+    fn number(&mut self, value: f64, dtype: DType) -> Result<ValueId> {
+        if !dtype.is_float() && value.fract() != 0.0 {
+            return Err(Error::invalid(
+                "symbol",
+                format!("{value} beside an array of {dtype}"),
+                "convert the array to a floating-point type with `cast`",
+            ));
+        }
+        Ok(self.graph.apply(&ops::Fill, ops::Fill::attrs(value, &Shape::default(), dtype), &[], None)?[0])
     }
 
     fn result(&self, symbol: &Symbol) -> Result<ValueId> {
@@ -275,35 +349,49 @@ impl fmt::Debug for Symbol {
         match &*self.node {
             SymbolNode::Input { name, dtype, .. } => write!(f, "Symbol({name}: {dtype})"),
             SymbolNode::Call { op, name, .. } => write!(f, "Symbol({})", name.as_deref().unwrap_or(op)),
+            SymbolNode::Scalar(value) => write!(f, "Symbol({value})"),
         }
     }
 }
 
 macro_rules! binary {
     ($($trait:ident, $method:ident, $op:literal;)*) => {$(
-        impl std::ops::$trait<&Symbol> for &Symbol {
-            type Output = Symbol;
-            fn $method(self, other: &Symbol) -> Symbol {
-                invoke($op, &[self, other], &[], None).remove(0)
-            }
-        }
-        impl std::ops::$trait<f64> for &Symbol {
-            type Output = Symbol;
-            fn $method(self, other: f64) -> Symbol {
-                invoke($op, &[self, &Symbol::scalar(other)], &[], None).remove(0)
-            }
-        }
-        impl std::ops::$trait<&Symbol> for f64 {
-            type Output = Symbol;
-            fn $method(self, other: &Symbol) -> Symbol {
-                invoke($op, &[&Symbol::scalar(self), other], &[], None).remove(0)
-            }
-        }
+        binary!(@with $trait, $method, $op, &Symbol, &Symbol, |a, b| (a, b));
+        binary!(@with $trait, $method, $op, &Symbol, Symbol, |a, b| (a, &b));
+        binary!(@with $trait, $method, $op, Symbol, &Symbol, |a, b| (&a, b));
+        binary!(@with $trait, $method, $op, Symbol, Symbol, |a, b| (&a, &b));
+        binary!(@with $trait, $method, $op, &Symbol, f64, |a, b| (a, &Symbol::scalar(b)));
+        binary!(@with $trait, $method, $op, Symbol, f64, |a, b| (&a, &Symbol::scalar(b)));
+        binary!(@with $trait, $method, $op, f64, &Symbol, |a, b| (&Symbol::scalar(a), b));
+        binary!(@with $trait, $method, $op, f64, Symbol, |a, b| (&Symbol::scalar(a), &b));
     )*};
+    (@with $trait:ident, $method:ident, $op:literal, $left:ty, $right:ty, |$a:ident, $b:ident| ($x:expr, $y:expr)) => {
+        impl std::ops::$trait<$right> for $left {
+            type Output = Symbol;
+            fn $method(self, other: $right) -> Symbol {
+                let ($a, $b) = (self, other);
+                invoke($op, &[$x, $y], &[], None).remove(0)
+            }
+        }
+    };
 }
 binary! {
     Add, add, "add";
     Sub, sub, "sub";
     Mul, mul, "mul";
     Div, div, "div";
+}
+
+impl std::ops::Neg for &Symbol {
+    type Output = Symbol;
+    fn neg(self) -> Symbol {
+        invoke("neg", &[self], &[], None).remove(0)
+    }
+}
+
+impl std::ops::Neg for Symbol {
+    type Output = Symbol;
+    fn neg(self) -> Symbol {
+        -&self
+    }
 }

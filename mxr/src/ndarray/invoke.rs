@@ -11,6 +11,28 @@ use mxr_graph::ops::{self, Lower, Lowered};
 use mxr_graph::schema::Arg;
 use mxr_graph::shape::Shape;
 
+impl NDArray {
+    /// An operator by its name, for code that reads networks or drives all operators alike; elsewhere the operators'
+    /// own methods are better. Operands are in the order of the operator's schema: data, then parameters, then states. An
+    /// option that the parameters tell (`filters`, `units`) may be left out.
+    ///
+    /// # Errors
+    ///
+    /// An unknown operator or option, and everything that the operator's own method refuses.
+    ///
+    /// ```
+    /// use mxr::{NDArray, graph::schema::Arg};
+    /// let x = NDArray::arange(6)?.reshape([2, 3])?;
+    /// let y = NDArray::apply("sum", &[&x], &[("axes", Arg::Int(1))])?;
+    /// assert_eq!(y[0].to_vec::<f32>()?, [3.0, 12.0]);
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn apply(op: &str, operands: &[&NDArray], options: &[(&str, Arg)]) -> Result<Vec<NDArray>> {
+        let operator = crate::opts::operator(op)?;
+        invoke(operator.schema().name, operands, &crate::opts::known(operator, options)?)
+    }
+}
+
 /// What the generated methods call: all visible results.
 pub(crate) fn invoke(
     op: &'static str,
@@ -35,6 +57,17 @@ pub(crate) fn invoke(
         e.layer.clear();
         e
     })?;
+    if let Some(made) = graph.values.iter().find(|v| matches!(v.source, Source::Param | Source::Aux)) {
+        let what = made.name.trim_start_matches('_');
+        return Err(Error::invalid(
+            op,
+            format!("its operand `{what}` is missing"),
+            match what {
+                "bias" => "give it after the weight, or set the option `bias` to false",
+                _ => "an operator on arrays makes no parameters by itself: give all of them",
+            },
+        ));
+    }
     let open = graph.settle();
     debug_assert!(open.is_empty(), "shapes of arrays are known");
     for check in &graph.checks {
@@ -104,7 +137,11 @@ pub(super) fn push(
     let read_specs: Vec<Spec<'_>> = reads.iter().map(NDArray::spec).collect();
     let write_specs: Vec<Spec<'_>> = writes.iter().map(NDArray::spec).collect();
     let request = Request { instr, expr, reads: &read_specs, writes: &write_specs, in_place };
-    let kernel = cpu::prepare(&request)?;
+    // The device speaks of its instruction; the caller knows the operator.
+    let kernel = cpu::prepare(&request).map_err(|e| match e {
+        Error::Invalid { problem, help, .. } => Error::invalid(name, problem, help),
+        other => other,
+    })?;
     let device = match writes.first() {
         Some(a) => a.device.clone(),
         None => return Ok(()),
