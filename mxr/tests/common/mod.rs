@@ -1,7 +1,9 @@
 //! What the suites share.
 
+mod say;
+
+pub(crate) use say::say;
 use std::env;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -21,12 +23,10 @@ pub(crate) fn data_dir() -> Option<PathBuf> {
     );
     static SAID: Once = Once::new();
     SAID.call_once(|| {
-        // Straight to stderr: the test harness hides what passing tests print.
-        let message = format!(
-            "skipped: tests with real data, because {} does not exist (set MXR_TEST_DATA)\n",
+        say(&format!(
+            "skipped: tests with real data, because {} does not exist (set MXR_TEST_DATA)",
             folder.display()
-        );
-        let _ = std::io::stderr().write_all(message.as_bytes());
+        ));
     });
     None
 }
