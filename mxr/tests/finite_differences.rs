@@ -100,7 +100,8 @@ fn check(what: &str, case: &Case, rng: &mut Rng, wrong: &mut Vec<String>) -> Res
             let want = (side(STEP)? - side(-STEP)?) / (2.0 * STEP);
             let have = have[&leaf.name][at];
             // A NaN is not within the tolerance.
-            if !((have - want).abs() <= TOLERANCE * (1.0 + want.abs())) {
+            let agrees = (have - want).abs() <= TOLERANCE * (1.0 + want.abs());
+            if !agrees {
                 wrong.push(format!(
                     "{what}: gradient of {}[{at}] is {have}, differences say {want}",
                     leaf.name
@@ -189,7 +190,8 @@ fn f32_agrees_with_f64() {
                 let size = b.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
                 for (at, (a, b)) in a.iter().zip(b).enumerate() {
                     compared += 1;
-                    if !((a - b).abs() <= 1e-5 * size) {
+                    let agrees = (a - b).abs() <= 1e-5 * size;
+                    if !agrees {
                         wrong.push(format!("{what}, {part}[{at}]: {a} in f32, {b} in f64"));
                     }
                 }

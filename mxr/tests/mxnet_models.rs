@@ -2,7 +2,7 @@
 //! outputs, internal arrays, gradients and running statistics that MXNet computed.
 
 mod common;
-#[path = "common/mxnet.rs"]
+#[path = "common/mxnet/mod.rs"]
 mod mxnet;
 
 use common::{data_dir, say};

@@ -1,8 +1,12 @@
 //! MXNet's operators in ours: one table for the oracle's cases and for networks that MXNet wrote.
 
+mod attrs;
+mod composed;
+
+pub(crate) use attrs::Attrs;
+use composed::{lstm, normalised, reduced, reshape_codes, stacked};
 use mxr::graph::schema::Arg;
 use mxr::{NDArray, Result, Symbol};
-use serde_json::Value as Json;
 
 /// What operators apply to: arrays at once, or symbols of a network to be compiled.
 pub(crate) trait Tensor: Clone {
@@ -45,57 +49,6 @@ pub(crate) struct Operand<V> {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
     pub(crate) value: V,
-}
-
-/// The attributes of a call: JSON values, or MXNet's texts (`"(3, 3)"`, `"True"`).
-pub(crate) struct Attrs<'a>(pub(crate) &'a Json);
-
-impl Attrs<'_> {
-    fn get(&self, name: &str) -> Option<Json> {
-        match self.0.get(name)? {
-            Json::Null => None,
-            Json::String(text) => Some(match text.as_str() {
-                "True" => Json::Bool(true),
-                "False" => Json::Bool(false),
-                t => match serde_json::from_str::<Json>(
-                    &t.replace('(', "[").replace(",)", "]").replace(')', "]"),
-                ) {
-                    // "null" is also a word, of SoftmaxOutput.
-                    Ok(value) if !value.is_null() => value,
-                    _ => Json::String(text.clone()),
-                },
-            }),
-            value => Some(value.clone()),
-        }
-    }
-
-    pub(crate) fn bool(&self, name: &str, default: bool) -> bool {
-        self.get(name).map_or(default, |v| v.as_bool().unwrap_or_else(|| panic!("{name} is {v}")))
-    }
-
-    pub(crate) fn float(&self, name: &str, default: f64) -> f64 {
-        self.get(name).map_or(default, |v| v.as_f64().unwrap_or_else(|| panic!("{name} is {v}")))
-    }
-
-    pub(crate) fn int(&self, name: &str) -> Option<i64> {
-        self.get(name).map(|v| v.as_i64().unwrap_or_else(|| panic!("{name} is {v}")))
-    }
-
-    fn word(&self, name: &str, default: &str) -> String {
-        self.get(name).map_or(default.to_string(), |v| v.as_str().expect("a word").to_string())
-    }
-
-    /// A list, `None` in it for null; one number is a list of one.
-    fn list(&self, name: &str) -> Option<Vec<Option<i64>>> {
-        self.get(name).map(|v| match v {
-            Json::Array(list) => list.iter().map(Json::as_i64).collect(),
-            one => vec![one.as_i64()],
-        })
-    }
-
-    fn ints(&self, name: &str) -> Option<Vec<i64>> {
-        self.list(name).map(|l| l.into_iter().map(|n| n.expect("an integer")).collect())
-    }
 }
 
 fn list(values: impl IntoIterator<Item = i64>) -> Arg {
@@ -479,85 +432,4 @@ fn regression<V: Tensor>(op: &str, attrs: &Attrs<'_>, operands: &[Operand<V>]) -
         }
     };
     Ok(Call::Loss { loss: loss.affine(factor, 0.0), output })
-}
-
-/// Over axes; of all of them MXNet's result has one axis.
-fn reduced<V: Tensor>(op: &str, x: &V, attrs: &Attrs<'_>) -> Result<V> {
-    let keep = ("keepdims", Arg::Bool(attrs.bool("keepdims", false)));
-    match attrs.ints("axis") {
-        Some(axes) => one(op, &[x], &[("axes", list(axes)), keep]),
-        None => one(op, &[x], &[]).and_then(|y| reshape(&y, [1])),
-    }
-}
-
-/// `(x − mean) / √(var + eps) · gamma + beta` over axes, gamma and beta along `axis`.
-fn normalised<V: Tensor>(
-    x: &V,
-    axes: &[i64],
-    shape: &[usize],
-    (gamma, beta): (&V, &V),
-    axis: i64,
-    eps: f64,
-) -> Result<V> {
-    let over = [("axes", list(axes.iter().copied())), ("keepdims", Arg::Bool(true))];
-    let mean = one("mean", &[x], &over)?;
-    let centred = one("sub", &[x, &mean], &[])?;
-    let squares = one("square", &[&centred], &[])?;
-    let scale = one("rsqrt", &[&one("mean", &[&squares], &over)?.affine(1.0, eps)], &[])?;
-    let along = |v: &V| {
-        let extents = (0..shape.len()).map(|a| if a as i64 == axis { shape[a] as i64 } else { 1 });
-        reshape(v, extents.collect::<Vec<_>>())
-    };
-    let y = one("mul", &[&centred, &scale], &[])?;
-    let y = one("mul", &[&y, &along(gamma)?], &[])?;
-    one("add", &[&y, &along(beta)?], &[])
-}
-
-fn stacked<V: Tensor>(x: &[&V], axis: i64) -> Result<V> {
-    let axis = Arg::Int(axis);
-    let parts =
-        x.iter().map(|v| one("expand_dims", &[*v], &[("axis", axis.clone())])).collect::<Result<Vec<V>>>()?;
-    one("concat", &parts.iter().collect::<Vec<_>>(), &[("axis", axis)])
-}
-
-/// One step; `params` are the weights and biases of input and state, gates in the order i, f, g, o.
-fn lstm<V: Tensor>(x: &V, (h, c): (&V, &V), params: &[&V]) -> Result<(V, V)> {
-    let from_x = one("dense", &[x, params[0], params[2]], &[])?;
-    let from_h = one("dense", &[h, params[1], params[3]], &[])?;
-    let all = one("add", &[&from_x, &from_h], &[])?;
-    let gates = V::op("split", &[&all], &[("parts", Arg::Int(4))], None)?;
-    let gate = |k: usize, f: &str| one(f, &[&gates[k]], &[]);
-    let (i, f, g, o) = (gate(0, "sigmoid")?, gate(1, "sigmoid")?, gate(2, "tanh")?, gate(3, "sigmoid")?);
-    let (kept, new) = (one("mul", &[&f, c], &[])?, one("mul", &[&i, &g], &[])?);
-    let c = one("add", &[&kept, &new], &[])?;
-    let h = one("tanh", &[&c], &[]).and_then(|t| one("mul", &[&o, &t], &[]))?;
-    Ok((h, c))
-}
-
-/// MXNet's codes: 0 copies this extent, −1 is inferred, −2 copies the rest, −3 merges two, −4 splits one in two.
-fn reshape_codes(x: &[usize], codes: &[i64]) -> Vec<i64> {
-    let (mut at, mut out, mut codes) = (0, Vec::new(), codes.iter());
-    while let Some(code) = codes.next() {
-        match code {
-            0 => out.push(x[at] as i64),
-            -2 => {
-                out.extend(dims(&x[at..]));
-                at = x.len();
-            }
-            -3 => {
-                out.push((x[at] * x[at + 1]) as i64);
-                at += 1;
-            }
-            -4 => {
-                let (a, b) = (*codes.next().expect("two extents"), *codes.next().expect("two extents"));
-                out.extend([
-                    if a == -1 { x[at] as i64 / b } else { a },
-                    if b == -1 { x[at] as i64 / a } else { b },
-                ]);
-            }
-            n => out.push(*n),
-        }
-        at += 1;
-    }
-    out
 }
