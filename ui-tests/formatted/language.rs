@@ -53,7 +53,8 @@ mxr::network!(
     #[predict]
     pub fn Sequence(words: Tensor<f32, N, T, { 4 * 8 }>, scale: Tensor![N * T, 5]) {
         let h: Tensor<_, 32> = reshape(words, [N * T, 32]);
-        let scores = dense(h, _) * scale;
+        let projected = dense(h, _);
+        let scores = projected * scale;
         let sizes = if 4 > 3 { 5 } else { 7 };
         reshape(scores, [N, T * sizes])
     }

@@ -142,10 +142,9 @@ fn layers(network: &Network) -> TokenStream {
     let named: HashSet<String> = network.sites.iter().filter_map(|s| s.ident.as_ref().map(name_of)).collect();
     let mut out = TokenStream::new();
     let mut text = String::new();
-    for (i, (l, site)) in graph.layers.iter().zip(&network.sites).enumerate() {
-        if l.op.schema().internal {
-            continue;
-        }
+    // What the macro itself makes, constants of arithmetic, is nobody's call.
+    let calls = graph.layers.iter().zip(&network.sites).filter(|(l, _)| !l.op.schema().internal);
+    for (i, (l, site)) in calls.enumerate() {
         let (doc, name) = (docs::layer(graph, l), &l.name);
         let own = site.ident.as_ref().filter(|ident| name_of(ident) == *name && !taken.contains(name));
         if let Some(ident) = own {
