@@ -13,7 +13,7 @@ use crate::storage::{Buffer, Operands, VarLists};
 use mxr_graph::dtype::DType;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::expr::Expr;
-use mxr_graph::instr::{BinOp, Instr};
+use mxr_graph::instr::{BinOp, Instr, Scalar};
 use mxr_graph::memory::{Plan, Strategy, plan};
 use mxr_graph::program::{Place, Program, Role};
 use std::borrow::Cow;
@@ -235,6 +235,8 @@ pub(super) struct Bound {
     /// Adds what the backward pass made to the gradients that are sums. An operation of its own: it needs their old values,
     /// the backward pass needs nothing old.
     accumulate: Option<Prepared>,
+    /// Sets all gradients to 0.
+    zero: Option<Prepared>,
     /// Of everything it reads or writes, each once.
     vars: Vec<Var>,
     pub(super) outputs: Vec<NDArray>,
@@ -283,15 +285,17 @@ impl Bound {
             });
         }
         let backward = steps.split_off(forward);
-        let mut sums = Vec::new();
+        let (mut sums, mut zeros) = (Vec::new(), Vec::new());
         for (of, grad) in program.grads.iter() {
             let name = program.values[*of as usize].name.to_string();
             let made = array(*grad);
             if options.request(&name).unwrap_or(options.all) == GradReq::Add {
                 let sum = NDArray::zeros_on(shared.device, made.shape(), made.dtype())?;
                 sums.push(accumulate(&sum, &made, &name)?);
+                zeros.push(clear(&sum, &name)?);
                 arrays.grads.push((name, sum));
             } else {
+                zeros.push(clear(&made, &name)?);
                 arrays.grads.push((name, made));
             }
         }
@@ -322,6 +326,7 @@ impl Bound {
             forward: pass("forward", steps, &[], &[&passed], true, mode == Mode::Train),
             backward: some(&backward).then(|| pass("backward", backward, &[&passed], &[], true, false)),
             accumulate: some(&sums).then(|| pass("accumulate", sums, &[&passed], &[], false, false)),
+            zero: some(&zeros).then(|| pass("zero_grads", zeros, &[], &[], true, false)),
             vars,
             outputs: program.outputs.iter().map(|v| array(*v)).collect(),
             predictions: program.predictions.iter().map(|v| array(*v)).collect(),
@@ -337,6 +342,12 @@ impl Bound {
 
     pub(super) fn backward(&self, device: &Device) {
         for pass in self.backward.iter().chain(&self.accumulate) {
+            device.engine().push_prepared(pass);
+        }
+    }
+
+    pub(super) fn zero_grads(&self, device: &Device) {
+        if let Some(pass) = &self.zero {
             device.engine().push_prepared(pass);
         }
     }
@@ -411,23 +422,30 @@ fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Share
 /// `sum += made` after the backward pass.
 fn accumulate(sum: &NDArray, made: &NDArray, name: &str) -> Result<Ready> {
     let expr = Expr::binary(BinOp::Add).lines;
-    let specs = [sum.spec(), made.spec()];
-    let in_place = [Some(0), None];
-    let r = Request {
-        instr: &Instr::Map(0),
-        expr: &expr,
-        reads: &specs,
-        writes: &specs[..1],
-        in_place: &in_place,
-    };
-    let operands = r.operands(&[sum.part(), made.part()], &[sum.part()], None)?;
+    on_gradient(&Instr::Map(0), &expr, &[sum, made], &[Some(0), None], sum, name)
+}
+
+/// `gradient = 0`.
+fn clear(gradient: &NDArray, name: &str) -> Result<Ready> {
+    on_gradient(&Instr::Fill(0.0), &[], &[], &[], gradient, name)
+}
+
+/// A step on a gradient as a whole.
+fn on_gradient(
+    instr: &Instr,
+    expr: &[Scalar],
+    reads: &[&NDArray],
+    in_place: &[Option<usize>],
+    gradient: &NDArray,
+    name: &str,
+) -> Result<Ready> {
+    let specs: Vec<Spec<'_>> = reads.iter().map(|a| a.spec()).collect();
+    let parts: Vec<Part> = reads.iter().map(|a| a.part()).collect();
+    let r = Request { instr, expr, reads: &specs, writes: &[gradient.spec()], in_place };
+    let operands = r.operands(&parts, &[gradient.part()], None)?;
     operands.allocate().map_err(memory)?;
-    Ok(Ready {
-        operands,
-        kernel: cpu::prepare(&r)?,
-        layer: format!("gradient of {name}"),
-        results: Vec::new(),
-    })
+    let layer = format!("gradient of {name}");
+    Ok(Ready { operands, kernel: cpu::prepare(&r)?, layer, results: Vec::new() })
 }
 
 /// A step with everything it needs.

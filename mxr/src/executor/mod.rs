@@ -234,14 +234,14 @@ impl Executor {
         }
     }
 
-    /// Set all gradients to 0: the start of a sum, for those of [`GradReq::Add`].
+    /// Set all gradients to 0: the start of a sum, for those of [`GradReq::Add`]. Returns at once.
     ///
     /// ```
     /// # use mxr::{BindOptions, GradReq, Mode, Symbol};
     /// let w = Symbol::param("w").shape([2.into()]);
     /// let mut net = (&w * &w).sum().bind(&[], BindOptions::new().grads(GradReq::Add))?;
     /// net.param("w")?.fill_with(3.0)?;
-    /// net.zero_grads()?;
+    /// net.zero_grads();
     /// for _ in 0..2 {
     ///     net.forward(Mode::Train)?;
     ///     net.backward()?;
@@ -249,8 +249,10 @@ impl Executor {
     /// assert_eq!(net.grad("w")?.to_vec::<f32>()?, [12.0, 12.0]);
     /// # Ok::<(), mxr::Error>(())
     /// ```
-    pub fn zero_grads(&self) -> Result<()> {
-        self.grads().try_for_each(|(_, g)| g.fill_with(0.0))
+    pub fn zero_grads(&self) {
+        if let Some(bound) = &self.train {
+            bound.zero_grads(&self.device);
+        }
     }
 
     /// Wait until everything that was asked of the network has been done.
