@@ -4,6 +4,7 @@ use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::expr::Expr;
 use crate::graph::{Graph, LayerId, Node, Source, ValueId};
+use crate::infer::too_large;
 use crate::instr::BinOp;
 use crate::ops::{Fill, Map, Operator, Reduce, Reshape};
 use crate::schema::{Arg, Attr, Options};
@@ -21,6 +22,12 @@ pub struct NoGradient(pub ShapeError);
 /// `<name>_head_grad` of its shape ([`Source::HeadGrad`]). Values that no returned value depends on get no entry in
 /// [`Graph::grads`].
 pub fn backward(graph: &mut Graph, wrt: &[ValueId]) -> Result<(), ShapeError> {
+    // Gradients have the shapes of values, so with these the shape rules of gradients hold as well.
+    if let Some(v) = graph.values.iter().find(|v| too_large(&v.shape)) {
+        let text = v.shape.display(&graph.symbols).to_string();
+        let op = graph.layers.first().map_or(Map.schema(), |l| l.op.schema());
+        return Err(op.error(At::Call, format!("`{}` of {text} is too large: more than 2^48 elements", v.name)));
+    }
     let count = graph.values.len();
     let mut wants = alloc::vec![false; count];
     for v in wrt {

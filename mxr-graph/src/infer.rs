@@ -236,6 +236,10 @@ impl<'a> Infer<'a> {
         let schema = self.op.schema();
         let at = schema.inputs.iter().position(|i| i.name == name).expect("an operand of the schema");
         if at >= self.inputs.len() {
+            if too_large(&shape) {
+                let text = self.show(&shape);
+                return Err(self.err(At::Call, format!("`{name}` would be {text}: more than 2^48 elements")));
+            }
             let source = if schema.inputs[at].kind == OperandKind::Aux { Source::Aux } else { Source::Param };
             let full = format!("{}_{name}", self.layer_name());
             let id = self.graph.add_value(&full, shape, dtype, source);
@@ -264,8 +268,7 @@ impl<'a> Infer<'a> {
             let text = self.show(&shape);
             return Err(self.err(At::Call, format!("the result {text} would have more than {MAX_RANK} axes")));
         }
-        let big = |d: &Dim| d.terms().iter().any(|t| t.coef > MAX_DIM || t.coef < -MAX_DIM);
-        if shape.iter().any(big) || big(&shape.elements()) {
+        if too_large(&shape) {
             let text = self.show(&shape);
             return Err(
                 self.err(At::Call, format!("the result {text} is too large: more than 2^48 elements"))
@@ -302,6 +305,12 @@ impl<'a> Infer<'a> {
     fn layer_name(&self) -> String {
         self.graph.layers[self.layer.index()].name.clone()
     }
+}
+
+/// Whether no machine could hold it: an extent or the number of elements is beyond [`MAX_DIM`].
+pub(crate) fn too_large(shape: &Shape) -> bool {
+    let big = |d: &Dim| d.terms().iter().any(|t| t.coef > MAX_DIM || t.coef < -MAX_DIM);
+    shape.iter().any(big) || big(&shape.elements())
 }
 
 /// An option of an operator by name.

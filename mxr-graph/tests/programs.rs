@@ -2,7 +2,8 @@
 
 mod reference;
 
-use mxr_graph::compile::{predict_with, train_with};
+use mxr_graph::compile::{predict_with, train, train_with};
+use mxr_graph::dim::Dim;
 use mxr_graph::dtype::DType;
 use mxr_graph::expr::Expr;
 use mxr_graph::graph::{Graph, Source, ValueId};
@@ -196,4 +197,39 @@ fn results_of_nodes_keep_their_names_in_the_order_of_the_graph() {
     let p = predict_with(g, &Passes::ALL).expect("has a form for prediction");
     let layers: Vec<(&str, Option<u32>)> = p.layers.iter().map(|l| (&*l.name, l.output)).collect();
     assert_eq!(layers, [("b", Some(p.outputs[0]))], "the first is part of the second");
+}
+
+/// A fixed batch and a symbolic height that loses rows: sizes `a·H − c`, which are negative for small heights.
+#[test]
+fn heights_that_shrink_are_planned() {
+    let mut g = Graph::new("rows");
+    let h = Dim::symbol(g.symbols.named("H"));
+    let x = g.input("x", Shape(vec![Dim::Const(1), Dim::Const(1), h, Dim::Const(8)]), DType::F32);
+    let mut v = x;
+    for name in ["a", "b", "c"] {
+        let conv = find("conv2d").expect("in the list");
+        v = g.call(conv, &[("filters", Arg::Int(2)), ("kernel", Arg::Int(3))], &[v], Some(name)).expect("fits")[0];
+    }
+    let loss = g.call(find("mean").expect("in the list"), &[], &[v], Some("loss")).expect("fits")[0];
+    g.outputs = vec![loss];
+    assert!(g.settle().is_empty());
+    let program = train(g).expect("everything has a gradient");
+    assert!(program.bind_symbols(&[("H", 7)]).is_ok());
+    assert!(program.bind_symbols(&[("H", 6)]).is_err(), "three kernels of 3 need 7 rows");
+}
+
+/// A weight that no machine holds is refused where it is made, not where its gradient is.
+#[test]
+fn weights_beyond_all_memory_are_refused() {
+    let mut g = Graph::new("wide");
+    let x = g.input("x", Shape::of(&[1, 4_000_000_000]), DType::F32);
+    let dense = find("dense").expect("in the list");
+    let e = g.call(dense, &[("units", Arg::Int(4_000_000_000))], &[x], Some("fc")).expect_err("1.6e19 weights");
+    assert!(e.message.contains("2^48"), "{e}");
+    let x = g.input("y", Shape::of(&[1 << 30, 1 << 30]), DType::F32);
+    if let Ok(y) = g.call(find("sum").expect("in the list"), &[], &[x], Some("s")) {
+        g.outputs = y;
+        g.settle();
+        assert!(train(g).is_err());
+    }
 }

@@ -61,8 +61,9 @@ pub fn symbolic(program: &Program) -> Option<ProgramPlan> {
     });
     let plan = ProgramPlan { symbol: symbol.unwrap_or(0), per_symbol, fixed, places: places.into() };
     if cfg!(debug_assertions) {
-        // Any number will do: places and sizes of the first block scale alike.
-        let s = 3;
+        // Any number that leaves no size negative will do: places and sizes of the first block scale alike.
+        let least = |z: &Affine| if z.a > 0 && z.c < 0 { (z.a - 1 - z.c) / z.a } else { 0 };
+        let s = sizes.iter().map(least).fold(3, i64::max);
         problem.sizes = sizes.iter().map(|z| (z.a * s + z.c) as u64).collect();
         for (v, size) in problem.sizes.iter_mut().enumerate().filter(|(v, _)| problem.outside[*v]) {
             *size = 1 + v as u64;

@@ -207,8 +207,13 @@ fn request<'a>(
     Request { instr: &step.instr, expr, reads, writes, in_place }
 }
 
+/// A step that belongs to no call copies an input that the network returns as it is.
+fn layer_name<'a>(program: &'a Program, step: &mxr_graph::program::Step) -> &'a str {
+    program.layers.get(step.layer as usize).map_or(&*program.name, |l| &*l.name)
+}
+
 fn at_layer(program: &Program, step: &mxr_graph::program::Step, e: Error) -> Error {
-    let layer = &program.layers[step.layer as usize].name;
+    let layer = layer_name(program, step);
     Error::invalid(format!("layer `{layer}`"), e.to_string(), "")
 }
 
@@ -280,7 +285,7 @@ impl Bound {
             steps.push(Ready {
                 operands,
                 kernel,
-                layer: program.layers[step.layer as usize].name.to_string(),
+                layer: layer_name(program, step).to_string(),
                 results,
             });
         }
