@@ -9,7 +9,7 @@ use mxr_graph::graph::{Graph, ValueId};
 use mxr_graph::ops;
 use mxr_graph::schema::Arg;
 use mxr_graph::shape::Shape;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -186,6 +186,7 @@ impl Symbol {
 
     fn compile_with(name: &str, outputs: &[Symbol], shapes: &[(&str, &[usize])]) -> Result<SharedPrograms> {
         let mut replay = Replay { graph: Graph::new(name), done: HashMap::new(), shapes, inputs: Vec::new() };
+        replay.inputs_first(outputs)?;
         for out in outputs {
             let v = replay.value(out)?;
             replay.graph.outputs.push(v);
@@ -262,19 +263,7 @@ impl Replay<'_> {
             }
             let values = match &*top.node {
                 SymbolNode::Input { name, dtype, shape, trained } => {
-                    if self.inputs.contains(name) {
-                        return Err(Error::invalid(
-                            format!("symbol `{name}`"),
-                            "two inputs or parameters have this name",
-                            "make it once and use (clones of) that symbol everywhere, or give the other one a name of its own",
-                        ));
-                    }
-                    self.inputs.push(name.clone());
-                    let shape = self.input_shape(name, shape.as_deref())?;
-                    vec![match trained {
-                        true => self.graph.param(name, shape, *dtype),
-                        false => self.graph.input(name, shape, *dtype),
-                    }]
+                    vec![self.leaf(name, *dtype, shape.as_deref(), *trained)?]
                 }
                 SymbolNode::Scalar(value) => vec![self.number(*value, DType::F32)?],
                 SymbolNode::Call { op, options, inputs, name } => {
@@ -300,6 +289,43 @@ impl Replay<'_> {
             stack.pop();
         }
         self.result(root)
+    }
+
+    /// What is fed comes before everything else, as in the signature of `network!`, so that both make the same program.
+    fn inputs_first(&mut self, outputs: &[Symbol]) -> Result<()> {
+        let mut seen = HashSet::new();
+        let mut stack: Vec<&Symbol> = outputs.iter().rev().collect();
+        while let Some(symbol) = stack.pop() {
+            let key = Arc::as_ptr(&symbol.node);
+            if !seen.insert(key) {
+                continue;
+            }
+            match &*symbol.node {
+                SymbolNode::Input { name, dtype, shape, trained: false } => {
+                    let v = self.leaf(name, *dtype, shape.as_deref(), false)?;
+                    self.done.insert(key, vec![v]);
+                }
+                SymbolNode::Call { inputs, .. } => stack.extend(inputs.iter().rev()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, name: &str, dtype: DType, shape: Option<&[Axis]>, trained: bool) -> Result<ValueId> {
+        if self.inputs.iter().any(|n| n == name) {
+            return Err(Error::invalid(
+                format!("symbol `{name}`"),
+                "two inputs or parameters have this name",
+                "make it once and use (clones of) that symbol everywhere, or give the other one a name of its own",
+            ));
+        }
+        self.inputs.push(name.to_string());
+        let shape = self.input_shape(name, shape)?;
+        Ok(match trained {
+            true => self.graph.param(name, shape, dtype),
+            false => self.graph.input(name, shape, dtype),
+        })
     }
 
     /// A number as a value of the graph.
