@@ -8,6 +8,26 @@ use std::fmt::Debug;
 
 /// Start values of weights. Parameters whose role is in their name are not asked for: `…_bias`, `…_beta` and
 /// `…_moving_mean` (or just `bias`, …) start at 0, `…_gamma` and `…_moving_var` at 1.
+///
+/// ```
+/// use mxr::init::{Initializer, StreamKey, Xavier};
+///
+/// /// Embeddings start small, all other weights as `Xavier` says.
+/// #[derive(Debug)]
+/// struct Mine;
+///
+/// impl Initializer for Mine {
+///     fn fill(&self, name: &str, shape: &[usize], key: StreamKey, weight: &mut [f32]) {
+///         Xavier::default().fill(name, shape, key, weight);
+///         if name.contains("embed") {
+///             weight.iter_mut().for_each(|w| *w *= 0.1);
+///         }
+///     }
+/// }
+/// # let mut w = [0f32; 4];
+/// # Mine.fill("embed_weight", &[2, 2], StreamKey::new(0, "embed_weight"), &mut w);
+/// # assert!(w.iter().all(|x| x.abs() < 0.13));
+/// ```
 pub trait Initializer: Debug {
     /// Fill the weight `name` of extents `shape` from the random stream `key`.
     fn fill(&self, name: &str, shape: &[usize], key: StreamKey, weight: &mut [f32]);

@@ -14,6 +14,15 @@ use std::sync::{Arc, OnceLock};
 /// Arrays that are used together must be on the same device. [`Device::cpu`] is the one that everything uses by
 /// default; its threads are chosen by the environment variable `MXR_NUM_THREADS` (all cores by default), and
 /// `MXR_ENGINE=serial` runs every operation at once in the calling thread.
+///
+/// ```
+/// use mxr::{BindOptions, DType, Device, NDArray, Symbol, engine::Engine};
+/// let device = Device::with_engine(Engine::serial());
+/// let a = NDArray::zeros_on(&device, &[2, 2], DType::F32)?;
+/// let net = Symbol::input("x").relu().bind(&[("x", &[2, 2])], BindOptions::new().device(&device))?;
+/// net.set_input("x", &a)?;
+/// # Ok::<(), mxr::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Device(Arc<Inner>);
 
