@@ -383,7 +383,7 @@ fn data_that_does_not_fit_the_network_is_an_error() {
     let class = text(&mut net, ArrayIter::new(data, wrong, BATCH).expect("fits"));
     assert!(class.contains("softmax_cross_entropy0"), "{class}");
     // The network can be used afterwards.
-    net.recover().expect("outside").expect("the error of the labels");
+    net.recover().expect("outside of operations");
     fit(Sgd::new(0.1)).run(&mut net, &mut train_iter()).expect("trains");
 }
 

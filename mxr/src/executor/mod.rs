@@ -44,6 +44,24 @@ pub enum Mode {
 ///
 /// [`Executor::forward`] and [`Executor::backward`] return at once; reading a result waits. Inputs, parameters,
 /// states, outputs and gradients are [`NDArray`]s that can be used and changed like any other.
+///
+/// A network of `network!` binds by itself and holds an executor, which it dereferences to or gives with
+/// [`Network::executor_mut`]; [`Symbol::bind`](crate::Symbol::bind) gives one directly:
+///
+/// ```
+/// use mxr::{BindOptions, GradReq, Mode, NDArray, Symbol};
+/// let (x, w) = (Symbol::input("x"), Symbol::param("w").shape([2.into()]));
+/// let loss = (&x * &w).square().sum();
+/// let mut net = loss.bind(&[("x", &[2])], BindOptions::new().input_grad("x", GradReq::Write))?;
+/// net.set_input("x", &NDArray::try_from([1.0f32, 2.0])?)?;
+/// net.param("w")?.fill_with(3.0)?;
+/// net.forward(Mode::Train)?;
+/// net.backward()?;
+/// assert_eq!(net.outputs()[0].item::<f32>()?, 45.0);
+/// assert_eq!(net.grad("w")?.to_vec::<f32>()?, [6.0, 24.0]); // 2 w x²
+/// assert_eq!(net.grad("x")?.to_vec::<f32>()?, [18.0, 36.0]); // 2 w² x
+/// # Ok::<(), mxr::Error>(())
+/// ```
 pub struct Executor {
     name: String,
     device: Device,

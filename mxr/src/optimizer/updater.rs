@@ -14,6 +14,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An optimizer at work on the parameters of one network. [`Updater::update`] returns at once; each parameter is updated
 /// when its gradient is there. Nothing is allocated after the first update.
+///
+/// ```
+/// use mxr::optimizer::{Sgd, Updater};
+/// use mxr::{BindOptions, Mode, Symbol};
+/// let w = Symbol::param("w").shape([1.into()]);
+/// let mut net = (&w - 3.0).square().sum().bind(&[], BindOptions::new())?;
+/// let mut updater = Updater::new(&net, Sgd::new(0.25))?;
+/// for _ in 0..2 {
+///     net.forward(Mode::Train)?;
+///     net.backward()?;
+///     updater.update();
+/// }
+/// // Half of the way to 3 each time.
+/// assert_eq!(net.param("w")?.item::<f32>()?, 2.25);
+/// # Ok::<(), mxr::Error>(())
+/// ```
 pub struct Updater {
     optimizer: Arc<dyn Optimizer>,
     device: Device,
