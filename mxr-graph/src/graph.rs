@@ -409,6 +409,10 @@ impl Graph {
         ValueId(self.values.len() as u32 - 1)
     }
 
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
     /// `name`, or `name_1`, `name_2`, … when it is taken.
     fn unique(&mut self, name: &str) -> String {
         if !self.names.contains_key(name) {

@@ -208,7 +208,9 @@ fn heights_that_shrink_are_planned() {
     let mut v = x;
     for name in ["a", "b", "c"] {
         let conv = find("conv2d").expect("in the list");
-        v = g.call(conv, &[("filters", Arg::Int(2)), ("kernel", Arg::Int(3))], &[v], Some(name)).expect("fits")[0];
+        v = g
+            .call(conv, &[("filters", Arg::Int(2)), ("kernel", Arg::Int(3))], &[v], Some(name))
+            .expect("fits")[0];
     }
     let loss = g.call(find("mean").expect("in the list"), &[], &[v], Some("loss")).expect("fits")[0];
     g.outputs = vec![loss];
@@ -224,7 +226,8 @@ fn weights_beyond_all_memory_are_refused() {
     let mut g = Graph::new("wide");
     let x = g.input("x", Shape::of(&[1, 4_000_000_000]), DType::F32);
     let dense = find("dense").expect("in the list");
-    let e = g.call(dense, &[("units", Arg::Int(4_000_000_000))], &[x], Some("fc")).expect_err("1.6e19 weights");
+    let e =
+        g.call(dense, &[("units", Arg::Int(4_000_000_000))], &[x], Some("fc")).expect_err("1.6e19 weights");
     assert!(e.message.contains("2^48"), "{e}");
     let x = g.input("y", Shape::of(&[1 << 30, 1 << 30]), DType::F32);
     if let Ok(y) = g.call(find("sum").expect("in the list"), &[], &[x], Some("s")) {
@@ -232,4 +235,12 @@ fn weights_beyond_all_memory_are_refused() {
         g.settle();
         assert!(train(g).is_err());
     }
+}
+
+#[test]
+fn a_weight_does_not_change_its_name_because_of_an_input() {
+    let mut g = Graph::new("names");
+    let x = g.input("fc_weight", Shape::of(&[2, 3]), DType::F32);
+    let e = g.call(find("dense").expect("in the list"), &[("units", Arg::Int(4))], &[x], Some("fc"));
+    assert!(e.expect_err("the name is taken").message.contains("`fc_weight`"));
 }

@@ -282,12 +282,7 @@ impl Bound {
                 r.operands(&read_parts, &write_parts, scratch).map_err(|e| at_layer(program, step, e))?;
             operands.allocate().map_err(memory)?;
             let results = step.writes.iter().map(|v| Made::new(program, *v, &layout.shapes)).collect();
-            steps.push(Ready {
-                operands,
-                kernel,
-                layer: layer_name(program, step).to_string(),
-                results,
-            });
+            steps.push(Ready { operands, kernel, layer: layer_name(program, step).to_string(), results });
         }
         let backward = steps.split_off(forward);
         let (mut sums, mut zeros) = (Vec::new(), Vec::new());

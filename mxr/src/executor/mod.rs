@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::io::HostArray;
 use crate::ndarray::NDArray;
 use bound::{Arrays, Bound};
-use monitor::Monitor;
+use monitor::{Callback, Monitor};
 use mxr_graph::program::{BindError, Program};
 use std::fmt;
 use std::sync::Arc;
@@ -71,6 +71,7 @@ pub struct Executor {
     train_program: Option<Program>,
     predict_program: Program,
     symbols: Vec<(String, usize)>,
+    accumulates: bool,
     last: Option<Mode>,
     /// Whether the values that a backward pass needs are there.
     passed: bool,
@@ -159,11 +160,17 @@ impl Executor {
             train_program: train,
             predict_program: predict,
             symbols: symbols.iter().map(|(n, v)| ((*n).to_string(), *v)).collect(),
+            accumulates: options.accumulates(),
             last: None,
             passed: false,
             steps,
             monitor,
         })
+    }
+
+    /// Whether some gradients are added up ([`GradReq::Add`]).
+    pub fn accumulates(&self) -> bool {
+        self.accumulates
     }
 
     /// The network's name.
@@ -383,7 +390,7 @@ impl Executor {
     /// assert_eq!(*seen.lock().unwrap(), ["activation0"]);
     /// # Ok::<(), mxr::Error>(())
     /// ```
-    pub fn set_monitor(&mut self, monitor: Option<Box<dyn FnMut(&Observation<'_>) + Send>>) -> Result<()> {
+    pub fn set_monitor(&mut self, monitor: Option<Callback>) -> Result<()> {
         self.settle();
         self.monitor.set(monitor);
         Ok(())

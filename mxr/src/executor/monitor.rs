@@ -27,7 +27,7 @@ impl Observation<'_> {
     }
 }
 
-type Callback = Box<dyn FnMut(&Observation<'_>) + Send>;
+pub(super) type Callback = Box<dyn FnMut(&Observation<'_>) + Send>;
 
 #[derive(Default)]
 pub(super) struct Monitor {

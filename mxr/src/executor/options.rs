@@ -71,6 +71,10 @@ impl BindOptions {
         self
     }
 
+    pub(crate) fn accumulates(&self) -> bool {
+        self.all == GradReq::Add || self.by_name.iter().any(|(_, r)| *r == GradReq::Add)
+    }
+
     pub(crate) fn request(&self, name: &str) -> Option<GradReq> {
         self.by_name.iter().rev().find(|(n, _)| n == name).map(|(_, r)| *r)
     }

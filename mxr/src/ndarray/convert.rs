@@ -79,7 +79,7 @@ impl NDArray {
     ///
     /// # Errors
     ///
-    /// When the shapes differ.
+    /// When the shapes differ, or integers are to be made of numbers that are none (labels `2.9` or NaN).
     pub fn copy_from_host(&self, host: &HostArray) -> Result<()> {
         self.sound()?;
         if host.shape() != self.shape() {
@@ -91,6 +91,16 @@ impl NDArray {
         }
         if host.dtype() == self.dtype {
             return with_element!(self.dtype, T => self.copy_from_slice(host.as_slice::<T>()?));
+        }
+        if host.dtype().is_float()
+            && !self.dtype.is_float()
+            && let Some((at, x)) = host.to_f32().iter().enumerate().find(|(_, x)| x.fract() != 0.0)
+        {
+            return Err(crate::Error::invalid(
+                "NDArray::copy_from_host",
+                format!("element {at} is {x}, which is no {}", self.dtype),
+                "provide whole numbers, or convert them with `to_dtype`, which truncates",
+            ));
         }
         self.assign(&NDArray::from_host_on(&self.device, host)?)
     }

@@ -89,6 +89,13 @@ impl Updater {
             let wd_mult = wd * decay_factor(name);
             slots.push(slot(&device, &optimizer, name, weight, grad, states, lr_mult, wd_mult)?);
         }
+        if slots.is_empty() {
+            return Err(Error::invalid(
+                optimizer.name(),
+                "no parameter of the network has a gradient, so there is nothing to update",
+                "bind the network for training, with gradients, and let its loss depend on its parameters",
+            ));
+        }
         Ok(Updater { optimizer, device, slots, pushed: 0 })
     }
 

@@ -160,8 +160,24 @@ impl<'a> Fit<'a> {
     ///
     /// # Errors
     ///
-    /// When the data does not fit the network, a file cannot be read or written, or an operation fails.
-    pub fn run(mut self, net: &mut Executor, train: &mut dyn DataIter) -> Result<History> {
+    /// When the data does not fit the network, gradients are accumulated ([`GradReq::Add`](crate::GradReq::Add)), a file
+    /// cannot be read or written, or an operation fails; the network can be used again afterwards.
+    pub fn run(self, net: &mut Executor, train: &mut dyn DataIter) -> Result<History> {
+        let result = self.train(net, train);
+        if result.is_err() {
+            net.recover()?;
+        }
+        result
+    }
+
+    fn train(mut self, net: &mut Executor, train: &mut dyn DataIter) -> Result<History> {
+        if net.accumulates() {
+            return Err(Error::invalid(
+                "fit",
+                "the network is bound to add up its gradients, which nobody would set to 0 between batches",
+                "bind it with `GradReq::Write`, or write the loop yourself with `zero_grads`",
+            ));
+        }
         let feed = Feed::new(net, train)?;
         let validation_feed = match &self.validation {
             Some(v) => Some(Feed::new(net, &**v)?),
@@ -255,8 +271,8 @@ impl<'a> Fit<'a> {
     }
 
     fn values(&self, predicting: bool) -> Vec<(String, f64)> {
-        let counts = |m: &&Box<dyn Metric>| !(predicting && m.needs_loss());
-        self.metrics.iter().filter(counts).map(|m| (m.name(), m.value())).collect()
+        let counted = self.metrics.iter().filter(|m| !(predicting && m.needs_loss()));
+        counted.map(|m| (m.name(), m.value())).collect()
     }
 }
 
