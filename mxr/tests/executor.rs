@@ -227,6 +227,16 @@ fn a_monitor_that_panics_is_an_error_of_the_pass() {
     net.forward(Mode::Train).expect("pushed");
     let text = net.wait().expect_err("the monitor panicked").to_string();
     assert!(text.contains("stop at"), "{text}");
+    // Once is enough: the backward pass, in which nothing fails, does not run on what the forward pass left.
+    let mut calls = 0;
+    net.set_monitor(Some(Box::new(move |_| {
+        calls += 1;
+        assert!(calls > 1, "stop at the first");
+    })))
+    .expect("idle");
+    pass(&mut net);
+    let text = net.grad("w").expect("there").wait().expect_err("never made").to_string();
+    assert!(text.contains("stop at the first"), "{text}");
     net.set_monitor(None).expect("idle");
     pass(&mut net);
     assert_eq!(vec(net.grad("w").expect("there")), GRAD);
