@@ -63,7 +63,7 @@ struct Options {
     quiet: bool,
 }
 
-/// Chosen on the last 237 training lines: see `benches/records`.
+/// Chosen by leaving out a sixth of the training lines at a time: see `benches/records`.
 const BOUNDS: Bounds = Bounds { shift: 0.75, turn: 0.2, stretch: 0.15, slant: 0.2, ink: 0.1 };
 
 fn main() -> ExitCode {
@@ -118,17 +118,14 @@ fn run(options: &Options) -> Result<f64, Box<dyn Error>> {
 mod tests {
     use super::*;
 
-    /// One short run in a folder of its own: the accuracy, and what is in the folder.
-    fn short(words: &[&str]) -> (f64, Vec<u8>) {
-        let out = std::env::temp_dir().join(format!("mxr-digits-{}-{}", std::process::id(), words.join("")));
-        let options = Options::try_parse_from(
-            ["digits", "--epochs", "2", "--quiet", "--out"]
-                .iter()
-                .copied()
-                .chain(out.to_str())
-                .chain(words.iter().copied()),
-        )
-        .expect("these are options");
+    /// One short run in a folder of its own: the accuracy, and the learning curve.
+    fn short(epochs: &str, threads: &str) -> (f64, Vec<u8>) {
+        let name = format!("mxr-digits-{}-{epochs}-{threads}", std::process::id());
+        let out = std::env::temp_dir().join(name);
+        let words =
+            ["digits", "--quiet", "--epochs", epochs, "--threads", threads, "--out"].map(String::from);
+        let words = words.into_iter().chain([out.display().to_string()]);
+        let options = Options::try_parse_from(words).expect("these are options");
         let accuracy = run(&options).expect("the digits are part of the project");
         let curve = std::fs::read(out.join("digits.svg")).expect("the learning curve");
         std::fs::remove_dir_all(&out).expect("a folder of this test");
@@ -136,9 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn two_epochs_teach_most_digits_the_same_way_for_any_number_of_threads() {
-        let (accuracy, curve) = short(&["--threads", "1"]);
-        assert!(accuracy > 0.8, "{accuracy}");
-        assert_eq!((accuracy, curve), short(&["--threads", "2"]));
+    fn four_epochs_teach_most_digits() {
+        let (accuracy, _) = short("4", "2");
+        assert!(accuracy > 0.85, "{accuracy}");
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_curve() {
+        assert_eq!(short("1", "1"), short("1", "2"));
     }
 }

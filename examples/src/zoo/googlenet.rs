@@ -53,16 +53,7 @@ pub mod bn {
             relu(batch_norm(conv2d(x, filters, kernel = kernel, stride = stride, pad = pad)))
         }
 
-        fn same(
-            x: Tensor,
-            c1: usize,
-            r3: usize,
-            c3: usize,
-            rd: usize,
-            cd: usize,
-            max: bool,
-            project: usize,
-        ) {
+        fn same(x: Tensor, c1: usize, r3: usize, c3: usize, rd: usize, cd: usize, max: bool, project: usize) {
             let b1 = conv(x, c1, 1, 1, 0);
             let b3 = conv(conv(x, r3, 1, 1, 0), c3, 3, 1, 1);
             let bd = conv(conv(conv(x, rd, 1, 1, 0), cd, 3, 1, 1), cd, 3, 1, 1);

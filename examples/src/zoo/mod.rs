@@ -15,8 +15,8 @@ pub struct Entry {
     pub name: &'static str,
     /// Its compiled programs.
     pub programs: &'static Programs,
-    /// The published number of parameters, where there is one.
-    pub published: Option<u64>,
+    /// The published number of trained parameters.
+    pub published: u64,
     /// Where the definition and the number come from.
     pub source: &'static str,
 }
@@ -32,22 +32,23 @@ macro_rules! zoo {
     };
 }
 
-/// Every network by name. Names that end in `_loss` are the networks of MXNet's memory figure, with dropout and loss.
+/// Every network by name. Names that end in `_bench` are those of the convnet benchmarks: without dropout and loss, logits
+/// out; the others of MXNet's memory figure have both.
 pub static ZOO: &[Entry] = zoo! {
-    "lenet": lenet::LeNet, Some(431_080), "MXNet's LeNet: 520 + 25,050 + 400,500 + 5,010";
-    "lenet_relu": lenet::LeNetRelu, Some(431_080), "as lenet";
-    "mlp": lenet::Mlp, Some(669_706), "784-512-512-10: 401,920 + 262,656 + 5,130";
-    "alexnet": alexnet::AlexNet, Some(61_100_840), "torchvision's model table: 61.1 M";
-    "alexnet_lrn": alexnet::AlexNetLrn, None, "MXNet's example symbol_alexnet.py, December 2015";
-    "overfeat": alexnet::OverFeat, None, "convnet-benchmarks, overfeat.lua: 145.9 M";
-    "vgg_a": vgg::VggALoss, Some(132_863_336), "torchvision's model table, VGG-11: 132.86 M; dropout and loss as in the memory figure";
-    "vgg_a_bench": vgg::VggA, Some(132_863_336), "as vgg_a, without dropout and loss";
-    "vgg16": vgg::Vgg16, Some(138_357_544), "torchvision's model table: 138.36 M";
-    "googlenet": googlenet::GoogLeNetLoss, Some(6_998_552), "main branch without auxiliary heads: 7.0 M; loss as in the memory figure";
-    "googlenet_bench": googlenet::GoogLeNet, Some(6_998_552), "as googlenet, without loss";
-    "inception_bn": googlenet::bn::InceptionBn, None, "MXNet's example symbol_inception-bn.py, December 2015";
-    "resnet20": resnet::ResNet20, None, "He et al. 2015, section 4.2: 0.27 M, here with projections";
-    "resnet50": resnet::ResNet50, Some(25_557_032), "torchvision's model table: 25.56 M";
+    "lenet": lenet::LeNet, 431_080, "MXNet's LeNet: 520 + 25,050 + 400,500 + 5,010";
+    "lenet_relu": lenet::LeNetRelu, 431_080, "as lenet";
+    "mlp": lenet::Mlp, 669_706, "784-512-512-10: 401,920 + 262,656 + 5,130";
+    "alexnet": alexnet::AlexNet, 61_100_840, "torchvision's model table: 61.1 M";
+    "alexnet_lrn": alexnet::AlexNetLrn, 62_378_344, "MXNet's example symbol_alexnet.py, December 2015; number: osmr/imgclsmob's model table, AlexNet without groups";
+    "overfeat": alexnet::OverFeat, 145_920_872, "convnet-benchmarks, overfeat.lua: 34,944 + 614,656 + 1,180,160 + 4,719,616 + 9,438,208 + 113,249,280 + 12,587,008 + 4,097,000";
+    "vgg_a": vgg::VggALoss, 132_863_336, "torchvision's model table, VGG-11: 132.86 M; dropout and loss as in the memory figure";
+    "vgg_a_bench": vgg::VggA, 132_863_336, "as vgg_a, without dropout and loss";
+    "vgg16": vgg::Vgg16, 138_357_544, "torchvision's model table: 138.36 M";
+    "googlenet": googlenet::GoogLeNetLoss, 6_998_552, "main branch without auxiliary heads: 7.0 M; loss as in the memory figure";
+    "googlenet_bench": googlenet::GoogLeNet, 6_998_552, "as googlenet, without loss";
+    "inception_bn": googlenet::bn::InceptionBn, 11_295_240, "MXNet's example symbol_inception-bn.py, December 2015; number: osmr/imgclsmob's bninception";
+    "resnet20": resnet::ResNet20, 272_474, "He et al. 2015, section 4.2: 0.27 M; with projections as in GluonCV's cifar_resnet20_v1, whose file holds this many";
+    "resnet50": resnet::ResNet50, 25_557_032, "torchvision's model table: 25.56 M";
 };
 
 /// The network of this name.
