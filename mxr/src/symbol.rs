@@ -179,6 +179,7 @@ impl Symbol {
     /// # Errors
     ///
     /// The first call that does not fit, a missing input shape, or a device without memory.
+    #[track_caller]
     pub fn bind(&self, shapes: &[(&str, &[usize])], options: BindOptions) -> Result<Executor> {
         let programs = Symbol::compile_with("symbol", std::slice::from_ref(self), shapes)?;
         Executor::bind_shared(programs, &[], options)

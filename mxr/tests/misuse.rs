@@ -72,3 +72,21 @@ fn a_network_without_a_step_gives_its_input() {
     net.forward(Mode::Predict).expect("a pass");
     assert_eq!(net.outputs()[0].to_vec::<f32>().expect("read"), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
 }
+
+#[test]
+fn errors_of_operations_name_the_line_of_the_caller() {
+    let here = || NDArray::from_slice(&[0.0f32, 1.0, 2.0, 3.0], &[2, 2]).expect("fits");
+    let bad = NDArray::from_slice(&[0i64, 9], &[2]).expect("fits");
+    let line = line!() + 1;
+    let loss = here().softmax_cross_entropy(&bad).expect("the shapes fit");
+    let text = loss.item::<f32>().expect_err("9 is no class").to_string();
+    assert!(text.contains("label 9") && text.contains(&format!("misuse.rs:{line}")), "{text}");
+
+    let line = line!() + 1;
+    let mut net = classifier(BindOptions::new());
+    net.set_input("label", &NDArray::from_slice(&[5i64; 4], &[4]).expect("fits")).expect("four labels");
+    net.forward(Mode::Train).expect("pushed");
+    let text = net.outputs()[0].wait().expect_err("5 is no class").to_string();
+    assert!(text.contains("softmax_cross_entropy0") || text.contains("layer `"), "line {line}: {text}");
+    assert!(text.contains("misuse.rs"), "{text}");
+}

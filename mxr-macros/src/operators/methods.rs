@@ -146,6 +146,7 @@ impl Call {
         let work = self.work(&quote!(crate::opts::Given::default()), body);
         quote! {
             #[doc = #doc]
+            #[track_caller]
             pub fn #name(#(#parameters),*) -> #result { #work }
         }
     }
@@ -163,6 +164,7 @@ impl Call {
         let long = self.with_options(&with, &format!("[`Self::{name}`] with options."), result, body);
         quote! {
             #[doc = #short]
+            #[track_caller]
             pub fn #name(#(#parameters),*) -> #result {
                 Self::#with(#(#forwarded,)* crate::opts::#builder::new())
             }
@@ -176,6 +178,7 @@ impl Call {
         let work = self.work(&quote!(options.given), body);
         quote! {
             #[doc = #doc]
+            #[track_caller]
             pub fn #name(#(#parameters,)* options: crate::opts::#builder) -> #result { #work }
         }
     }

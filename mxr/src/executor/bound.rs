@@ -225,6 +225,8 @@ pub(super) struct Shared<'a> {
     pub(super) seed: u64,
     pub(super) steps: &'a Arc<AtomicU64>,
     pub(super) monitor: &'a Arc<Monitor>,
+    /// Where the network was bound: the place that errors of its passes name.
+    pub(super) site: &'static std::panic::Location<'static>,
 }
 
 pub(super) fn block(bytes: usize) -> Result<Buffer> {
@@ -487,7 +489,8 @@ struct Pass<'a> {
 fn operation(pass: Pass<'_>, steps: Vec<Ready>, shared: &Shared<'_>) -> Prepared {
     let vars = VarLists::of(steps.iter().map(|s| &s.operands));
     let (seed, position, monitor) = (shared.seed, shared.steps.clone(), shared.monitor.clone());
-    let props = Properties::new(format!("{}.{}", pass.network, pass.what)).overwrites(pass.whole);
+    let name = format!("{}.{}", pass.network, pass.what);
+    let props = Properties::new(name).overwrites(pass.whole).pushed_at(shared.site);
     let counts = pass.counts;
     let run = move |ctx: &RunContext<'_>| -> Result<(), OpError> {
         let step =

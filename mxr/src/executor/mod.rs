@@ -101,6 +101,7 @@ impl Executor {
     ///
     /// A symbol that is missing or unknown, a fact about the symbols that does not hold, a gradient request for an
     /// unknown parameter, or too little memory.
+    #[track_caller]
     pub fn bind(
         programs: &'static Programs,
         symbols: &[(&str, usize)],
@@ -110,6 +111,7 @@ impl Executor {
     }
 
     /// Bind a network of [`Symbol`](crate::Symbol). See [`Executor::bind`].
+    #[track_caller]
     pub fn bind_shared(
         programs: SharedPrograms,
         symbols: &[(&str, usize)],
@@ -119,6 +121,7 @@ impl Executor {
         Executor::bind_programs(train, (*programs.predict).clone(), symbols, &options)
     }
 
+    #[track_caller]
     fn bind_programs(
         train: Option<Program>,
         predict: Program,
@@ -141,6 +144,7 @@ impl Executor {
             workspace: bound::block(layouts().map(|l| l.workspace()).max().unwrap_or(0))?,
             seed: options.seed,
             steps: &steps,
+            site: std::panic::Location::caller(),
             monitor: &monitor,
         };
         let train_bound = match (&train, train_layout) {

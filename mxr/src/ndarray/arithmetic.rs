@@ -15,76 +15,87 @@ impl NDArray {
         result.unwrap_or_else(|e| NDArray::faulty(e, device))
     }
 
+    #[track_caller]
     fn combine(&self, op: &'static str, other: &NDArray) -> NDArray {
         NDArray::or_fault(invoke::invoke(op, &[self, other], &[]).map(|mut v| v.remove(0)), &self.device)
     }
 
     /// One expression of this array and constants.
+    #[track_caller]
     fn scalar_map(&self, name: &'static str, expr: Expr) -> NDArray {
-        let run = || {
-            self.sound()?;
-            let y = NDArray::uninit(&self.device, &self.shape, self.dtype)?;
-            let reads = std::slice::from_ref(self);
-            invoke::push(name, &Instr::Map(0), &expr.lines, reads, std::slice::from_ref(&y), &[None])?;
-            Ok(y)
-        };
-        NDArray::or_fault(run(), &self.device)
+        NDArray::or_fault(self.try_scalar_map(name, &expr), &self.device)
+    }
+
+    #[track_caller]
+    fn try_scalar_map(&self, name: &'static str, expr: &Expr) -> Result<NDArray> {
+        self.sound()?;
+        let y = NDArray::uninit(&self.device, &self.shape, self.dtype)?;
+        let reads = std::slice::from_ref(self);
+        invoke::push(name, &Instr::Map(0), &expr.lines, reads, std::slice::from_ref(&y), &[None])?;
+        Ok(y)
     }
 
     /// `self = op(self, other)` in the memory of `self`; `other` broadcasts.
+    #[track_caller]
     fn update(&mut self, name: &'static str, op: BinOp, other: &NDArray) {
-        let run = || -> Result<()> {
-            self.sound()?;
-            other.sound()?;
-            invoke::same_device(name, &[self, other])?;
-            if self.dtype != other.dtype {
-                return Err(Error::invalid(
-                    name,
-                    format!("cannot mix {} and {}", self.dtype, other.dtype),
-                    "convert one of them with `cast`",
-                ));
-            }
-            let missing = self.rank().checked_sub(other.rank());
-            let fits = missing
-                .is_some_and(|m| other.shape.iter().zip(&self.shape[m..]).all(|(o, s)| o == s || *o == 1));
-            if !fits {
-                return Err(Error::invalid(
-                    name,
-                    format!("an array of shape {:?} does not broadcast to {:?}", other.shape, self.shape),
-                    "in place the left side keeps its shape; write `a = &a + &b` for a new one",
-                ));
-            }
-            let target = self.clone();
-            if other.shares_memory_with(self) {
-                if other.bytes() == self.bytes() && other.shape == self.shape {
-                    let expr = Expr::build(|e| {
-                        let x = e.input(0);
-                        e.bin(op, x, x)
-                    });
-                    return in_place(name, &expr.lines, &[], &target);
-                }
-                return in_place(name, &Expr::binary(op).lines, &[other.copy()?], &target);
-            }
-            in_place(name, &Expr::binary(op).lines, std::slice::from_ref(other), &target)
-        };
-        if let Err(e) = run() {
+        if let Err(e) = self.try_update(name, op, other) {
             self.fault = Some(e);
         }
     }
 
+    #[track_caller]
+    fn try_update(&self, name: &'static str, op: BinOp, other: &NDArray) -> Result<()> {
+        self.sound()?;
+        other.sound()?;
+        invoke::same_device(name, &[self, other])?;
+        if self.dtype != other.dtype {
+            return Err(Error::invalid(
+                name,
+                format!("cannot mix {} and {}", self.dtype, other.dtype),
+                "convert one of them with `cast`",
+            ));
+        }
+        let missing = self.rank().checked_sub(other.rank());
+        let fits =
+            missing.is_some_and(|m| other.shape.iter().zip(&self.shape[m..]).all(|(o, s)| o == s || *o == 1));
+        if !fits {
+            return Err(Error::invalid(
+                name,
+                format!("an array of shape {:?} does not broadcast to {:?}", other.shape, self.shape),
+                "in place the left side keeps its shape; write `a = &a + &b` for a new one",
+            ));
+        }
+        let target = self.clone();
+        if other.shares_memory_with(self) {
+            if other.bytes() == self.bytes() && other.shape == self.shape {
+                let expr = Expr::build(|e| {
+                    let x = e.input(0);
+                    e.bin(op, x, x)
+                });
+                return in_place(name, &expr.lines, &[], &target);
+            }
+            return in_place(name, &Expr::binary(op).lines, &[other.copy()?], &target);
+        }
+        in_place(name, &Expr::binary(op).lines, std::slice::from_ref(other), &target)
+    }
+
+    #[track_caller]
     fn update_scalar(&mut self, name: &'static str, op: BinOp, value: f64) {
-        let run = || -> Result<()> {
-            self.sound()?;
-            check_scalar(name, value, self.dtype)?;
-            in_place(name, &with_constant(op, value, false).lines, &[], &self.clone())
-        };
-        if let Err(e) = run() {
+        if let Err(e) = self.try_update_scalar(name, op, value) {
             self.fault = Some(e);
         }
+    }
+
+    #[track_caller]
+    fn try_update_scalar(&self, name: &'static str, op: BinOp, value: f64) -> Result<()> {
+        self.sound()?;
+        check_scalar(name, value, self.dtype)?;
+        in_place(name, &with_constant(op, value, false).lines, &[], self)
     }
 }
 
 /// Push `target = expr(target, others…)`.
+#[track_caller]
 fn in_place(name: &'static str, expr: &[Scalar], others: &[NDArray], target: &NDArray) -> Result<()> {
     let mut reads = vec![target.clone()];
     reads.extend_from_slice(others);
@@ -117,30 +128,35 @@ macro_rules! signs {
     ($($trait:ident, $method:ident, $assign:ident, $assign_method:ident, $op:ident, $name:literal;)*) => {$(
         impl $trait<&NDArray> for &NDArray {
             type Output = NDArray;
+            #[track_caller]
             fn $method(self, other: &NDArray) -> NDArray {
                 self.combine($name, other)
             }
         }
         impl $trait<NDArray> for &NDArray {
             type Output = NDArray;
+            #[track_caller]
             fn $method(self, other: NDArray) -> NDArray {
                 self.combine($name, &other)
             }
         }
         impl $trait<&NDArray> for NDArray {
             type Output = NDArray;
+            #[track_caller]
             fn $method(self, other: &NDArray) -> NDArray {
                 self.combine($name, other)
             }
         }
         impl $trait<NDArray> for NDArray {
             type Output = NDArray;
+            #[track_caller]
             fn $method(self, other: NDArray) -> NDArray {
                 self.combine($name, &other)
             }
         }
         impl $trait<f64> for &NDArray {
             type Output = NDArray;
+            #[track_caller]
             fn $method(self, value: f64) -> NDArray {
                 match check_scalar($name, value, self.dtype) {
                     Ok(()) => self.scalar_map($name, with_constant(BinOp::$op, value, false)),
@@ -150,12 +166,14 @@ macro_rules! signs {
         }
         impl $trait<f64> for NDArray {
             type Output = NDArray;
+            #[track_caller]
             fn $method(self, value: f64) -> NDArray {
                 $trait::$method(&self, value)
             }
         }
         impl $trait<&NDArray> for f64 {
             type Output = NDArray;
+            #[track_caller]
             fn $method(self, array: &NDArray) -> NDArray {
                 match check_scalar($name, self, array.dtype) {
                     Ok(()) => array.scalar_map($name, with_constant(BinOp::$op, self, true)),
@@ -165,24 +183,28 @@ macro_rules! signs {
         }
         impl $trait<NDArray> for f64 {
             type Output = NDArray;
+            #[track_caller]
             fn $method(self, array: NDArray) -> NDArray {
                 $trait::$method(self, &array)
             }
         }
         /// In place; the right side broadcasts.
         impl $assign<&NDArray> for NDArray {
+            #[track_caller]
             fn $assign_method(&mut self, other: &NDArray) {
                 self.update($name, BinOp::$op, other);
             }
         }
         /// In place; the right side broadcasts.
         impl $assign<NDArray> for NDArray {
+            #[track_caller]
             fn $assign_method(&mut self, other: NDArray) {
                 self.update($name, BinOp::$op, &other);
             }
         }
         /// In place.
         impl $assign<f64> for NDArray {
+            #[track_caller]
             fn $assign_method(&mut self, value: f64) {
                 self.update_scalar($name, BinOp::$op, value);
             }
@@ -198,6 +220,7 @@ signs! {
 
 impl Neg for &NDArray {
     type Output = NDArray;
+    #[track_caller]
     fn neg(self) -> NDArray {
         self.scalar_map("neg", Expr::unary(UnOp::Neg))
     }
@@ -205,6 +228,7 @@ impl Neg for &NDArray {
 
 impl Neg for NDArray {
     type Output = NDArray;
+    #[track_caller]
     fn neg(self) -> NDArray {
         -&self
     }

@@ -27,6 +27,7 @@ impl NDArray {
     /// assert_eq!(y[0].to_vec::<f32>()?, [3.0, 12.0]);
     /// # Ok::<(), mxr::Error>(())
     /// ```
+    #[track_caller]
     pub fn apply(op: &str, operands: &[&NDArray], options: &[(&str, Arg)]) -> Result<Vec<NDArray>> {
         let operator = crate::opts::operator(op)?;
         invoke(operator.schema().name, operands, &crate::opts::known(operator, options)?)
@@ -34,6 +35,7 @@ impl NDArray {
 }
 
 /// What the generated methods call: all visible results.
+#[track_caller]
 pub(crate) fn invoke(
     op: &'static str,
     inputs: &[&NDArray],
@@ -80,6 +82,7 @@ pub(crate) fn invoke(
 }
 
 /// Run the nodes of a small graph, which is one for most operators.
+#[track_caller]
 fn run(
     op: &'static str,
     graph: &Graph,
@@ -126,6 +129,7 @@ fn extents(shape: &Shape) -> Vec<usize> {
 }
 
 /// Push one instruction. `in_place[i]` is the result whose memory read `i` is.
+#[track_caller]
 pub(super) fn push(
     name: &'static str,
     instr: &Instr,
@@ -169,6 +173,7 @@ pub(super) fn push(
 }
 
 /// `target = source`, converted.
+#[track_caller]
 pub(super) fn assign(target: &NDArray, source: &NDArray) -> Result<()> {
     same_device("assign", &[target, source])?;
     if target.shares_memory_with(source) {
@@ -184,6 +189,7 @@ pub(super) fn assign(target: &NDArray, source: &NDArray) -> Result<()> {
 }
 
 /// `target = value`.
+#[track_caller]
 pub(super) fn fill(target: &NDArray, value: f64) -> Result<()> {
     push("fill", &Instr::Fill(value), &[], &[], std::slice::from_ref(target), &[])
 }

@@ -139,6 +139,7 @@ impl NDArray {
     }
 
     /// New memory with the same elements.
+    #[track_caller]
     pub fn copy(&self) -> Result<NDArray> {
         self.sound()?;
         let new = NDArray::uninit(&self.device, &self.shape, self.dtype)?;
@@ -147,6 +148,7 @@ impl NDArray {
     }
 
     /// A copy on another device.
+    #[track_caller]
     pub fn copy_to(&self, device: &Device) -> Result<NDArray> {
         if self.device.same(device) {
             return self.copy();
@@ -160,6 +162,7 @@ impl NDArray {
     /// # Errors
     ///
     /// When the shapes differ, or the arrays are on different devices.
+    #[track_caller]
     pub fn assign(&self, source: &NDArray) -> Result<()> {
         self.sound()?;
         source.sound()?;
@@ -174,6 +177,7 @@ impl NDArray {
     }
 
     /// Overwrite every element with this number, converted to the array's type.
+    #[track_caller]
     pub fn fill_with(&self, value: f64) -> Result<()> {
         self.sound()?;
         invoke::fill(self, value)
@@ -184,6 +188,7 @@ impl NDArray {
     /// # Errors
     ///
     /// When type or number differ.
+    #[track_caller]
     pub fn copy_from_slice<T: HostElement>(&self, elements: &[T]) -> Result<()> {
         self.sound()?;
         if T::DTYPE != self.dtype || elements.len() != self.len() {
@@ -205,6 +210,7 @@ impl NDArray {
     }
 
     /// Wait for everything that writes the array, and deliver what went wrong.
+    #[track_caller]
     pub fn wait(&self) -> Result<()> {
         self.sound()?;
         Ok(self.device.engine().wait_for(self.buffer.var())?)
@@ -215,11 +221,13 @@ impl NDArray {
     /// # Errors
     ///
     /// What went wrong in the operations that made the array, or a type that is not the array's.
+    #[track_caller]
     pub fn to_vec<T: HostElement>(&self) -> Result<Vec<T>> {
         self.with_slice(|s: &[T]| s.to_vec())
     }
 
     /// The one element of an array that has one; waits.
+    #[track_caller]
     pub fn item<T: HostElement>(&self) -> Result<T> {
         self.sound()?;
         if self.len() != 1 {
@@ -233,6 +241,7 @@ impl NDArray {
     }
 
     /// Look at the elements without copying them; waits. The array cannot be written meanwhile.
+    #[track_caller]
     pub fn with_slice<T: HostElement, R>(&self, look: impl FnOnce(&[T]) -> R) -> Result<R> {
         self.sound()?;
         if T::DTYPE != self.dtype {
