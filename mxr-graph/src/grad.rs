@@ -26,7 +26,9 @@ pub fn backward(graph: &mut Graph, wrt: &[ValueId]) -> Result<(), ShapeError> {
     if let Some(v) = graph.values.iter().find(|v| too_large(&v.shape)) {
         let text = v.shape.display(&graph.symbols).to_string();
         let op = graph.layers.first().map_or(Map.schema(), |l| l.op.schema());
-        return Err(op.error(At::Call, format!("`{}` of {text} is too large: more than 2^48 elements", v.name)));
+        return Err(
+            op.error(At::Call, format!("`{}` of {text} is too large: more than 2^48 elements", v.name))
+        );
     }
     let count = graph.values.len();
     let mut wants = alloc::vec![false; count];

@@ -243,7 +243,8 @@ impl<'a> Infer<'a> {
             let source = if schema.inputs[at].kind == OperandKind::Aux { Source::Aux } else { Source::Param };
             let full = format!("{}_{name}", self.layer_name());
             if self.graph.has_name(&full) {
-                let mut e = self.err(At::Call, format!("its `{name}` would be called `{full}`, as another value is"));
+                let mut e =
+                    self.err(At::Call, format!("its `{name}` would be called `{full}`, as another value is"));
                 e.help = Some("give the layer or the other value another name".to_string());
                 return Err(e);
             }

@@ -234,10 +234,12 @@ fn bind(graph: &Graph) -> TokenStream {
     let long = format!("[`Self::bind`] with options: device, gradients wanted, seed.\n\n{errors}");
     quote! {
         #[doc = #short]
+        #[track_caller]
         pub fn bind(#(#parameters: usize),*) -> ::core::result::Result<Self, ::mxr::Error> {
             Self::bind_with(#(#parameters,)* ::mxr::BindOptions::default())
         }
         #[doc = #long]
+        #[track_caller]
         pub fn bind_with(
             #(#parameters: usize,)*
             options: ::mxr::BindOptions,
