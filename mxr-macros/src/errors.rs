@@ -41,9 +41,11 @@ impl Faults {
     /// Report a fault.
     pub(crate) fn push(&mut self, at: impl Into<Spans>, text: impl Into<String>) {
         let fault = Fault { at: at.into(), text: text.into() };
-        // A block that is called three times with one fault in it is wrong once.
-        let again =
-            |f: &Fault| same_place(f.at.first, fault.at.first) && same_place(f.at.last, fault.at.last);
+        // A block that is called three times with one fault in it is wrong once; so is what gets longer and longer.
+        let again = |f: &Fault| {
+            same_place(f.at.first, fault.at.first)
+                && (f.text == fault.text || same_place(f.at.last, fault.at.last))
+        };
         if !self.list.iter().any(again) {
             self.list.push(fault);
         }

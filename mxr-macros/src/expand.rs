@@ -14,9 +14,13 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     elaborate::items(&source, &mut faults);
     let mut out = TokenStream::new();
     let mut reads = Reads::new();
-    for item in source.fns.iter().filter(|f| f.is_network()) {
+    for (at, item) in source.fns.iter().enumerate().filter(|(_, f)| f.is_network()) {
         let network = elaborate::network(&source, item, &mut faults);
-        out.extend(emit::network(item, &network, &mut faults));
+        let code = emit::network(item, &network, &mut faults);
+        // Two of one name have been reported: rustc would find each of their parts twice.
+        if source.fns[..at].iter().all(|f| name_of(&f.name) != name_of(&item.name)) {
+            out.extend(code);
+        }
         for (place, (ident, read)) in network.reads {
             reads.entry(place).or_insert((ident, false)).1 |= read;
         }

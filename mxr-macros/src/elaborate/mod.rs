@@ -29,6 +29,8 @@ pub(crate) struct Network {
     pub(crate) graph: Graph,
     /// For each layer of the graph, the user's call.
     pub(crate) sites: Vec<Site>,
+    /// Layers that have an error: their names, with the user's token where it is one of the network's own.
+    pub(crate) broken: Vec<(String, Option<Ident>)>,
     /// For each name that ought to be read, whether it is.
     pub(crate) reads: Reads,
     /// Whether it may be compiled: nothing was wrong with it.
@@ -64,8 +66,8 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     elab.outputs(item, result);
     elab.holes(before);
     elab.scope.release(0);
-    let Elab { graph, sites, scope, .. } = elab;
-    Network { graph, sites, reads: scope.reads, sound: faults.len() == before }
+    let Elab { graph, sites, broken, scope, .. } = elab;
+    Network { graph, sites, broken, reads: scope.reads, sound: faults.len() == before }
 }
 
 /// Looks for faults in a block that nobody calls.
@@ -143,6 +145,8 @@ struct Elab<'a> {
     faults: &'a mut Faults,
     graph: Graph,
     sites: Vec<Site>,
+    /// Names bound to what could not be laid out.
+    broken: Vec<(String, Option<Ident>)>,
     scope: Scope,
     names: Names,
     /// Extents by name: symbols of the network, or what a block's signature calls an extent.
@@ -159,6 +163,7 @@ impl<'a> Elab<'a> {
             faults,
             graph: Graph::new(name),
             sites: Vec::new(),
+            broken: Vec::new(),
             scope: Scope::default(),
             names: Names::default(),
             extents: Vec::new(),

@@ -23,6 +23,9 @@ impl Elab<'_> {
                     let id = *id;
                     new = self.shaped("this", list, id, value.at);
                 }
+                if new == Value::Unknown {
+                    self.broken.extend(hint.map(|h| (h.layer, h.ident)));
+                }
                 self.bind(pat, new, value.at, true);
             }
             Stmt::Assign { pat, value } => {

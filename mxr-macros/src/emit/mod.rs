@@ -162,6 +162,17 @@ fn layers(network: &Network) -> TokenStream {
             );
         }
     }
+    // Whoever asks for a layer that has an error has been told about the error.
+    for (name, ident) in &network.broken {
+        if taken.insert(name.clone()) {
+            let doc = format!("`{name}`: has an error");
+            let ident = ident.clone().unwrap_or_else(|| word(name));
+            out.extend(quote! {
+                #[doc = #doc]
+                pub const #ident: ::mxr::LayerId = ::mxr::LayerId::new(0, #name);
+            });
+        }
+    }
     out.extend(tokens(&text));
     out
 }
@@ -217,8 +228,7 @@ fn bind(graph: &Graph) -> TokenStream {
         while parameters.iter().any(|p| *p == name.as_str()) || name == "options" {
             name.push('_');
         }
-        let ident = if is_keyword(&name) { Ident::new_raw(&name, Span::call_site()) } else { ident(&name) };
-        parameters.push(ident);
+        parameters.push(word(&name));
     }
     let listed: Vec<String> =
         parameters.iter().zip(&symbols).map(|(p, s)| format!("`{p}` is its `{s}`")).collect();
@@ -266,8 +276,12 @@ pub(crate) fn unused(names: &Reads, blocks: &[&Ident]) -> TokenStream {
     }
 }
 
-fn ident(name: &str) -> Ident {
-    Ident::new(name, Span::call_site())
+/// A name of the macro's own, whatever Rust uses the word for.
+fn word(name: &str) -> Ident {
+    match is_keyword(name) {
+        true => Ident::new_raw(name, Span::call_site()),
+        false => Ident::new(name, Span::call_site()),
+    }
 }
 
 fn is_keyword(name: &str) -> bool {

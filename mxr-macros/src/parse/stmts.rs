@@ -69,6 +69,15 @@ impl Parser<'_> {
                 "`return` is not needed",
                 "the last expression, without `;`, is the result",
             );
+            if !cursor.is_empty() && !cursor.at_restart() {
+                let value = self.expr(cursor);
+                self.end_of(cursor, &value);
+                if cursor.is_empty() {
+                    block.tail = Some(Box::new(value));
+                } else {
+                    block.stmts.push(Stmt::Let { pat: Pat::Wild, ty: None, value });
+                }
+            }
         } else {
             self.expression_statement(cursor, block);
         }
