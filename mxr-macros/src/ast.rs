@@ -30,6 +30,12 @@ impl Fn {
     pub(crate) fn is_network(&self) -> bool {
         name_of(&self.name).starts_with(char::is_uppercase)
     }
+
+    /// Whether its inputs are those of a network: tensors with all of their extents.
+    pub(crate) fn could_be_network(&self) -> bool {
+        let whole = |p: &Param| matches!(p.ty.kind, TypeKind::Tensor(Some(_)));
+        !self.params.is_empty() && self.params.iter().all(whole)
+    }
 }
 
 /// `#[…]`.
@@ -165,6 +171,25 @@ pub(crate) struct Expr {
     pub(crate) depth: u32,
 }
 
+impl Expr {
+    /// As short as it can be written in a message.
+    pub(crate) fn short(&self) -> String {
+        match &self.kind {
+            ExprKind::Int(n) => n.to_string(),
+            ExprKind::Float(x) => format!("{x:?}"),
+            ExprKind::Bool(b) => b.to_string(),
+            ExprKind::Text(t) => format!("{t:?}"),
+            ExprKind::Name(name) => name.to_string(),
+            ExprKind::Hole => "_".to_string(),
+            ExprKind::List(parts) => {
+                let parts: Vec<String> = parts.iter().map(Expr::short).collect();
+                format!("({})", parts.join(", "))
+            }
+            _ => "…".to_string(),
+        }
+    }
+}
+
 /// The kinds of expressions.
 #[derive(Debug)]
 pub(crate) enum ExprKind {
@@ -212,6 +237,19 @@ impl Arg {
         match &self.name {
             Some(n) => Spans::from(n.span()).to(self.value.at),
             None => self.value.at,
+        }
+    }
+}
+
+impl Arg {
+    /// The name and the value of `kernel == 3`, where `kernel = 3` may be meant.
+    pub(crate) fn compared(&self) -> Option<(&Ident, &Expr)> {
+        match (&self.name, &self.value.kind) {
+            (None, ExprKind::Binary(Binary::Eq, a, b)) => match &a.kind {
+                ExprKind::Name(name) => Some((name, b)),
+                _ => None,
+            },
+            _ => None,
         }
     }
 }

@@ -29,11 +29,24 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let blocks = source.fns.iter().filter(|f| !f.is_network());
     let idle: Vec<_> = blocks.filter(|f| !reached.contains(&name_of(&f.name))).collect();
     for block in &idle {
-        elaborate::block(&source, block, &mut faults);
+        if block.vis.is_empty() {
+            elaborate::block(&source, block, &mut faults);
+            continue;
+        }
+        let text = format!("`{0}` is `pub`, but a block: it is seen only inside `network!`", block.name);
+        let help = "a network's name begins with a capital letter; a block needs no `pub`";
+        faults.push_help(block.name.span(), text, help);
+        if block.could_be_network() {
+            // Then it is meant to be one, and what uses it need not fail as well.
+            let network = elaborate::network(&source, block, &mut faults);
+            out.extend(emit::network(block, &network, &mut faults));
+        } else {
+            elaborate::block(&source, block, &mut faults);
+        }
     }
     if faults.len() == 0 {
-        let private: Vec<_> = idle.iter().filter(|f| f.vis.is_empty()).map(|f| &f.name).collect();
-        out.extend(emit::unused(&reads, &private));
+        let idle: Vec<_> = idle.iter().map(|f| &f.name).collect();
+        out.extend(emit::unused(&reads, &idle));
     }
     let mut all = faults.to_tokens();
     all.extend(out);

@@ -65,6 +65,12 @@ impl Elab<'_> {
         let mut values: Vec<Option<(Value, Option<Spans>)>> = vec![None; item.params.len()];
         let mut next = 0;
         for arg in &call.args {
+            if let Some((name, value)) = arg.compared().filter(|(name, _)| !self.is_visible(&name_of(name)))
+                && item.params.iter().any(|p| p.name == *name)
+            {
+                self.compared(arg, name, value);
+                continue;
+            }
             let at = match &arg.name {
                 Some(n) => {
                     let text = name_of(n);
@@ -93,6 +99,10 @@ impl Elab<'_> {
             // `rounding = ceil`: a word that is not a name.
             let wants_word = at.is_some_and(|p| matches!(item.params[p].ty.kind, TypeKind::Word));
             let word = as_name(&arg.value).map(name_of).filter(|_| wants_word);
+            if at.is_none() {
+                self.unplaced(arg);
+                continue;
+            }
             let value = match word {
                 Some(w) if !self.scope.names().any(|n| n == w) => Value::Word(w),
                 _ => self.expr(&arg.value),

@@ -27,7 +27,7 @@ impl Elab<'_> {
     fn no_such_call(&mut self, name: &str, call: &Call) -> Value {
         // What is wrong with the arguments is wrong in any case.
         for a in &call.args {
-            self.expr(&a.value);
+            self.unplaced(a);
         }
         let operators = OPS.iter().map(|op| op.schema()).filter(|s| !s.internal).map(|s| s.name);
         let blocks: Vec<String> =
@@ -94,10 +94,16 @@ impl Elab<'_> {
                 let value = self.expr(&arg.value);
                 return self.operand(schema, sorted, at, value, arg);
             }
-            self.expr(&arg.value);
+            self.unplaced(arg);
             let error = schema.no_such_option(&text);
             let text = self.shape_text(&error);
             self.fault(name.span(), text);
+            return;
+        }
+        if let Some((name, value)) = arg.compared().filter(|(name, _)| !self.is_visible(&name_of(name)))
+            && (schema.option(&name_of(name)).is_some() || schema.inputs.iter().any(|i| *name == i.name))
+        {
+            self.compared(arg, name, value);
             return;
         }
         let value = if sorted.variadic {
@@ -218,8 +224,9 @@ impl Elab<'_> {
         };
         let word = as_name(&arg.value).map(name_of).filter(|name| {
             let word = words.contains(&name.as_str());
-            word || !words.is_empty() && !self.scope.names().any(|n| n == name) && !self.known_extent(name)
+            word || !words.is_empty() && !self.is_visible(name)
         });
+        let near = word.as_deref().and_then(|w| did_you_mean(w, words.iter().copied()));
         let value = match (value, word) {
             (Some(value), _) => value,
             (None, Some(w)) => Value::Word(w),
@@ -237,11 +244,32 @@ impl Elab<'_> {
         };
         match schema.check(at, value) {
             Ok(attr) => sorted.attrs[at] = attr,
-            Err(error) => {
+            Err(mut error) => {
+                if let (OptionKind::Pad, Some(near)) = (def.kind, near) {
+                    error.help = Some(format!("did you mean `{near}`?"));
+                }
                 let text = self.shape_text(&error);
                 self.fault(arg.value.at, text);
             }
         }
+    }
+
+    /// An argument that has no place: faults in it are faults in any case, but a word may be one that its option knows.
+    pub(super) fn unplaced(&mut self, arg: &Arg) {
+        if arg.name.is_none() || as_name(&arg.value).is_none() {
+            self.expr(&arg.value);
+        }
+    }
+
+    /// `kernel == 3`, where nothing else is called `kernel`.
+    pub(super) fn compared(&mut self, arg: &Arg, name: &proc_macro2::Ident, value: &crate::ast::Expr) {
+        let help = format!("`{name} = {}`", value.short());
+        self.fault_help(arg.value.at, "`==` compares, an argument gets its name with `=`", help);
+    }
+
+    /// Whether something can be called by this name.
+    pub(super) fn is_visible(&self, name: &str) -> bool {
+        self.scope.names().any(|n| n == name) || self.known_extent(name)
     }
 
     fn known_extent(&self, name: &str) -> bool {

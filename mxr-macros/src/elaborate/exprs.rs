@@ -77,7 +77,12 @@ impl Elab<'_> {
             }
             None => {
                 let known = join_names(self.scope.names());
-                let help = if known.is_empty() {
+                let constant = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+                let help = if constant {
+                    format!(
+                        "the macro sees only its own constants: `const {name}: usize = …;` inside `network!`"
+                    )
+                } else if known.is_empty() {
                     "nothing has a name yet".to_string()
                 } else {
                     format!("there is {known}")

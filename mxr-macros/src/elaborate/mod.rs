@@ -15,6 +15,7 @@ mod value;
 
 use crate::ast::{Block, Expr, Fn, Source, name_of};
 use crate::errors::{Faults, Spans};
+use mxr_graph::dim::Dim;
 use mxr_graph::error::{At, ShapeError};
 use mxr_graph::graph::Graph;
 use names::Names;
@@ -147,6 +148,8 @@ struct Elab<'a> {
     sites: Vec<Site>,
     /// Names bound to what could not be laid out.
     broken: Vec<(String, Option<Ident>)>,
+    /// Each `_` of the signature.
+    open: Vec<(Dim, Spans)>,
     scope: Scope,
     names: Names,
     /// Extents by name: symbols of the network, or what a block's signature calls an extent.
@@ -164,6 +167,7 @@ impl<'a> Elab<'a> {
             graph: Graph::new(name),
             sites: Vec::new(),
             broken: Vec::new(),
+            open: Vec::new(),
             scope: Scope::default(),
             names: Names::default(),
             extents: Vec::new(),
@@ -253,6 +257,14 @@ impl<'a> Elab<'a> {
     /// Everything that inference left open. After another fault of this network that may be its consequence.
     fn holes(&mut self, before: usize) {
         let open = self.graph.settle();
+        if self.faults.len() > before {
+            return;
+        }
+        for (hole, at) in std::mem::take(&mut self.open) {
+            if self.graph.symbols.has_hole(&hole) {
+                self.fault_help(at, "nothing says what `_` is", "write the number, or a name: a symbol");
+            }
+        }
         if self.faults.len() > before {
             return;
         }

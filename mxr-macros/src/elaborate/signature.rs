@@ -5,6 +5,7 @@ use crate::ast::{Expr, ExprKind, Fn, Param, Type, TypeKind, name_of};
 use crate::errors::join_names;
 use mxr_graph::dim::{Dim, MAX_DIM};
 use mxr_graph::dtype::DType;
+use mxr_graph::error::did_you_mean;
 use mxr_graph::instr::MAX_RANK;
 use mxr_graph::shape::Shape;
 
@@ -53,7 +54,11 @@ impl Elab<'_> {
         for e in extents {
             let value = match as_symbol(e) {
                 Some(symbol) => self.symbol(&symbol),
-                None if matches!(e.kind, ExprKind::Hole) => Value::Dim(self.graph.symbols.hole()),
+                None if matches!(e.kind, ExprKind::Hole) => {
+                    let hole = self.graph.symbols.hole();
+                    self.open.push((hole.clone(), e.at));
+                    Value::Dim(hole)
+                }
                 None => {
                     self.declare(e);
                     self.expr(e)
@@ -80,7 +85,19 @@ impl Elab<'_> {
         let mut found: Option<DType> = None;
         let mut extents = Vec::with_capacity(list.len());
         for e in list {
-            let dtype = as_symbol(e).and_then(|n| DType::from_name(&n));
+            let name = as_symbol(e);
+            let mut dtype = name.as_deref().and_then(DType::from_name);
+            if let Some(name) = name.filter(|n| {
+                dtype.is_none() && like_a_type(n) && !self.extents.iter().any(|(known, _)| known == n)
+            }) {
+                let near = did_you_mean(&name, DType::ALL.iter().map(|d| d.name()));
+                let help = match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are {}", join_names(DType::ALL.iter().map(|d| d.name()))),
+                };
+                self.fault_help(e.at, format!("there is no element type `{name}`"), help);
+                dtype = Some(near.and_then(DType::from_name).unwrap_or_default());
+            }
             match (dtype, found) {
                 (Some(_), Some(_)) => {
                     self.fault(e.at, "a tensor has one element type");
@@ -95,7 +112,11 @@ impl Elab<'_> {
     /// A value as an extent.
     fn extent(&mut self, value: Value, e: &Expr) -> Option<Dim> {
         match value.as_dim() {
-            Some(Dim::Const(n)) if !(1..=MAX_DIM).contains(&n) => {
+            Some(Dim::Const(n)) if n > MAX_DIM => {
+                self.fault(e.at, format!("this extent is too large: {n} is more than 2^48"));
+                None
+            }
+            Some(Dim::Const(n)) if n < 1 => {
                 self.fault(e.at, format!("an extent must be at least 1, this is {n}"));
                 None
             }
@@ -224,6 +245,14 @@ impl Elab<'_> {
     pub(super) fn extent_names(&self) -> String {
         join_names(self.extents.iter().map(|(n, _)| n.as_str()))
     }
+}
+
+/// `i63`, `f23`: meant for an element type, whether there is one or not.
+fn like_a_type(name: &str) -> bool {
+    let digits = name.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    let kind = &name[..name.len() - digits.len()];
+    let number = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+    number && ["i", "u", "f", "bf", "int", "uint", "float"].contains(&kind)
 }
 
 /// The name, if the expression is nothing but one (in braces perhaps).

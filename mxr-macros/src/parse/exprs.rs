@@ -362,18 +362,32 @@ impl Parser<'_> {
                 args.push(Arg { name: None, value: error(inner.last()) });
                 continue;
             }
-            let option = inner.ident(0).filter(|_| inner.at_assign(1)).cloned();
+            let mut option = inner.ident(0).filter(|_| inner.at_assign(1)).cloned();
+            let mut colon = None;
             if option.is_some() {
                 inner.next();
                 inner.next();
+            } else if let Some(name) = inner.ident(0).filter(|_| at_colon(&inner)).cloned() {
+                // `kernel: 3`, as in a struct: read as what it is meant for, said once.
+                inner.next();
+                inner.next();
+                colon = Some((name, inner.last()));
             }
-            let value = if option.is_some() && inner.at_op(",") {
+            let mut value = if option.is_some() && inner.at_op(",") {
                 self.faults.push(inner.last(), "expected a value after this");
                 error(inner.last())
             } else {
                 self.expr(&mut inner)
             };
             let failed = matches!(value.kind, ExprKind::Error);
+            if let Some((name, at)) = colon {
+                if !failed {
+                    let help = format!("`{name} = {}`", value.short());
+                    self.faults.push_help(at, "an argument gets its name with `=`", help);
+                }
+                option = Some(name);
+                value = error(at);
+            }
             args.push(Arg { name: option, value });
             if inner.eat(",") || inner.is_empty() {
                 continue;
@@ -407,6 +421,12 @@ fn operator(cursor: &Cursor) -> Option<Binary> {
 
 fn joint(cursor: &Cursor) -> bool {
     matches!(cursor.peek(0), Some(TokenTree::Punct(p)) if p.spacing() == proc_macro2::Spacing::Joint)
+}
+
+/// A word and `:`, not a path.
+fn at_colon(cursor: &Cursor) -> bool {
+    let colon = |n: usize| matches!(cursor.peek(n), Some(TokenTree::Punct(p)) if p.as_char() == ':');
+    colon(1) && !colon(2)
 }
 
 fn skip_argument(cursor: &mut Cursor) {

@@ -71,7 +71,9 @@ impl Parser<'_> {
             );
             if !cursor.is_empty() && !cursor.at_restart() {
                 let value = self.expr(cursor);
-                self.end_of(cursor, &value);
+                if !cursor.is_empty() {
+                    self.end_of(cursor, &value);
+                }
                 if cursor.is_empty() {
                     block.tail = Some(Box::new(value));
                 } else {
