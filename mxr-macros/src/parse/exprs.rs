@@ -53,7 +53,7 @@ impl Parser<'_> {
             left
         });
         deep.unwrap_or_else(|| {
-            cursor.next();
+            skip_all(cursor);
             error(at)
         })
     }
@@ -86,7 +86,10 @@ impl Parser<'_> {
         } else {
             return self.postfix(cursor);
         };
-        let operand = self.deeper(start, |p| p.unary(cursor)).unwrap_or_else(|| error(start));
+        let operand = self.deeper(start, |p| p.unary(cursor)).unwrap_or_else(|| {
+            skip_all(cursor);
+            error(start)
+        });
         let (at, depth) = (Spans::from(start).to(operand.at), operand.depth + 1);
         match (op, operand.kind) {
             (_, ExprKind::Error) => error(at),
@@ -421,6 +424,14 @@ fn operator(cursor: &Cursor) -> Option<Binary> {
 
 fn joint(cursor: &Cursor) -> bool {
     matches!(cursor.peek(0), Some(TokenTree::Punct(p)) if p.spacing() == proc_macro2::Spacing::Joint)
+}
+
+/// What is too deep is said once: nothing of it is looked at again.
+fn skip_all(cursor: &mut Cursor) {
+    cursor.next();
+    while !cursor.is_empty() && !cursor.at_restart() {
+        cursor.next();
+    }
 }
 
 /// A word and `:`, not a path.
