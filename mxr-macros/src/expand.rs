@@ -34,11 +34,14 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
             continue;
         }
         let text = format!("`{0}` is `pub`, but a block: it is seen only inside `network!`", block.name);
-        let help = "a network's name begins with a capital letter; a block needs no `pub`";
+        let network = camel_case(&name_of(&block.name));
+        let help = format!("a network is called `{network}`, with a capital letter; a block needs no `pub`");
         faults.push_help(block.name.span(), text, help);
         if block.could_be_network() {
             // Then it is meant to be one, and what uses it need not fail as well.
             let network = elaborate::network(&source, block, &mut faults);
+            // The compiler's own word on the letter would be a second one.
+            out.extend(quote::quote!(#[allow(non_camel_case_types)]));
             out.extend(emit::network(block, &network, &mut faults));
         } else {
             elaborate::block(&source, block, &mut faults);
@@ -51,6 +54,15 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut all = faults.to_tokens();
     all.extend(out);
     all
+}
+
+/// `MyNet` for `my_net`.
+fn camel_case(name: &str) -> String {
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|c| c.to_uppercase().chain(letters).collect::<String>())
+    };
+    name.split('_').filter_map(capital).collect()
 }
 
 #[cfg(test)]
