@@ -12,9 +12,10 @@
 
 use clap::Parser;
 use mxr::init::Xavier;
-use mxr::io::iter::{LastBatch, MnistIter, MnistPart};
+use mxr::io::iter::{DataIter, LastBatch, MnistIter, MnistPart};
 use mxr::metric::{Accuracy, Metric};
 use mxr::optimizer::Sgd;
+use mxr::schedule::Step;
 use mxr::train::{Fit, evaluate};
 use mxr::{BindOptions, Device};
 use mxr_examples::zoo::lenet::LeNet;
@@ -73,7 +74,10 @@ fn run(options: &Options) -> Result<f64, mxr::Error> {
     let mut net = LeNet::bind_with(options.batch, bind)?;
     net.init(&Xavier::default(), options.seed)?;
 
-    let mut fit = Fit::new(Sgd::new(0.05).momentum(0.9).weight_decay(1e-4))
+    // Each epoch at 0.3 of the rate of the one before, however many there will be: so a run can be stopped and resumed.
+    let epoch = train.batches().unwrap_or(1) as u64;
+    let sgd = Sgd::new(0.05).momentum(0.9).weight_decay(1e-4).schedule(Step::every(epoch, 0.3));
+    let mut fit = Fit::new(sgd)
         .epochs(options.epochs)
         .validation(&mut test)
         .progress(!options.quiet)
