@@ -7,22 +7,26 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-/// Floating-point operations a second of `f32` multiply-adds that touch no memory, on all threads; the best of several
-/// tries, measured once per process.
+/// Floating-point operations a second of `f32` multiply-adds on numbers that stay in registers for many of them, on all
+/// threads; the best of several tries, measured once per process.
 pub fn fma_peak() -> f64 {
     static PEAK: OnceLock<f64> = OnceLock::new();
     *PEAK.get_or_init(|| {
-        let lanes = match Isa::detect() {
-            Isa::Avx512 => LANES,
-            // Half of the wide set's registers hold half as many numbers.
-            Isa::Avx2 => LANES / 2,
-            Isa::Portable => LANES / 4,
-        };
-        best(9, || {
-            let threads = par::threads();
-            let flops = 2.0 * (threads * lanes * CHAINS * STEPS) as f64;
-            let time = timed(|| par::for_blocks(threads, |i| spin(lanes, i)));
-            flops / time
+        let threads = par::threads();
+        let flops = 2.0 * (threads * NUMBERS * CHAIN * STEPS) as f64;
+        let fused = Isa::detect() > Isa::Portable;
+        best(300, || {
+            flops
+                / timed(|| {
+                    par::for_blocks(threads, |_| {
+                        let mut x = black_box([1f32; NUMBERS]);
+                        match fused {
+                            true => vectorize(Isa::detect(), Spin::<true>(&mut x)),
+                            false => vectorize(Isa::detect(), Spin::<false>(&mut x)),
+                        }
+                        black_box(x);
+                    });
+                })
         })
     })
 }
@@ -40,44 +44,32 @@ pub fn copy_bandwidth() -> f64 {
             black_box(&mut to);
         };
         copy();
-        best(9, || (2 * 4 * ELEMENTS) as f64 / timed(&mut copy))
+        best(40, || (2 * 4 * ELEMENTS) as f64 / timed(&mut copy))
     })
 }
 
-/// Numbers of one vector of the widest set.
-const LANES: usize = 16;
-/// Independent chains: latency times issue rate, with some to spare.
-const CHAINS: usize = 12;
-const STEPS: usize = 2_000_000;
+/// Far more independent chains than a processor has in flight, in far less than a first-level cache.
+const NUMBERS: usize = 1024;
+/// Multiply-adds between a load and a store.
+const CHAIN: usize = 16;
+const STEPS: usize = 2000;
 
-fn spin(lanes: usize, start: usize) {
-    let isa = Isa::detect();
-    let x = black_box(1.0 + start as f32 * 1e-9);
-    match lanes {
-        LANES => black_box(vectorize(isa, Spin::<16>(x))),
-        8 => black_box(vectorize(isa, Spin::<8>(x))),
-        _ => black_box(vectorize(isa, Spin::<4>(x))),
-    };
-}
+/// `FUSED`: multiply-add is one instruction; otherwise the library's call would be no yardstick.
+struct Spin<'a, const FUSED: bool>(&'a mut [f32; NUMBERS]);
 
-struct Spin<const L: usize>(f32);
-
-impl<const L: usize> Kernel for Spin<L> {
-    type Output = f32;
+impl<const FUSED: bool> Kernel for Spin<'_, FUSED> {
+    type Output = ();
 
     #[inline(always)]
-    fn run(self) -> f32 {
-        let (a, b) = ([self.0 * 0.999_9; L], [self.0 * 1e-4; L]);
-        let mut sums = [[self.0; L]; CHAINS];
+    fn run(self) {
+        let (a, b) = (black_box(0.999_9f32), black_box(1e-4f32));
         for _ in 0..STEPS {
-            for sum in &mut sums {
-                for l in 0..L {
-                    // The portable set has no fused one, and the library's call is no yardstick.
-                    sum[l] = if L > 4 { sum[l].mul_add(a[l], b[l]) } else { sum[l] * a[l] + b[l] };
+            for x in self.0.iter_mut() {
+                for _ in 0..CHAIN {
+                    *x = if FUSED { x.mul_add(a, b) } else { *x * a + b };
                 }
             }
         }
-        sums.iter().flatten().sum()
     }
 }
 
