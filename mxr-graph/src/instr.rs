@@ -161,6 +161,9 @@ pub enum Instr {
     /// Training: `x, gamma, beta -> y, mean, inv_std`, and `moving_mean, moving_var` (reads 3 and 4) are updated
     /// in place: statistics are of the batch, the variance is biased.
     BatchNormTrain(BatchNormAttrs),
+    /// `x, gamma, beta, mean, inv_std -> y`: the `y` of [`Instr::BatchNormTrain`] once more, bit by bit, from the statistics
+    /// that it wrote. No operator becomes this: recomputation does.
+    BatchNormApply(BatchNormAttrs),
     /// Inference: `x, gamma, beta, moving_mean, moving_var -> y`.
     BatchNormInfer(BatchNormAttrs),
     /// `x, gamma, mean, inv_std, dy -> dx, dgamma, dbeta`.

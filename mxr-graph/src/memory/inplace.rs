@@ -51,7 +51,7 @@ impl Instr {
             Instr::Softmax { .. } | Instr::Dropout { .. } | Instr::DropoutBackward { .. } => {
                 InPlace::Pairs(&[(0, 0)])
             }
-            Instr::BatchNormInfer(_) => InPlace::Pairs(&[(0, 0)]),
+            Instr::BatchNormApply(_) | Instr::BatchNormInfer(_) => InPlace::Pairs(&[(0, 0)]),
             _ => InPlace::Never,
         }
     }

@@ -201,7 +201,7 @@ fn operands(instr: &Instr) -> ((usize, usize), usize) {
         Instr::Pool2dBackward(p) if p.kind == crate::instr::PoolKind::Max => (exactly(3), 1),
         Instr::Pool2dBackward(_) => (exactly(1), 1),
         Instr::BatchNormTrain(_) => (exactly(5), 3),
-        Instr::BatchNormInfer(_) => (exactly(5), 1),
+        Instr::BatchNormApply(_) | Instr::BatchNormInfer(_) => (exactly(5), 1),
         Instr::BatchNormBackward(_) | Instr::BatchNormInferBackward(_) => (exactly(5), 3),
         Instr::LrnBackward(_) | Instr::CrossEntropyBackward(_) => (exactly(3), 1),
         Instr::SoftmaxBackward { .. } | Instr::DropoutBackward { .. } => (exactly(2), 1),

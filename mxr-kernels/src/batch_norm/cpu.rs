@@ -167,6 +167,21 @@ impl<T: Float> Coefficients<T> {
     fn zero() -> Self {
         Coefficients { m: [T::ZERO; WIDE], s: [T::ZERO; WIDE], t: [T::ZERO; WIDE], u: [T::ZERO; WIDE] }
     }
+
+    /// Of [`Pass::Normalise`] for channel `c`, the `j`-th of its group. They follow from numbers of the element type, so that
+    /// results can be made again, bit by bit, from the statistics that training wrote.
+    fn normalise(
+        &mut self,
+        d: &BatchNorm,
+        (j, c): (usize, usize),
+        mean: T,
+        inv: f64,
+        [gamma, beta]: [&[T]; 2],
+    ) {
+        self.m[j] = mean;
+        self.s[j] = T::from_f64(inv * d.gamma(gamma, c).to_f64());
+        self.t[j] = beta[c];
+    }
 }
 
 struct Apply<'a, T> {
@@ -286,22 +301,20 @@ pub(crate) fn train<T: Float>(
             *running_var = T::from_f64(d.moved(running_var.to_f64(), var));
             *mean = T::from_f64(m);
             *inv_std = T::from_f64(inv);
-            with.m[j] = *mean;
-            with.s[j] = T::from_f64(inv * d.gamma(gamma, c).to_f64());
-            // What rounding took from the mean is given back here.
-            let lost = T::from_f64((mean.to_f64() - m) * with.s[j].to_f64());
-            with.t[j] = beta[c] + lost;
+            with.normalise(d, (j, c), *mean, inv_std.to_f64(), [gamma, beta]);
         }
         let (x, outer) = (Src::Slice(x), 0..0);
         Apply::everywhere(isa, Apply { d, g, pass: Pass::Normalise, with: &with, x, dy: &[], out: y, outer });
     });
 }
 
-pub(crate) fn infer<T: Float>(
+/// With given statistics.
+pub(crate) fn apply<T: Float>(
     isa: Isa,
     d: &BatchNorm,
     x: Src<'_, T>,
-    [gamma, beta, mean, var]: [&[T]; 4],
+    [gamma, beta, mean]: [&[T]; 3],
+    spread: Spread<'_, T>,
     y: &mut [T],
 ) {
     let y = &Shared::new(y);
@@ -309,9 +322,7 @@ pub(crate) fn infer<T: Float>(
         let mut with = Coefficients::zero();
         for j in 0..g.width {
             let c = g.first + j;
-            with.m[j] = mean[c];
-            with.s[j] = T::from_f64(d.inv_std(var[c].to_f64()) * d.gamma(gamma, c).to_f64());
-            with.t[j] = beta[c];
+            with.normalise(d, (j, c), mean[c], spread.inverse(d, c), [gamma, beta]);
         }
         let outer = 0..0;
         Apply::everywhere(isa, Apply { d, g, pass: Pass::Normalise, with: &with, x, dy: &[], out: y, outer });
@@ -325,6 +336,16 @@ pub(crate) enum Spread<'a, T> {
     Inverse(&'a [T]),
     /// The running variance, a constant.
     Variance(&'a [T]),
+}
+
+impl<T: Float> Spread<'_, T> {
+    /// 1/√(var + eps) of a channel.
+    fn inverse(&self, d: &BatchNorm, c: usize) -> f64 {
+        match self {
+            Spread::Inverse(inv) => inv[c].to_f64(),
+            Spread::Variance(var) => d.inv_std(var[c].to_f64()),
+        }
+    }
 }
 
 #[allow(clippy::too_many_arguments)] // the operands of the instruction
@@ -350,10 +371,7 @@ pub(crate) fn backward<T: Float>(
         let mut with = Coefficients::zero();
         for j in 0..g.width {
             let c = g.first + j;
-            let inv = match spread {
-                Spread::Inverse(inv) => inv[c].to_f64(),
-                Spread::Variance(var) => d.inv_std(var[c].to_f64()),
-            };
+            let inv = spread.inverse(d, c);
             // SAFETY: a channel belongs to one group.
             let [dgamma, dbeta] = [dgamma, dbeta].map(|s| &mut unsafe { s.part(c, 1) }[0]);
             let dot = sums.b[j] * inv;

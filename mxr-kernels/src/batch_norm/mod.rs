@@ -58,7 +58,8 @@ impl BatchNorm {
 
 /// Training: `y = (x − mean) · inv_std · gamma + beta` with the statistics of the batch (biased variance), which are written
 /// to `mean` and `inv_std = 1/√(var + eps)` and move the running ones:
-/// `running = running · momentum + batch · (1 − momentum)`.
+/// `running = running · momentum + batch · (1 − momentum)`. `y` follows from the statistics as they are written: [`apply`]
+/// makes the same bits of them.
 ///
 /// # Panics
 /// If the lengths are not those of the descriptor.
@@ -146,7 +147,45 @@ pub fn infer_on<T: Float>(
     if let Src::Slice(x) = x {
         d.check(&[x.len()], &[]);
     }
-    cpu::infer(isa, d, x, [gamma, beta, moving_mean, moving_var], y);
+    cpu::apply(isa, d, x, [gamma, beta, moving_mean], cpu::Spread::Variance(moving_var), y);
+}
+
+/// The `y` of [`train`] once more, bit by bit, from the statistics that it wrote; `x` may be `y` itself.
+///
+/// # Panics
+/// If the lengths are not those of the descriptor.
+pub fn apply<T: Float>(
+    d: &BatchNorm,
+    x: Src<'_, T>,
+    gamma: &[T],
+    beta: &[T],
+    mean: &[T],
+    inv_std: &[T],
+    y: &mut [T],
+) {
+    apply_on(Isa::detect(), d, x, gamma, beta, mean, inv_std, y);
+}
+
+/// [`apply`] with a chosen instruction set.
+///
+/// # Panics
+/// As [`apply`].
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
+pub fn apply_on<T: Float>(
+    isa: Isa,
+    d: &BatchNorm,
+    x: Src<'_, T>,
+    gamma: &[T],
+    beta: &[T],
+    mean: &[T],
+    inv_std: &[T],
+    y: &mut [T],
+) {
+    d.check(&[y.len()], &[gamma.len(), beta.len(), mean.len(), inv_std.len()]);
+    if let Src::Slice(x) = x {
+        d.check(&[x.len()], &[]);
+    }
+    cpu::apply(isa, d, x, [gamma, beta, mean], cpu::Spread::Inverse(inv_std), y);
 }
 
 /// The gradient of [`train`]: `dbeta = Σ dy`, `dgamma = Σ dy · x̂`, `dx = gamma · inv_std · (dy − dbeta/n − x̂ · dgamma/n)` where

@@ -26,12 +26,12 @@ pub fn train<T: Float>(
         let m = channel(d, c).map(|i| x[i].to_f64()).sum::<f64>() / n;
         let var = channel(d, c).map(|i| (x[i].to_f64() - m).powi(2)).sum::<f64>() / n;
         let inv = d.inv_std(var);
-        for i in channel(d, c) {
-            let normal = (x[i].to_f64() - m) * inv;
-            y[i] = T::from_f64(normal * d.gamma(gamma, c).to_f64() + beta[c].to_f64());
-        }
         mean[c] = T::from_f64(m);
         inv_std[c] = T::from_f64(inv);
+        for i in channel(d, c) {
+            let normal = (x[i].to_f64() - mean[c].to_f64()) * inv_std[c].to_f64();
+            y[i] = T::from_f64(normal * d.gamma(gamma, c).to_f64() + beta[c].to_f64());
+        }
         moving_mean[c] = T::from_f64(d.moved(moving_mean[c].to_f64(), m));
         moving_var[c] = T::from_f64(d.moved(moving_var[c].to_f64(), var));
     }

@@ -30,6 +30,12 @@ fn check<T: Float>(outer: usize, channels: usize, inner: usize) {
                 let mut got: Train<T> = [mean.clone(), var.clone(), blank(), mean.clone(), mean.clone()];
                 let [mm, mv, y, m, s] = &mut got;
                 train_on(isa, &d, &x, &gamma, &beta, mm, mv, y, m, s);
+                let mut again = blank();
+                apply_on(isa, &d, Src::Slice(&x), &gamma, &beta, m, s, &mut again);
+                assert_same(y, &again, &what);
+                again.copy_from_slice(&x);
+                apply_on(isa, &d, Src::Out, &gamma, &beta, m, s, &mut again);
+                assert_same(y, &again, &what);
                 let mut y = blank();
                 infer_on(isa, &d, Src::Slice(&x), &gamma, &beta, &mean, &var, &mut y);
                 let mut own = x.clone();

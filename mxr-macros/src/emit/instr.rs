@@ -19,6 +19,7 @@ pub(super) fn instr(i: &Instr) -> String {
         Instr::Pool2d(a) => format!("Pool2d({})", pool(a)),
         Instr::Pool2dBackward(a) => format!("Pool2dBackward({})", pool(a)),
         Instr::BatchNormTrain(a) => format!("BatchNormTrain({})", batch_norm(a)),
+        Instr::BatchNormApply(a) => format!("BatchNormApply({})", batch_norm(a)),
         Instr::BatchNormInfer(a) => format!("BatchNormInfer({})", batch_norm(a)),
         Instr::BatchNormBackward(a) => format!("BatchNormBackward({})", batch_norm(a)),
         Instr::BatchNormInferBackward(a) => format!("BatchNormInferBackward({})", batch_norm(a)),

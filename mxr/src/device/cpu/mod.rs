@@ -40,6 +40,7 @@ pub(crate) fn prepare(r: &Request<'_>) -> Result<Kernel> {
         Instr::Pool2d(attrs) => pool::forward(r, attrs),
         Instr::Pool2dBackward(attrs) => pool::backward(r, attrs),
         Instr::BatchNormTrain(attrs) => norm::batch_norm_train(r, attrs),
+        Instr::BatchNormApply(attrs) => norm::batch_norm_apply(r, attrs),
         Instr::BatchNormInfer(attrs) => norm::batch_norm_infer(r, attrs),
         Instr::BatchNormBackward(attrs) => norm::batch_norm_backward(r, attrs),
         Instr::BatchNormInferBackward(attrs) => norm::batch_norm_infer_backward(r, attrs),

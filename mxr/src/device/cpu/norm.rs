@@ -42,6 +42,18 @@ pub(super) fn batch_norm_infer(r: &Request<'_>, attrs: BatchNormAttrs) -> Result
     })))
 }
 
+pub(super) fn batch_norm_apply(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
+    let d = batch(r.reads[0].shape, attrs);
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let x = source::<T>(call, s[0])?;
+        let (gamma, beta) = (read::<T>(call, s[1])?, read::<T>(call, s[2])?);
+        let (mean, inv_std) = (read::<T>(call, s[3])?, read::<T>(call, s[4])?);
+        batch_norm::apply(&d, x, gamma, beta, mean, inv_std, write(&mut call.writes[0])?);
+        Ok(())
+    })))
+}
+
 pub(super) fn batch_norm_backward(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
     let d = batch(r.reads[0].shape, attrs);
     let s = r.sources();
