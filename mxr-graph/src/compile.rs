@@ -67,17 +67,9 @@ pub fn training_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Decla
         v.source == Source::Input && v.dtype.is_float()
     });
     let wrt: Vec<ValueId> = declared.params.iter().copied().chain(inputs).collect();
-    let (nodes, values, checks) = (graph.nodes.len(), graph.values.len(), graph.checks.len());
-    if let Err(e) = grad::backward(&mut graph, &wrt) {
-        // A gradient may be missing only on the way to an input, where nobody has to ask for it.
-        graph.nodes.truncate(nodes);
-        graph.values.truncate(values);
-        graph.checks.truncate(checks);
-        graph.grads.clear();
-        if grad::backward(&mut graph, &declared.params).is_err() {
-            return Err(e);
-        }
-    }
+    passes.look("grad", false, &graph);
+    gradients(&mut graph, &wrt, &declared.params)?;
+    passes.look("grad", true, &graph);
     declared.follow(&passes.run(&mut graph));
     Ok((graph, declared))
 }
@@ -85,9 +77,23 @@ pub fn training_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Decla
 /// The graph that [`predict`] makes its program from, to look at.
 pub fn prediction_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Declared), ShapeError> {
     let mut declared = declared(&graph);
+    passes.look("predict", false, &graph);
     declared.follow(&passes::predict(&mut graph)?);
+    passes.look("predict", true, &graph);
     declared.follow(&passes.run(&mut graph));
     Ok((graph, declared))
+}
+
+/// Append the backward pass of what can be differentiated of `wrt`, and of all of `params`.
+fn gradients(graph: &mut Graph, wrt: &[ValueId], params: &[ValueId]) -> Result<(), ShapeError> {
+    let (nodes, values, checks) = (graph.nodes.len(), graph.values.len(), graph.checks.len());
+    let Err(e) = grad::backward(graph, wrt) else { return Ok(()) };
+    // A gradient may be missing only on the way to an input, where nobody has to ask for it.
+    graph.nodes.truncate(nodes);
+    graph.values.truncate(values);
+    graph.checks.truncate(checks);
+    graph.grads.clear();
+    grad::backward(graph, params).map_err(|_| e)
 }
 
 fn program(graph: &Graph, declared: &Declared) -> Program {

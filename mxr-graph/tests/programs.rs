@@ -133,8 +133,13 @@ fn passes_and_plans_change_no_bit() {
         }
         let mut want: [Option<Results>; 2] = [None, None];
         for (bits, count) in steps.iter_mut().enumerate() {
-            let passes =
-                Passes { simplify: bits & 1 != 0, cse: bits & 2 != 0, fuse: bits & 4 != 0, verify: true };
+            let passes = Passes {
+                simplify: bits & 1 != 0,
+                cse: bits & 2 != 0,
+                fuse: bits & 4 != 0,
+                verify: true,
+                ..Passes::ALL
+            };
             for (mode, program) in
                 [train_with(g.clone(), &passes), predict_with(g.clone(), &passes)].into_iter().enumerate()
             {

@@ -40,6 +40,7 @@ pub mod metric;
 mod ndarray;
 pub mod optimizer;
 pub mod opts;
+mod passes;
 pub mod schedule;
 pub mod storage;
 mod symbol;

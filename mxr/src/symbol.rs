@@ -171,7 +171,7 @@ impl Symbol {
     ///
     /// The first call that does not fit, with its layer and the shapes.
     pub fn compile_group(name: &str, outputs: &[Symbol]) -> Result<SharedPrograms> {
-        Symbol::compile_with(name, outputs, &[])
+        Symbol::compile_with(name, outputs, &[], "")
     }
 
     /// Compile and bind for fixed shapes of the inputs.
@@ -181,11 +181,17 @@ impl Symbol {
     /// The first call that does not fit, a missing input shape, or a device without memory.
     #[track_caller]
     pub fn bind(&self, shapes: &[(&str, &[usize])], options: BindOptions) -> Result<Executor> {
-        let programs = Symbol::compile_with("symbol", std::slice::from_ref(self), shapes)?;
+        let programs = Symbol::compile_with("symbol", std::slice::from_ref(self), shapes, &options.passes)?;
         Executor::bind_shared(programs, &[], options)
     }
 
-    fn compile_with(name: &str, outputs: &[Symbol], shapes: &[(&str, &[usize])]) -> Result<SharedPrograms> {
+    fn compile_with(
+        name: &str,
+        outputs: &[Symbol],
+        shapes: &[(&str, &[usize])],
+        passes: &str,
+    ) -> Result<SharedPrograms> {
+        let passes = crate::passes::chosen(passes)?;
         let mut replay = Replay { graph: Graph::new(name), done: HashMap::new(), shapes, inputs: Vec::new() };
         replay.inputs_first(outputs)?;
         for out in outputs {
@@ -210,8 +216,8 @@ impl Symbol {
         if let Some(wrong) = graph.refuted().next() {
             return Err(wrong.clone().into());
         }
-        let predict = compile::predict(graph.clone())?;
-        let train = compile::train(graph)?;
+        let predict = compile::predict_with(graph.clone(), &passes)?;
+        let train = compile::train_with(graph, &passes)?;
         Ok(SharedPrograms { train: Some(Arc::new(train)), predict: Arc::new(predict) })
     }
 }

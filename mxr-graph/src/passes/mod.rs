@@ -1,9 +1,11 @@
-//! The passes: each takes a graph and leaves an equivalent, better one.
+//! The passes: each takes a graph and leaves an equivalent, better one. [`Passes`] says which run and in which order.
 
 mod cse;
 mod dce;
 mod fuse;
+mod pipeline;
 mod predict;
+mod print;
 mod simplify;
 #[cfg(test)]
 mod tests;
@@ -11,7 +13,9 @@ mod tests;
 pub use cse::cse;
 pub use dce::dce;
 pub use fuse::fuse;
+pub use pipeline::{Look, Passes};
 pub use predict::{predict, predictions};
+pub use print::Printed;
 pub use simplify::simplify;
 
 use crate::dim::Dim;
@@ -19,60 +23,6 @@ use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::Operator;
 use crate::shape::Shape;
 use alloc::vec::Vec;
-
-/// Which passes run. Dead code elimination always does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passes {
-    /// [`simplify`]: constants folded, neutral operations and doubled reshapes removed.
-    pub simplify: bool,
-    /// [`cse`]: equal operations computed once.
-    pub cse: bool,
-    /// [`fuse`]: elementwise chains merged into one operation.
-    pub fuse: bool,
-    /// Hold the graph against its invariants ([`verify`](crate::verify::verify)) after each pass, and panic where one is broken.
-    pub verify: bool,
-}
-
-impl Passes {
-    /// All of them.
-    pub const ALL: Passes = Passes { simplify: true, cse: true, fuse: true, verify: cfg!(test) };
-    /// None of them.
-    pub const NONE: Passes = Passes { simplify: false, cse: false, fuse: false, verify: cfg!(test) };
-
-    /// Run them; entry `i` of the result is the new number of value `i`.
-    pub fn run(&self, graph: &mut Graph) -> Vec<Option<ValueId>> {
-        let check = |graph: &Graph, pass: &str| {
-            if self.verify
-                && let Err(e) = crate::verify::verify(graph)
-            {
-                panic!("{pass} broke the graph: {e}\n{graph}");
-            }
-        };
-        if self.simplify {
-            simplify(graph);
-            check(graph, "simplify");
-        }
-        if self.cse {
-            cse(graph);
-            check(graph, "cse");
-        }
-        let mut moved = dce(graph);
-        check(graph, "dce");
-        if self.fuse {
-            fuse(graph);
-            check(graph, "fuse");
-            let again = dce(graph);
-            moved.iter_mut().for_each(|m| *m = m.and_then(|v| again[v.index()]));
-        }
-        moved
-    }
-}
-
-impl Default for Passes {
-    fn default() -> Passes {
-        Passes::ALL
-    }
-}
 
 /// Whether a node is a call of this operator.
 fn is(node: &Node, op: &dyn Operator) -> bool {

@@ -320,8 +320,13 @@ fn every_pass_can_be_left_out() {
     for (_, net) in crate::testnets::ALL {
         let mut sizes = Vec::new();
         for bits in 0..8 {
-            let passes =
-                Passes { simplify: bits & 1 != 0, cse: bits & 2 != 0, fuse: bits & 4 != 0, verify: true };
+            let passes = Passes {
+                simplify: bits & 1 != 0,
+                cse: bits & 2 != 0,
+                fuse: bits & 4 != 0,
+                verify: true,
+                ..Passes::ALL
+            };
             let (graph, _) = crate::compile::training_graph(net(), &passes).expect("differentiable");
             sizes.push(graph.nodes.len());
             crate::compile::prediction_graph(net(), &passes).expect("has a form for prediction");

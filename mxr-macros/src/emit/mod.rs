@@ -2,6 +2,7 @@
 
 mod docs;
 mod instr;
+mod printing;
 mod program;
 
 use crate::ast::{Fn, name_of};
@@ -44,13 +45,14 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
     }
     let (mut train, mut predict) = (None, None);
     if network.sound {
+        let passes = printing::passes(item.name.span(), faults);
         if !item.predict {
-            train = compiled(compile::train(network.graph.clone()), network, faults);
+            train = compiled(compile::train_with(network.graph.clone(), &passes), network, faults);
             if let Some(train) = &train {
                 network.gradients(train, faults);
             }
         }
-        predict = compiled(compile::predict(network.graph.clone()), network, faults);
+        predict = compiled(compile::predict_with(network.graph.clone(), &passes), network, faults);
     }
     let graph = &network.graph;
 

@@ -27,6 +27,7 @@ pub struct BindOptions {
     pub(crate) by_name: Vec<(String, GradReq)>,
     pub(crate) seed: u64,
     pub(crate) naive_memory: bool,
+    pub(crate) passes: String,
 }
 
 impl BindOptions {
@@ -68,6 +69,30 @@ impl BindOptions {
     /// same bits.
     pub fn naive_memory(mut self) -> BindOptions {
         self.naive_memory = true;
+        self
+    }
+
+    /// Leave out passes of the graph compiler, by their names: `"-fuse"`, `"-cse,-simplify"`, `"none"`. For a
+    /// [`Symbol`](crate::Symbol), which is compiled when it is bound; what `network!` declares is compiled already.
+    ///
+    /// The environment variable `MXR_PASSES` says the same for all symbols of a process. `MXR_PRINT=fuse` prints the graph before
+    /// and after a pass to the standard error, `MXR_PRINT=all` after every pass, `MXR_PRINT=fuse@LeNet` of one network; for
+    /// `network!` the compiler prints while it expands (cargo does not know of the variable: touch the file first). The names are
+    /// those of [`Passes::NAMES`](crate::graph::passes::Passes::NAMES), and to print also `grad`, `predict` and `dce`.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Mode, Symbol};
+    /// let y = Symbol::input("x").tanh().exp();
+    /// let steps = |passes| -> mxr::Result<usize> {
+    ///     let net = y.bind(&[("x", &[2])], BindOptions::new().passes(passes))?;
+    ///     Ok(net.program(Mode::Predict).map_or(0, |p| p.steps.len()))
+    /// };
+    /// assert_eq!((steps("")?, steps("-fuse")?), (1, 2));
+    /// assert!(steps("-fuze").unwrap_err().to_string().contains("did you mean `fuse`?"));
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn passes(mut self, switches: &str) -> BindOptions {
+        self.passes = switches.to_string();
         self
     }
 
