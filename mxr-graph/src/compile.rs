@@ -8,7 +8,7 @@ use crate::lower;
 use crate::memory;
 use crate::ops::Lower;
 use crate::passes::{self, Passes};
-use crate::program::Program;
+use crate::program::{Operand, Program};
 use alloc::vec::Vec;
 
 pub use crate::lower::Declared;
@@ -79,6 +79,9 @@ pub fn prediction_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Dec
     let mut declared = declared(&graph);
     passes.look("predict", false, &graph);
     declared.follow(&passes::predict(&mut graph)?);
+    for (needed, l) in declared.needed.iter_mut().zip(&graph.layers) {
+        *needed &= !l.outputs.is_empty();
+    }
     passes.look("predict", true, &graph);
     declared.follow(&passes.run(&mut graph));
     Ok((graph, declared))
@@ -114,12 +117,23 @@ fn declared(graph: &Graph) -> Declared {
     }
     let shape = |l: &crate::graph::Layer| l.outputs.first().map(|o| graph.value(*o).shape.clone());
     let shapes = graph.layers.iter().map(|l| shape(l).unwrap_or_default()).collect();
-    let (params, aux) = depth_first(graph);
-    Declared { params, aux, shapes, flops }
+    let operand = |v: &ValueId| match graph.value(*v).source {
+        Source::Node { node, .. } => Some(Operand::Layer(graph.nodes[node as usize].layer.0)),
+        Source::Input => Some(Operand::Fed(v.0)),
+        Source::Param | Source::Aux | Source::HeadGrad(_) => None,
+    };
+    let operands = graph.layers.iter().map(|l| l.inputs.iter().filter_map(operand).collect()).collect();
+    let (params, aux, reached) = depth_first(graph);
+    let mut needed = alloc::vec![false; graph.layers.len()];
+    for (node, _) in graph.nodes.iter().zip(reached).filter(|(_, reached)| *reached) {
+        needed[node.layer.index()] = true;
+    }
+    Declared { params, aux, shapes, flops, operands, needed }
 }
 
-/// Weights and states that the outputs depend on, depth first: MXNet's order. Then those that are left.
-fn depth_first(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>) {
+/// Weights and states that the outputs depend on, depth first: MXNet's order. Then those that are left. And which nodes the
+/// outputs depend on.
+fn depth_first(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>, Vec<bool>) {
     let (mut params, mut aux) = (Vec::new(), Vec::new());
     let mut seen = alloc::vec![false; graph.values.len()];
     let mut done = alloc::vec![false; graph.nodes.len()];
@@ -158,7 +172,7 @@ fn depth_first(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>) {
             _ => {}
         }
     }
-    (params, aux)
+    (params, aux, done)
 }
 
 #[cfg(test)]

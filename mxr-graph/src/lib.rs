@@ -28,6 +28,7 @@ pub mod passes;
 pub mod program;
 pub mod schema;
 pub mod shape;
+pub mod summary;
 #[cfg(test)]
 mod testnets;
 pub mod verify;

@@ -5,7 +5,7 @@ use crate::expr::Expr;
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::instr::{Instr, Scalar};
 use crate::ops::{Lower, Lowered};
-use crate::program::{List, Program, ProgramCheck, ProgramLayer, ProgramValue, Role, Step, Text};
+use crate::program::{List, Operand, Program, ProgramCheck, ProgramLayer, ProgramValue, Role, Step, Text};
 use crate::shape::Shape;
 use alloc::borrow::Cow;
 use alloc::format;
@@ -23,6 +23,10 @@ pub struct Declared {
     pub shapes: Vec<Shape>,
     /// Floating-point operations of every layer, forward.
     pub flops: Vec<Dim>,
+    /// What every layer reads besides weights and states.
+    pub operands: Vec<Vec<Operand>>,
+    /// Which layers the network needs in this mode.
+    pub needed: Vec<bool>,
 }
 
 impl Declared {
@@ -30,6 +34,12 @@ impl Declared {
     pub(crate) fn follow(&mut self, new: &[Option<ValueId>]) {
         for list in [&mut self.params, &mut self.aux] {
             *list = list.iter().filter_map(|v| new[v.index()]).collect();
+        }
+        for list in &mut self.operands {
+            list.retain_mut(|o| match o {
+                Operand::Layer(_) => true,
+                Operand::Fed(v) => new[*v as usize].map(|n| *v = n.0).is_some(),
+            });
         }
     }
 }
@@ -89,6 +99,7 @@ pub(crate) fn lower(graph: &Graph, declared: &Declared) -> Program {
         predictions,
         heads: heads.into(),
         grads,
+        flops: work(graph),
         checks: checks.collect(),
         plan: None,
     };
@@ -192,12 +203,19 @@ fn layers(graph: &Graph, declared: &Declared, steps: &[Step]) -> (Vec<ProgramLay
             *b = true;
         }
     }
-    let (mut list, mut places) = (Vec::new(), Vec::with_capacity(busy.len()));
-    for (at, l) in graph.layers.iter().enumerate() {
-        places.push(list.len() as u32);
-        if !busy[at] && l.outputs.is_empty() {
-            continue;
-        }
+    let kept = |at: usize| {
+        let l = &graph.layers[at];
+        let needed = declared.needed.get(at).is_some_and(|n| *n);
+        busy[at] || !l.outputs.is_empty() || needed && !l.op.schema().internal
+    };
+    let mut places: Vec<u32> = Vec::with_capacity(busy.len());
+    let mut count = 0;
+    for at in 0..busy.len() {
+        places.push(count);
+        count += u32::from(kept(at));
+    }
+    let mut list = Vec::with_capacity(count as usize);
+    for (at, l) in graph.layers.iter().enumerate().filter(|(at, _)| kept(*at)) {
         let own = |v: &&ValueId| matches!(graph.value(**v).source, Source::Param | Source::Aux);
         list.push(ProgramLayer {
             name: owned(&l.name),
@@ -205,10 +223,38 @@ fn layers(graph: &Graph, declared: &Declared, steps: &[Step]) -> (Vec<ProgramLay
             output: l.outputs.first().map(|o| o.0),
             shape: Cow::Owned(declared.shapes[at].0.clone()),
             params: l.inputs.iter().filter(own).map(|v| v.0).collect(),
+            operands: declared.operands[at]
+                .iter()
+                .filter_map(|o| match *o {
+                    Operand::Layer(from) => {
+                        let from = from as usize;
+                        kept(from).then(|| Operand::Layer(places[from]).number())
+                    }
+                    fed => Some(fed.number()),
+                })
+                .collect(),
             flops: declared.flops[at].clone(),
         });
     }
     (list, places)
+}
+
+/// Floating-point operations of what the results and the gradients of weights need.
+fn work(graph: &Graph) -> Dim {
+    let mut needed = alloc::vec![false; graph.values.len()];
+    let trained =
+        graph.grads.iter().filter(|(of, _)| graph.value(*of).source == Source::Param).map(|(_, g)| g);
+    for v in graph.outputs.iter().chain(&graph.predictions).chain(trained) {
+        needed[v.index()] = true;
+    }
+    let mut sum = Dim::ZERO;
+    for node in graph.nodes.iter().rev().filter(|n| !n.outputs.is_empty()) {
+        if node.outputs.iter().any(|o| needed[o.index()]) {
+            node.inputs.iter().for_each(|i| needed[i.index()] = true);
+            sum = sum.add(&node.op.flops(Lower { graph, node }));
+        }
+    }
+    sum
 }
 
 /// The symbols that sizes, facts and counts of the program are made of.
@@ -223,6 +269,7 @@ fn used_symbols(p: &Program) -> Vec<bool> {
     };
     p.values.iter().flat_map(|v| v.shape.iter()).for_each(&mut mark);
     p.checks.iter().map(|c| &c.dim).for_each(&mut mark);
+    mark(&p.flops);
     p.layers.iter().for_each(|l| {
         mark(&l.flops);
         l.shape.iter().for_each(&mut mark);

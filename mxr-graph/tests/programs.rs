@@ -11,7 +11,7 @@ use mxr_graph::instr::Instr;
 use mxr_graph::memory::{Plan, Strategy, plan, verify};
 use mxr_graph::ops::{Lowered, SampleValues, find};
 use mxr_graph::passes::Passes;
-use mxr_graph::program::{Place, Program};
+use mxr_graph::program::{Operand, Place, Program};
 use mxr_graph::schema::Arg;
 use mxr_graph::shape::Shape;
 use reference::random::grow;
@@ -201,7 +201,9 @@ fn results_of_nodes_keep_their_names_in_the_order_of_the_graph() {
     g.settle();
     let p = predict_with(g, &Passes::ALL).expect("has a form for prediction");
     let layers: Vec<(&str, Option<u32>)> = p.layers.iter().map(|l| (&*l.name, l.output)).collect();
-    assert_eq!(layers, [("b", Some(p.outputs[0]))], "the first is part of the second");
+    assert_eq!(layers, [("a", None), ("b", Some(p.outputs[0]))], "the first is part of the second");
+    let operands: Vec<Vec<Operand>> = p.layers.iter().map(|l| l.operands().collect()).collect();
+    assert_eq!(operands, [[Operand::Fed(p.inputs[0])], [Operand::Layer(0)]], "as declared");
 }
 
 /// A fixed batch and a symbolic height that loses rows: sizes `a·H − c`, which are negative for small heights.

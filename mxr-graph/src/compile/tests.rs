@@ -227,10 +227,12 @@ static EXPRS: [List<Scalar>; 2] = [
     list(&[Scalar::In(0), Scalar::Un(UnOp::Tanh, 0)]),
     list(&[Scalar::In(0), Scalar::In(1), Scalar::Bin(BinOp::Mul, 0, 1)]),
 ];
+/// Value 0, not layer 0.
+const FED: u32 = 1 << 31;
 static LAYERS: [ProgramLayer; 3] = [
-    ProgramLayer::new("t", "tanh", Some(2), &[N, Dim::Const(4)], &[], Dim::ZERO),
-    ProgramLayer::new("m", "mul", Some(3), &[N, Dim::Const(4)], &[1], Dim::ZERO),
-    ProgramLayer::new("loss", "sum", Some(4), &[], &[], Dim::ZERO),
+    ProgramLayer::new("t", "tanh", Some(2), &[N, Dim::Const(4)], &[], &[FED], Dim::ZERO),
+    ProgramLayer::new("m", "mul", Some(3), &[N, Dim::Const(4)], &[1], &[0], Dim::ZERO),
+    ProgramLayer::new("loss", "sum", Some(4), &[], &[], &[1], Dim::ZERO),
 ];
 static CHECKS: [ProgramCheck; 1] =
     [ProgramCheck::new(Dim::terms_static(&[Term::linear(1, 0), Term::constant(-1)]), false, "N is small")];
@@ -249,6 +251,7 @@ static PROGRAM: Program = Program {
     predictions: list(&[]),
     heads: list(&[]),
     grads: list(&[]),
+    flops: Dim::ZERO,
     checks: list(&CHECKS),
     plan: None,
 };

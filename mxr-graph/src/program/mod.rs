@@ -64,6 +64,9 @@ pub struct Program {
     pub heads: List<(u32, u32)>,
     /// Gradients: `(value, its gradient)`.
     pub grads: List<(u32, u32)>,
+    /// Floating-point operations of one run, 2 per multiply-add: the forward pass, and in training the backward pass as far as
+    /// gradients of weights need it.
+    pub flops: Dim,
     /// Facts to check when symbols are bound.
     pub checks: List<ProgramCheck>,
     /// The memory plan for any values of the symbols, where there is one; otherwise it is made at bind.
@@ -124,8 +127,32 @@ pub struct ProgramLayer {
     pub shape: List<Dim>,
     /// Its weights and states.
     pub params: List<u32>,
+    /// What it reads besides, as declared, one number each; see [`ProgramLayer::operands`].
+    pub operands: List<u32>,
     /// Floating-point operations of the forward pass, 2 per multiply-add.
     pub flops: Dim,
+}
+
+/// Where an operand of a layer comes from, as the network was declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// From the layer of this number in [`Program::layers`].
+    Layer(u32),
+    /// The fed value of this number in [`Program::values`].
+    Fed(u32),
+}
+
+impl Operand {
+    /// The bit that tells a value from a layer.
+    const FED: u32 = 1 << 31;
+
+    /// As a number of [`ProgramLayer::operands`].
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Operand::Layer(at) => at,
+            Operand::Fed(v) => v | Operand::FED,
+        }
+    }
 }
 
 /// A fact that is checked when symbols are bound.
@@ -225,6 +252,7 @@ impl ProgramLayer {
         output: Option<u32>,
         shape: &'static [Dim],
         params: &'static [u32],
+        operands: &'static [u32],
         flops: Dim,
     ) -> ProgramLayer {
         ProgramLayer {
@@ -233,8 +261,18 @@ impl ProgramLayer {
             output,
             shape: list(shape),
             params: list(params),
+            operands: list(operands),
             flops,
         }
+    }
+
+    /// What it reads besides weights and states, in the order of the call. The declared network is in these: passes change
+    /// steps, not layers.
+    pub fn operands(&self) -> impl Iterator<Item = Operand> + '_ {
+        self.operands.iter().map(|n| match n & Operand::FED {
+            0 => Operand::Layer(*n),
+            _ => Operand::Fed(n & !Operand::FED),
+        })
     }
 }
 

@@ -14,8 +14,9 @@ pub type ValueRow = (&'static str, DType, u16, Role);
 /// after the other in a list of their own.
 pub type StepRow = (u16, u16, u16, u16);
 
-/// Name, operator, first result plus one (0 for none), number of the shape, how many parameters, number of the FLOPs.
-pub type LayerRow = (&'static str, &'static str, u32, u16, u16, u16);
+/// Name, operator, first result plus one (0 for none), number of the shape, how many parameters, how many operands, number of
+/// the FLOPs; parameters and operands themselves stand one after the other in a list of their own.
+pub type LayerRow = (&'static str, &'static str, u32, u16, u16, u16, u16);
 
 /// The dimension of these terms, in normal form.
 pub const fn dim(terms: &'static [Term]) -> Dim {
@@ -59,22 +60,23 @@ pub const fn steps<const N: usize>(
     all
 }
 
-/// Layers from rows and the numbers of their parameters.
+/// Layers from rows and the numbers of their parameters and operands.
 pub const fn layers<const N: usize>(
     shapes: &[&'static [Dim]],
     flops: &[&'static [Term]],
     mut params: &'static [u32],
     rows: &[LayerRow; N],
 ) -> [ProgramLayer; N] {
-    let mut all = [const { ProgramLayer::new("", "", None, &[], &[], Dim::ZERO) }; N];
+    let mut all = [const { ProgramLayer::new("", "", None, &[], &[], &[], Dim::ZERO) }; N];
     let mut i = 0;
     while i < N {
-        let (name, op, output, shape, count, work) = rows[i];
+        let (name, op, output, shape, count, reads, work) = rows[i];
         let (own, rest) = params.split_at(count as usize);
+        let (operands, rest) = rest.split_at(reads as usize);
         params = rest;
         let output = if output == 0 { None } else { Some(output - 1) };
-        let layer =
-            ProgramLayer::new(name, op, output, shapes[shape as usize], own, dim(flops[work as usize]));
+        let (shape, work) = (shapes[shape as usize], flops[work as usize]);
+        let layer = ProgramLayer::new(name, op, output, shape, own, operands, dim(work));
         mem::forget(mem::replace(&mut all[i], layer));
         i += 1;
     }
@@ -119,11 +121,11 @@ mod tests {
         static LAYERS: [ProgramLayer; 2] = layers(
             SHAPES,
             &[&[], &[Term::constant(9)]],
-            &[4, 5],
-            &[("l", "op", 0, 0, 0, 0), ("m", "op", 3, 1, 2, 1)],
+            &[1, 4, 5, 0],
+            &[("l", "op", 0, 0, 0, 1, 0), ("m", "op", 3, 1, 2, 1, 1)],
         );
-        assert_eq!(LAYERS[0], ProgramLayer::new("l", "op", None, &[], &[], Dim::ZERO));
-        assert_eq!(LAYERS[1], ProgramLayer::new("m", "op", Some(2), SHAPES[1], &[4, 5], Dim::Const(9)));
+        assert_eq!(LAYERS[0], ProgramLayer::new("l", "op", None, &[], &[], &[1], Dim::ZERO));
+        assert_eq!(LAYERS[1], ProgramLayer::new("m", "op", Some(2), SHAPES[1], &[4, 5], &[0], Dim::Const(9)));
         let all = places(&[(0, 0), (1, 64), (2, 128), (3, 5)]);
         assert_eq!(all.to_vec(), vec![Place::Outside, Place::Scaled(64), Place::Fixed(128), Place::Same(5)]);
     }

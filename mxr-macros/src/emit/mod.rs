@@ -4,14 +4,16 @@ mod docs;
 mod instr;
 mod printing;
 mod program;
+mod summary;
 
 use crate::ast::{Fn, name_of};
 use crate::elaborate::{Network, Reads};
 use crate::errors::Faults;
 use mxr_graph::compile;
-use mxr_graph::dim::SymbolDef;
+use mxr_graph::dim::{Dim, SymbolDef};
 use mxr_graph::graph::Graph;
 use mxr_graph::program::Program;
+use mxr_graph::summary::Summary;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use std::borrow::Cow;
@@ -20,12 +22,13 @@ use std::fmt::Write;
 use std::str::FromStr;
 
 /// Names that the generated struct has already.
-const TAKEN: [&str; 9] = [
+const TAKEN: [&str; 10] = [
     "bind",
     "bind_with",
     "bind_symbols",
     "PARAMETERS",
     "PROGRAMS",
+    "SUMMARY",
     "from_executor",
     "executor",
     "executor_mut",
@@ -73,6 +76,8 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
             pub const PARAMETERS: u64 = #n;
         }
     });
+    let summary = predict.as_ref().map_or(Summary::UNKNOWN, |p| Summary::of(train.as_ref(), p));
+    let summary = tokens(&self::summary::summary(&summary));
     let programs = tokens(&programs(train.as_ref(), predict.as_ref(), &graph.name));
     let bind = bind(graph);
     quote! {
@@ -87,6 +92,8 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
         impl #again {
             #layers
             #parameters
+            /// What is known before it runs: parameters, floating-point operations, bytes, for any batch size.
+            pub const SUMMARY: ::mxr::graph::summary::Summary = #summary;
             /// The compiled network.
             pub const PROGRAMS: &'static ::mxr::Programs = #programs;
             #bind
@@ -215,6 +222,7 @@ fn empty(name: &str) -> Program {
         predictions: Cow::Borrowed(&[]),
         heads: Cow::Borrowed(&[]),
         grads: Cow::Borrowed(&[]),
+        flops: Dim::ZERO,
         checks: Cow::Borrowed(&[]),
         plan: None,
     }

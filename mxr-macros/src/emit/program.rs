@@ -115,13 +115,14 @@ fn write(p: &Program, tables: &mut Tables, out: &mut String) -> fmt::Result {
     }
     write!(out, "]); static LAYERS: [ProgramLayer; {}] = layers(S, T, &[", p.layers.len())?;
     for l in p.layers.iter() {
-        numbers(l.params.iter(), out)?;
+        numbers(l.params.iter().chain(l.operands.iter()), out)?;
     }
     out.push_str("], &[");
     for l in p.layers.iter() {
         let (shape, flops, output) =
             (tables.shape(&l.shape), tables.terms(&l.flops), l.output.map_or(0, |o| o + 1));
-        write!(out, "({:?}, {:?}, {output}, {shape}, {}, {flops}), ", l.name, l.op, l.params.len())?;
+        let (own, reads) = (l.params.len(), l.operands.len());
+        write!(out, "({:?}, {:?}, {output}, {shape}, {own}, {reads}, {flops}), ", l.name, l.op)?;
     }
     out.push_str("]); const EXPRS: &[List<Scalar>] = &[");
     for e in p.exprs.iter() {
@@ -146,11 +147,13 @@ fn write(p: &Program, tables: &mut Tables, out: &mut String) -> fmt::Result {
         }
         out.push_str("]); ");
     }
+    let flops = tables.dim(&p.flops);
     write!(
         out,
         "Program {{ name: text({:?}), symbols: list(SYMBOLS), values: list(&VALUES), steps: list(&STEPS), forward: {}, \
          exprs: list(EXPRS), layers: list(&LAYERS), inputs: list(&{:?}), params: list(&{:?}), aux: list(&{:?}), outputs: \
-         list(&{:?}), predictions: list(&{:?}), heads: list(&{:?}), grads: list(&{:?}), checks: list(CHECKS), plan: ",
+         list(&{:?}), predictions: list(&{:?}), heads: list(&{:?}), grads: list(&{:?}), flops: {flops}, checks: \
+         list(CHECKS), plan: ",
         p.name,
         p.forward,
         &*p.inputs,

@@ -18,6 +18,7 @@ use crate::ndarray::NDArray;
 use bound::{Arrays, Bound};
 use monitor::{Callback, Monitor};
 use mxr_graph::program::{BindError, Program};
+use mxr_graph::summary::Summary;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,24 @@ pub struct SharedPrograms {
     pub train: Option<Arc<Program>>,
     /// Forward alone, without what only training needs.
     pub predict: Arc<Program>,
+}
+
+impl SharedPrograms {
+    /// What is known of the network before it runs, as the constant `SUMMARY` of a network of `network!`.
+    ///
+    /// ```
+    /// use mxr::{Symbol, opts};
+    /// let data = Symbol::input("data").shape(["N".into(), 784.into()]);
+    /// let hidden = data.dense_with(128, opts::Dense::new().name("fc1")).relu();
+    /// let summary = hidden.dense_with(10, opts::Dense::new().name("fc2")).compile("mlp")?.summary();
+    /// assert_eq!(summary.parameters.at(1), 784 * 128 + 128 + 128 * 10 + 10);
+    /// assert_eq!(summary.predict.flops.per_symbol(), Some(2 * (784 * 128 + 128 * 10)));
+    /// assert!(summary.predict.bytes(64) <= summary.predict.naive.at(64));
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn summary(&self) -> Summary {
+        Summary::of(self.train.as_deref(), &self.predict)
+    }
 }
 
 /// What a forward pass is for.
