@@ -1,6 +1,7 @@
 //! A bound network: memory laid out, kernels chosen, every step ready to be replayed without an allocation.
 
 mod bound;
+mod budget;
 mod monitor;
 mod network;
 mod options;
@@ -103,7 +104,7 @@ pub struct Executor {
 pub struct MemoryReport {
     /// The arena of internal arrays, shared by training and prediction.
     pub arena: usize,
-    /// What the arena has for scratch memory of the kernels besides; it lies between the arrays where there is room.
+    /// Scratch memory of the kernels.
     pub workspace: usize,
     /// Parameters and states.
     pub parameters: usize,
@@ -151,6 +152,8 @@ impl Executor {
         let given: Vec<(&str, i64)> =
             symbols.iter().map(|(n, v)| (*n, i64::try_from(*v).unwrap_or(i64::MAX))).collect();
         let train = train.map(|p| bound::requested(p, options)).transpose()?;
+        let train = train.map(|p| budget::fitted(p, Mode::Train, &given, options)).transpose()?;
+        let predict = budget::fitted(predict, Mode::Predict, &given, options)?;
         let mut arrays = Arrays::new(&device);
         let steps = Arc::new(AtomicU64::new(0));
         let monitor = Arc::new(Monitor::default());
@@ -160,6 +163,7 @@ impl Executor {
         let shared = bound::Shared {
             device: &device,
             arena: bound::block(layouts().map(|l| l.arena()).max().unwrap_or(0))?,
+            workspace: bound::block(layouts().map(|l| l.workspace()).max().unwrap_or(0))?,
             seed: options.seed,
             steps: &steps,
             site: std::panic::Location::caller(),
@@ -431,10 +435,9 @@ impl Executor {
             .flat_map(|b| b.outputs.iter().chain(&b.predictions).chain(b.heads.iter().map(|(_, a)| a)))
             .map(|a| a.bytes().len())
             .sum();
-        let arena = self.modes().map(|b| b.arena).max().unwrap_or(0);
         MemoryReport {
-            arena,
-            workspace: self.modes().map(|b| b.arena + b.workspace).max().unwrap_or(0) - arena,
+            arena: self.modes().map(|b| b.arena).max().unwrap_or(0),
+            workspace: self.modes().map(|b| b.workspace).max().unwrap_or(0),
             parameters: bytes(&self.arrays.params) + bytes(&self.arrays.aux),
             gradients: bytes(&self.arrays.grads),
             io: bytes(&self.arrays.inputs) + results,
