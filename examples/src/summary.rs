@@ -110,12 +110,8 @@ impl Memory {
         let symbols = bind(program, batch)?;
         let problem = program.problem(&symbols);
         let bytes = |s: Strategy| plan(&problem, s).bytes;
-        let planned = match &program.plan {
-            Some(p) => p.at(symbols.get(usize::from(p.symbol)).copied().unwrap_or(1)).bytes,
-            None => bytes(Strategy::Best),
-        };
         Ok(Memory {
-            planned,
+            planned: bytes(Strategy::Best),
             naive: bytes(Strategy::Naive),
             inplace: bytes(Strategy::InPlace),
             coshare: bytes(Strategy::CoShare),

@@ -200,7 +200,7 @@ mod tests {
                 let symbols = p.bind_symbols(&[("N", n)]).expect("any batch fits");
                 let problem = p.problem(&symbols);
                 let n = n as u64;
-                assert_eq!(cost.bytes(n), p.plan.as_ref().map_or(0, |p| p.at(n as i64).bytes));
+                assert_eq!(cost.bytes(n), p.plan.as_ref().map_or(0, |p| p.bytes(n)));
                 assert!(cost.bytes(n) >= plan(&problem, Strategy::Best).bytes);
                 let made = p.steps.iter().flat_map(|s| s.writes.iter()).map(|w| *w as usize);
                 let naive: u64 = made.filter(|w| !problem.outside[*w]).map(|w| problem.sizes[w]).sum();

@@ -195,15 +195,10 @@ fn a_monitor_sees_every_value_in_order() {
     pass(&mut net);
     net.set_monitor(None).expect("idle");
     let seen = std::mem::take(&mut *log.lock().expect("one writer"));
-    // Exactly the results of the program's steps, as far as they are computed and not views.
+    // Exactly the results of the program's steps, views among them.
     let program = net.program(Mode::Train).expect("trains");
     let name = |v: &u32| program.values[*v as usize].name.to_string();
-    let made: Vec<String> = program
-        .steps
-        .iter()
-        .filter(|s| s.instr != mxr::graph::instr::Instr::View)
-        .flat_map(|s| s.writes.iter().map(name))
-        .collect();
+    let made: Vec<String> = program.steps.iter().flat_map(|s| s.writes.iter().map(name)).collect();
     assert_eq!(seen.iter().map(|s| s.1.clone()).collect::<Vec<_>>(), made);
     let layers = ["stem", "stem_bn", "left", "shortcut", "right", "right_bn", "fc1", "fc2"];
     for layer in layers {
@@ -275,6 +270,38 @@ fn naive_and_planned_memory_give_the_same_bits() {
     let arena = |o| branchy(o).memory().arena;
     let (planned, naive) = (arena(options()), arena(options().naive_memory()));
     assert!(planned * 2 < naive, "{planned} of {naive}");
+}
+
+/// Branches that are joined, taken apart and joined again, over the channels.
+fn joined() -> Symbol {
+    let x = Symbol::input("x");
+    let (a, b) = (x.conv2d_with(3, 3, opts::Conv2d::new().pad(1)).relu(), x.conv2d(5, 1).tanh());
+    let both = Symbol::concat(&[&a, &b]);
+    let parts = both.split(2);
+    let left = parts[0].sigmoid();
+    let right = parts[1].conv2d_with(4, 3, opts::Conv2d::new().pad(1));
+    let all = Symbol::concat(&[&right, &left, &(&both * 0.5)]);
+    (all.conv2d(4, 1) + left).square().sum()
+}
+
+#[test]
+fn parts_of_arrays_are_no_copies_where_they_lie_in_one_piece() {
+    let run = |n: usize, o: BindOptions| {
+        let mut net =
+            joined().bind(&[("x", &[n, 2, 6, 5])], o.input_grad("x", GradReq::Write)).expect("fits");
+        net.init(&Xavier::default(), 3).expect("initialises");
+        net.set_input_host("x", &numbers::noise(7, &[n, 2, 6, 5])).expect("fits");
+        pass(&mut net);
+        let results = net.outputs().iter().chain(net.grads().map(|(_, g)| g));
+        let bits: Vec<Vec<u32>> = results.map(|a| vec(a).into_iter().map(f32::to_bits).collect()).collect();
+        (bits, net.memory().arena / n)
+    };
+    let [one, three] = [1, 3].map(|n| {
+        let (planned, naive) = (run(n, options()), run(n, options().naive_memory()));
+        assert_eq!(planned.0, naive.0, "batch of {n}");
+        planned.1
+    });
+    assert!(one < three, "{one} and {three} bytes of each sample");
 }
 
 #[test]

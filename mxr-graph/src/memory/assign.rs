@@ -105,17 +105,22 @@ fn improve(items: &[Item], mut order: Vec<u32>, runs: &mut usize, mut best: Plac
 
 /// The largest sum of sizes alive at one step.
 pub(super) fn most_alive(items: &[Item], steps: usize) -> u64 {
+    alive(items, steps).into_iter().max().unwrap_or(0)
+}
+
+/// The sum of sizes alive at each step.
+pub(super) fn alive(items: &[Item], steps: usize) -> Vec<u64> {
     let mut change = alloc::vec![(0u64, 0u64); steps + 1];
     for i in items {
         change[i.first as usize].0 += i.size;
         change[i.last as usize + 1].1 += i.size;
     }
-    let (mut now, mut most) = (0u64, 0u64);
-    for (born, dead) in change {
+    let mut now = 0;
+    let at = |(born, dead): &(u64, u64)| {
         now = now - dead + born;
-        most = most.max(now);
-    }
-    most
+        now
+    };
+    change[..steps].iter().map(at).collect()
 }
 
 struct Placed {

@@ -11,6 +11,11 @@ pub enum InPlace {
     Never,
     /// Result 0 *is* operand 0 under another shape, as long as both live.
     View,
+    /// Result 0 *is* a part of operand 0 that begins at this byte, as long as both live.
+    Part(u64),
+    /// Result 0 *is* its operands one after the other, as long as all of them live: none of them is copied when each was made in
+    /// its place.
+    Concat,
     /// Result 0 over any operand.
     Any,
     /// These `(operand, result)` pairs, best first.
@@ -23,7 +28,7 @@ impl InPlace {
         let (any, listed): (usize, &'static [(u8, u8)]) = match self {
             InPlace::Any => (reads, &[]),
             InPlace::Pairs(p) => (0, p),
-            InPlace::Never | InPlace::View => (0, &[]),
+            InPlace::Never | InPlace::View | InPlace::Part(_) | InPlace::Concat => (0, &[]),
         };
         let listed = listed.iter().map(|(r, w)| (usize::from(*r), usize::from(*w)));
         (0..any).map(|r| (r, 0)).chain(listed.filter(move |(r, _)| *r < reads))
@@ -34,13 +39,14 @@ impl InPlace {
         match self {
             InPlace::Any => write == 0,
             InPlace::Pairs(p) => p.iter().any(|(r, w)| (usize::from(*r), usize::from(*w)) == (read, write)),
-            InPlace::Never | InPlace::View => false,
+            InPlace::Never | InPlace::View | InPlace::Part(_) | InPlace::Concat => false,
         }
     }
 }
 
 impl Instr {
-    /// Which results the instruction's kernels can write over operands.
+    /// Which results the instruction's kernels can write over operands. That parts of an array are no copies depends on shapes
+    /// besides: [`Program::accesses`](crate::program::Program::accesses) says it.
     ///
     /// An input of [`Instr::Map`] that broadcasts has fewer bytes than the result, so the equal-bytes rule of
     /// [`InPlace`] keeps it.

@@ -20,7 +20,7 @@ mod tests;
 mod verify;
 
 pub use inplace::InPlace;
-pub use symbolic::symbolic;
+pub use symbolic::{symbolic, symbolic_places};
 pub use verify::verify;
 
 use crate::program::Place;
@@ -38,6 +38,8 @@ pub struct Problem {
     pub outside: Vec<bool>,
     /// The steps in order of execution.
     pub steps: Vec<Access>,
+    /// The first step of the backward pass. What the user keeps of one pass is not used as memory in the other.
+    pub boundary: u32,
 }
 
 /// What one step touches.
@@ -72,8 +74,8 @@ pub enum Strategy {
 pub struct Plan {
     /// Bytes of the arena.
     pub bytes: u64,
-    /// One place per value: [`Place::Fixed`] in the arena, [`Place::Outside`], or [`Place::Same`] as an outside value of which
-    /// it is a view.
+    /// One place per value: [`Place::Fixed`] in the arena, [`Place::Outside`], or [`Place::Within`] an outside value of
+    /// which it is a view or a part.
     pub places: Vec<Place>,
 }
 
@@ -130,17 +132,54 @@ pub fn plan(problem: &Problem, strategy: Strategy) -> Plan {
 /// The largest number of bytes alive at one time under the in-place decisions of [`Strategy::Best`]: no plan of the
 /// same steps with the same decisions needs less.
 pub fn lower_bound(problem: &Problem) -> u64 {
-    let buffers = lifetime::buffers(problem, &problem.sizes);
-    let sizes: Vec<u64> = buffers.value.iter().map(|v| aligned(problem.sizes[*v as usize])).collect();
-    let items = buffers.items(&sizes);
-    assign::most_alive(&items, problem.steps.len())
+    let bound = |parts| {
+        let (buffers, sizes) = buffers(problem, parts);
+        (assign::most_alive(&buffers.items(&sizes), problem.steps.len()), buffers.has_parts())
+    };
+    match bound(true) {
+        (bytes, true) => bytes.min(bound(false).0),
+        (bytes, false) => bytes,
+    }
 }
 
+/// What is alive at every step under the same decisions, in bytes: [`lower_bound`] is the largest of these.
+pub fn alive(problem: &Problem) -> Vec<u64> {
+    let profile = |parts| {
+        let (buffers, sizes) = buffers(problem, parts);
+        let alive = assign::alive(&buffers.items(&sizes), problem.steps.len());
+        (alive, buffers.has_parts())
+    };
+    let most = |list: &[u64]| list.iter().copied().max().unwrap_or(0);
+    match profile(true) {
+        (with, true) => {
+            let without = profile(false).0;
+            if most(&without) < most(&with) { without } else { with }
+        }
+        (list, false) => list,
+    }
+}
+
+fn buffers(problem: &Problem, parts: bool) -> (lifetime::Buffers, Vec<u64>) {
+    let rules = lifetime::Rules { problem, keys: &problem.sizes, bytes: true, parts };
+    let buffers = lifetime::buffers(rules);
+    let sizes = buffers.value.iter().map(|v| aligned(problem.sizes[*v as usize])).collect();
+    (buffers, sizes)
+}
+
+/// Parts of arrays that are no copies save time, and mostly memory; where they would cost memory there are none.
 fn best(problem: &Problem) -> Plan {
-    let buffers = lifetime::buffers(problem, &problem.sizes);
-    let sizes: Vec<u64> = buffers.value.iter().map(|v| aligned(problem.sizes[*v as usize])).collect();
-    let (offsets, bytes) = assign::assign(&buffers.items(&sizes), sizes.len(), problem.steps.len());
-    Plan { bytes, places: buffers.places(|b| Place::Fixed(offsets[b])) }
+    let with = |parts| {
+        let (buffers, sizes) = buffers(problem, parts);
+        let (offsets, bytes) = assign::assign(&buffers.items(&sizes), sizes.len(), problem.steps.len());
+        (Plan { bytes, places: buffers.places(|b| Place::Fixed(offsets[b])) }, buffers.has_parts())
+    };
+    match with(true) {
+        (plan, true) => {
+            let copied = with(false).0;
+            if copied.bytes < plan.bytes { copied } else { plan }
+        }
+        (plan, false) => plan,
+    }
 }
 
 /// Rounded up to a multiple of [`ALIGN`].

@@ -70,7 +70,7 @@ pub(super) fn greedy(problem: &Problem, inplace: bool, share: bool) -> Plan {
         })
         .collect();
     let place = |v: usize| match (g.of[v], outside[v]) {
-        (NONE, Some(root)) => Place::Same(root),
+        (NONE, Some(root)) => Place::Within(root, 0),
         (NONE, None) => Place::Outside,
         (b, _) => Place::Fixed(offsets[b as usize]),
     };

@@ -24,8 +24,8 @@ impl Rng {
 const STRATEGIES: [Strategy; 5] =
     [Strategy::Naive, Strategy::InPlace, Strategy::CoShare, Strategy::Both, Strategy::Best];
 
-/// A random list of steps: views, maps over several operands, in-place pairs, several results, outside values at both
-/// ends, results that nobody reads, empty values.
+/// A random list of steps in two passes: views, parts, concatenations, maps over several operands, in-place pairs, several
+/// results, outside values at both ends, results that nobody reads, empty values.
 fn random(rng: &mut Rng, steps: usize) -> Problem {
     let mut p = Problem::default();
     let sizes = [0, 4, 64, 100, 128, 256, 500, 512, 1000, 4096];
@@ -38,7 +38,19 @@ fn random(rng: &mut Rng, steps: usize) -> Problem {
         let reads: Vec<u32> = (0..1 + rng.below(3)).map(|_| recent(rng, &made)).collect();
         let like = p.sizes[reads[0] as usize];
         let outside = rng.below(12) == 0;
-        match rng.below(5) {
+        match rng.below(7) {
+            5 => {
+                let begin = 4 * rng.below(like as usize / 4 + 1) as u64;
+                let len = 4 * rng.below((like - begin) as usize / 4 + 1) as u64;
+                let w = p.value(len, outside);
+                p.step(&reads[..1], &[w], InPlace::Part(begin));
+                made.push(w);
+            }
+            6 if reads.iter().map(|r| p.sizes[*r as usize]).sum::<u64>() < 1 << 14 => {
+                let w = p.value(reads.iter().map(|r| p.sizes[*r as usize]).sum(), outside);
+                p.step(&reads, &[w], InPlace::Concat);
+                made.push(w);
+            }
             0 => {
                 let w = p.value(like, outside);
                 p.step(&reads[..1], &[w], InPlace::View);
@@ -64,46 +76,58 @@ fn random(rng: &mut Rng, steps: usize) -> Problem {
             }
         }
     }
+    p.boundary = rng.below(steps + 1) as u32;
     p
 }
 
 /// Runs the steps on real bytes: every value gets contents that nobody else has, and every operand must still have them when
 /// it is read. Knows nothing of lives or buffers.
 fn replay(p: &Problem, plan: &Plan) -> Result<(), String> {
+    let words = |v: u32| (p.sizes[v as usize] as usize).div_ceil(4);
+    let unique = |v: u32| -> Vec<u32> { (0..words(v) as u32).map(|i| v << 16 | i).collect() };
+    let mut contents: Vec<Vec<u32>> = (0..p.sizes.len() as u32).map(unique).collect();
     let mut arena = alloc::vec![u32::MAX; plan.bytes as usize / 4 + 1];
-    let mut outside: Vec<Vec<u32>> =
-        p.sizes.iter().enumerate().map(|(v, s)| alloc::vec![v as u32; (*s as usize).div_ceil(4)]).collect();
-    let mut contents: Vec<u32> = (0..p.sizes.len() as u32).collect();
+    let mut outside: Vec<Vec<u32>> = contents.clone();
     for (t, s) in p.steps.iter().enumerate() {
         let read = |arena: &[u32], outside: &[Vec<u32>], v: u32| -> Result<Vec<u32>, String> {
-            let words = (p.sizes[v as usize] as usize).div_ceil(4);
-            Ok(match plan.places[v as usize] {
-                Place::Fixed(o) => arena[o as usize / 4..][..words].to_vec(),
-                Place::Outside if p.outside[v as usize] => outside[v as usize].clone(),
-                Place::Same(r) if p.outside[r as usize] => outside[r as usize].clone(),
+            let (from, at) = match plan.places[v as usize] {
+                Place::Fixed(o) => (arena, o),
+                Place::Outside if p.outside[v as usize] => (&outside[v as usize][..], 0),
+                Place::Within(r, at) if p.outside[r as usize] => (&outside[r as usize][..], at),
                 other => return Err(format!("value {v} is nowhere: {other:?}")),
-            })
+            };
+            let found = from.get(at as usize / 4..).and_then(|f| f.get(..words(v)));
+            found.map(<[u32]>::to_vec).ok_or(format!("value {v} is beyond the end"))
         };
         for r in &s.reads {
             let got = read(&arena, &outside, *r)?;
-            if let Some(other) = got.iter().find(|g| **g != contents[*r as usize]) {
-                return Err(format!("step {t} reads {r} and finds {other}"));
+            if got != contents[*r as usize] {
+                return Err(format!("step {t} reads {r} and finds {got:?}"));
             }
         }
         for (i, w) in s.writes.iter().enumerate() {
-            let view = s.inplace == InPlace::View && i == 0;
-            if view {
-                contents[*w as usize] = contents[s.reads[0] as usize];
+            let of = |r: usize| contents[s.reads[r] as usize].clone();
+            match s.inplace {
+                InPlace::View if i == 0 => contents[*w as usize] = of(0),
+                InPlace::Part(begin) if i == 0 => {
+                    contents[*w as usize] = of(0)[begin as usize / 4..][..words(*w)].to_vec();
+                }
+                InPlace::Concat if i == 0 => {
+                    contents[*w as usize] = (0..s.reads.len()).flat_map(of).collect();
+                }
+                _ => {}
             }
-            let fill = alloc::vec![contents[*w as usize]; (p.sizes[*w as usize] as usize).div_ceil(4)];
+            let fill = &contents[*w as usize];
             let before: Vec<Vec<u32>> =
                 s.reads.iter().map(|r| read(&arena, &outside, *r)).collect::<Result<_, _>>()?;
-            match plan.places[*w as usize] {
-                Place::Fixed(o) => arena[o as usize / 4..][..fill.len()].copy_from_slice(&fill),
-                Place::Outside => outside[*w as usize] = fill,
-                Place::Same(r) => outside[r as usize] = fill,
+            let (into, at) = match plan.places[*w as usize] {
+                Place::Fixed(o) => (&mut arena, o),
+                Place::Outside => (&mut outside[*w as usize], 0),
+                Place::Within(r, at) => (&mut outside[r as usize], at),
                 Place::Scaled(_) => return Err("scaled".into()),
-            }
+            };
+            let into = into.get_mut(at as usize / 4..).and_then(|i| i.get_mut(..fill.len()));
+            into.ok_or("beyond the end")?.copy_from_slice(fill);
             // A kernel needs an operand until its last result is written, unless it may write this result over it.
             for (at, r) in s.reads.iter().enumerate() {
                 let permitted = s.inplace.pairs(s.reads.len()).any(|pair| pair == (at, i));
@@ -113,13 +137,13 @@ fn replay(p: &Problem, plan: &Plan) -> Result<(), String> {
             }
         }
         for w in &s.writes {
-            if read(&arena, &outside, *w)?.iter().any(|g| *g != contents[*w as usize]) {
+            if read(&arena, &outside, *w)? != contents[*w as usize] {
                 return Err(format!("step {t} writes one result over another"));
             }
         }
     }
     for v in (0..p.sizes.len()).filter(|v| p.outside[*v]) {
-        if outside[v].iter().any(|g| *g != contents[v]) {
+        if outside[v] != contents[v] {
             return Err(format!("outside value {v} does not hold its contents at the end"));
         }
     }

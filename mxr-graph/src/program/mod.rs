@@ -8,12 +8,12 @@ mod rows;
 mod select;
 
 pub use bind::BindError;
-pub use rows::{LayerRow, StepRow, ValueRow, dim, layers, places, steps, values};
+pub use rows::{LayerRow, StepRow, ValueRow, dim, layers, steps, values};
 
 use crate::dim::{Dim, Symbol};
 use crate::dtype::DType;
 use crate::instr::{Instr, Scalar};
-use crate::memory::{Access, Problem};
+use crate::memory::{Access, InPlace, Problem};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
@@ -166,9 +166,9 @@ pub struct ProgramCheck {
     pub message: Text,
 }
 
-/// Where every internal value lives, for any values of the symbols: the arena is one block of
-/// `per_symbol · symbol` bytes followed by one of `fixed` bytes.
-#[derive(Clone, Debug, PartialEq)]
+/// What the internal values take, for any values of the symbols: the arena is one block of
+/// `per_symbol · symbol` bytes followed by one of `fixed` bytes. Binding plans again, with the kernels' workspaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramPlan {
     /// The symbol (the batch) that scales the first block; no meaning when that block is empty.
     pub symbol: u16,
@@ -176,8 +176,6 @@ pub struct ProgramPlan {
     pub per_symbol: u64,
     /// Bytes of the second block.
     pub fixed: u64,
-    /// One place per value of the program: values that share bytes have the same place.
-    pub places: List<Place>,
 }
 
 /// Where a value lives.
@@ -189,8 +187,8 @@ pub enum Place {
     Scaled(u64),
     /// In the fixed block.
     Fixed(u64),
-    /// The memory of another value, which lies outside: a view of it, or what it is a view of.
-    Same(u32),
+    /// The memory of another value, which lies outside, from this byte on: a view or a part of it, or what it is made from.
+    Within(u32, u64),
 }
 
 impl Instr {
@@ -213,12 +211,13 @@ impl Program {
         out
     }
 
-    /// What every step reads and writes, for the memory planner.
-    pub fn accesses(&self) -> Vec<Access> {
+    /// What every step reads and writes, for the memory planner. Parts of arrays that lie in one piece for all values of the
+    /// symbols are no copies; where they begin is known when these are given.
+    pub fn accesses(&self, symbols: Option<&[i64]>) -> Vec<Access> {
         let access = |s: &Step| Access {
             reads: s.reads.to_vec(),
             writes: s.writes.to_vec(),
-            inplace: s.instr.inplace(),
+            inplace: self.part(s, symbols).unwrap_or(s.instr.inplace()),
         };
         self.steps.iter().map(access).collect()
     }
@@ -226,7 +225,37 @@ impl Program {
     /// The planning problem with the symbols bound by [`Program::bind_symbols`]. The executor may change sizes (layouts)
     /// and add workspaces before it plans.
     pub fn problem(&self, symbols: &[i64]) -> Problem {
-        Problem { sizes: self.sizes(symbols), outside: self.outside(), steps: self.accesses() }
+        Problem {
+            sizes: self.sizes(symbols),
+            outside: self.outside(),
+            steps: self.accesses(Some(symbols)),
+            boundary: self.forward,
+        }
+    }
+
+    /// Slices and concatenations along the outermost axis that has more than one place.
+    fn part(&self, step: &Step, symbols: Option<&[i64]>) -> Option<InPlace> {
+        let shape = |v: u32| &self.values[v as usize].shape;
+        let extent = |d: &Dim| symbols.and_then(|s| d.eval(s)).or(d.as_const());
+        let ones = |dims: &[Dim]| dims.iter().all(|d| extent(d) == Some(1));
+        match step.instr {
+            Instr::Concat { axis } => {
+                ones(&shape(step.writes[0])[..usize::from(axis)]).then_some(InPlace::Concat)
+            }
+            Instr::Slice { begin, step: by } => {
+                let (x, y) = (shape(step.reads[0]), shape(step.writes[0]));
+                let cut = x.iter().zip(y.iter()).position(|(a, b)| a != b).unwrap_or(0);
+                let rest = x.get(cut + 1..)? == y.get(cut + 1..)?;
+                if !rest || !ones(&x[..cut]) || by[..x.len()].iter().any(|s| *s != 1) {
+                    return None;
+                }
+                let size = self.values[step.reads[0] as usize].dtype.size() as i64;
+                let inner = x[cut + 1..].iter().try_fold(size, |n, d| n.checked_mul(extent(d)?));
+                let from = inner.and_then(|n| n.checked_mul(begin[cut]));
+                Some(InPlace::Part(from.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -285,7 +314,12 @@ impl ProgramCheck {
 
 impl ProgramPlan {
     /// For generated code.
-    pub const fn new(symbol: u16, per_symbol: u64, fixed: u64, places: &'static [Place]) -> ProgramPlan {
-        ProgramPlan { symbol, per_symbol, fixed, places: list(places) }
+    pub const fn new(symbol: u16, per_symbol: u64, fixed: u64) -> ProgramPlan {
+        ProgramPlan { symbol, per_symbol, fixed }
+    }
+
+    /// Bytes of the arena with the symbol bound.
+    pub const fn bytes(&self, symbol: u64) -> u64 {
+        self.per_symbol * symbol + self.fixed
     }
 }

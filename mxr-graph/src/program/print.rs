@@ -1,6 +1,6 @@
 //! A program as text: one step a line, with places and bytes.
 
-use super::{Place, Program, Role};
+use super::{Place, Program, ProgramPlan, Role};
 use crate::dim::{Dim, Symbol, Symbols};
 use crate::expr::Expr;
 use crate::instr::Instr;
@@ -40,6 +40,7 @@ impl fmt::Display for Program {
             let sign = if c.exact { "==" } else { ">=" };
             writeln!(f, "  check {} {sign} 0", c.dim.display(&symbols))?;
         }
+        let places = crate::memory::symbolic_places(self);
         for (at, s) in self.steps.iter().enumerate() {
             if at == self.forward as usize {
                 writeln!(f, "  -- backward")?;
@@ -49,7 +50,8 @@ impl fmt::Display for Program {
                 Instr::Map(e) => self.expr(*e),
                 other => format!("{other:?}"),
             };
-            let places: Vec<String> = s.writes.iter().map(|w| self.place(*w, &symbols)).collect();
+            let place = |w| self.place(w, places.as_ref(), &symbols);
+            let places: Vec<String> = s.writes.iter().map(|w| place(*w)).collect();
             let layer = self.layers.get(s.layer as usize).map_or("", |l| &l.name);
             writeln!(
                 f,
@@ -76,20 +78,19 @@ impl fmt::Display for Program {
 }
 
 impl Program {
-    fn place(&self, value: u32, symbols: &Symbols) -> String {
+    fn place(&self, value: u32, plan: Option<&(ProgramPlan, Vec<Place>)>, symbols: &Symbols) -> String {
         let v = &self.values[value as usize];
         let bytes = v.shape.iter().fold(Dim::from(v.dtype.size()), |p, d| p.mul(d));
         let bytes = bytes.display(symbols).to_string();
-        let symbol = |p: &super::ProgramPlan| symbols.list()[usize::from(p.symbol)].name.to_string();
-        match &self.plan {
+        let Some((plan, places)) = plan else { return format!("{bytes} bytes") };
+        match places[value as usize] {
             _ if v.role != Role::Internal => "outside".to_string(),
-            None => format!("{bytes} bytes"),
-            Some(plan) => match plan.places[value as usize] {
-                Place::Outside => format!("outside, {bytes} bytes"),
-                Place::Scaled(offset) => format!("{offset} * {}, {bytes} bytes", symbol(plan)),
-                Place::Fixed(offset) => format!("fixed {offset}, {bytes} bytes"),
-                Place::Same(root) => format!("as {}", self.values[root as usize].name),
-            },
+            Place::Outside => format!("outside, {bytes} bytes"),
+            Place::Scaled(offset) => {
+                format!("{offset} * {}, {bytes} bytes", symbols.list()[usize::from(plan.symbol)].name)
+            }
+            Place::Fixed(offset) => format!("fixed {offset}, {bytes} bytes"),
+            Place::Within(root, _) => format!("as {}", self.values[root as usize].name),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Programs from rows of plain constants, for generated code: a row of numbers and names costs the compiler a fraction
 //! of a call of a constructor, and a large network has thousands of them.
 
-use super::{Place, ProgramLayer, ProgramValue, Role, Step};
+use super::{ProgramLayer, ProgramValue, Role, Step};
 use crate::dim::{Dim, Mono, Term};
 use crate::dtype::DType;
 use crate::instr::Instr;
@@ -83,28 +83,10 @@ pub const fn layers<const N: usize>(
     all
 }
 
-/// Places from `(kind, number)`: 0 outside, 1 scaled, 2 fixed, 3 the same as.
-pub const fn places<const N: usize>(rows: &[(u8, u64); N]) -> [Place; N] {
-    let mut all = [Place::Outside; N];
-    let mut i = 0;
-    while i < N {
-        all[i] = match rows[i] {
-            (0, _) => Place::Outside,
-            (1, at) => Place::Scaled(at),
-            (2, at) => Place::Fixed(at),
-            (3, value) => Place::Same(value as u32),
-            _ => panic!("places are of kinds 0 to 3"),
-        };
-        i += 1;
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::program::text;
-    use alloc::vec;
 
     static SHAPES: &[&[Dim]] = &[&[], &[Dim::Const(2), Dim::terms_static(&[Term::linear(3, 0)])]];
 
@@ -126,8 +108,6 @@ mod tests {
         );
         assert_eq!(LAYERS[0], ProgramLayer::new("l", "op", None, &[], &[], &[1], Dim::ZERO));
         assert_eq!(LAYERS[1], ProgramLayer::new("m", "op", Some(2), SHAPES[1], &[4, 5], &[0], Dim::Const(9)));
-        let all = places(&[(0, 0), (1, 64), (2, 128), (3, 5)]);
-        assert_eq!(all.to_vec(), vec![Place::Outside, Place::Scaled(64), Place::Fixed(128), Place::Same(5)]);
     }
 
     #[test]

@@ -204,6 +204,7 @@ impl Rewritten {
             sizes: sizes.bytes.iter().copied().chain(copied).collect(),
             outside: outline.outside.iter().copied().chain(self.copies.iter().map(|_| false)).collect(),
             steps: self.steps.iter().map(access).collect(),
+            boundary: self.forward as u32,
         }
     }
 

@@ -7,7 +7,7 @@
 use super::instr::{instr, scalar};
 use mxr_graph::dim::{Dim, SymbolDef, Term};
 use mxr_graph::dtype::DType;
-use mxr_graph::program::{Place, Program, Role};
+use mxr_graph::program::{Program, Role};
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 
@@ -134,19 +134,6 @@ fn write(p: &Program, tables: &mut Tables, out: &mut String) -> fmt::Result {
         write!(out, "ProgramCheck::new({}, {}, {:?}), ", tables.dim(&c.dim), c.exact, c.message)?;
     }
     out.push_str("]; ");
-    if let Some(plan) = &p.plan {
-        write!(out, "static PLACES: [Place; {}] = places(&[", plan.places.len())?;
-        for place in plan.places.iter() {
-            let (kind, number) = match *place {
-                Place::Outside => (0, 0),
-                Place::Scaled(n) => (1, n),
-                Place::Fixed(n) => (2, n),
-                Place::Same(v) => (3, u64::from(v)),
-            };
-            write!(out, "({kind}, {number}), ")?;
-        }
-        out.push_str("]); ");
-    }
     let flops = tables.dim(&p.flops);
     write!(
         out,
@@ -168,7 +155,7 @@ fn write(p: &Program, tables: &mut Tables, out: &mut String) -> fmt::Result {
         None => out.push_str("None }"),
         Some(plan) => {
             let (symbol, scaled, fixed) = (plan.symbol, plan.per_symbol, plan.fixed);
-            write!(out, "Some(ProgramPlan::new({symbol}, {scaled}, {fixed}, &PLACES)) }}")?;
+            write!(out, "Some(ProgramPlan::new({symbol}, {scaled}, {fixed})) }}")?;
         }
     }
     Ok(())

@@ -14,9 +14,10 @@ use mxr_graph::dtype::DType;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::expr::Expr;
 use mxr_graph::instr::{BinOp, Instr, Scalar};
-use mxr_graph::memory::{Plan, Strategy, plan};
-use mxr_graph::program::{Place, Program, Role};
+use mxr_graph::memory::{ALIGN, InPlace, Plan, Problem, Strategy, plan, symbolic_places};
+use mxr_graph::program::{Place, Program, ProgramPlan, Role};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -122,7 +123,14 @@ pub(super) fn requested(program: Program, options: &BindOptions) -> Result<Progr
 pub(super) struct Layout {
     shapes: Vec<Vec<usize>>,
     plan: Plan,
-    workspace: usize,
+    /// Per step: which of its operands and results may be the same bytes.
+    inplace: Vec<InPlace>,
+    /// Per step: the part of the arena that its kernel works in.
+    workspaces: Vec<Range<usize>>,
+    /// Bytes of the arena.
+    arena: usize,
+    /// Bytes of it without workspaces.
+    internal: usize,
 }
 
 impl Layout {
@@ -130,26 +138,64 @@ impl Layout {
         let symbols = program.bind_symbols(given)?;
         let shapes: Vec<Vec<usize>> =
             (0..program.values.len() as u32).map(|v| program.extents(v, &symbols)).collect();
-        let plan = match (&program.plan, options.naive_memory) {
-            (_, true) => plan(&program.problem(&symbols), Strategy::Naive),
-            (Some(p), false) => p.at(symbols.get(usize::from(p.symbol)).copied().unwrap_or(1)),
-            (None, false) => plan(&program.problem(&symbols), Strategy::Best),
+        let mut problem = program.problem(&symbols);
+        let plan = match options.naive_memory {
+            true => plan(&problem, Strategy::Naive),
+            false => promised(program, &symbols, &problem),
         };
-        let mut layout = Layout { shapes, plan, workspace: 0 };
-        for step in program.steps.iter() {
-            if let Some(step) = layout.work(step) {
-                layout.workspace = layout.workspace.max(layout.kernel(program, &step)?.workspace);
-            }
+        let mut layout = Layout {
+            shapes,
+            inplace: problem.steps.iter().map(|s| s.inplace).collect(),
+            workspaces: Vec::new(),
+            arena: 0,
+            internal: plan.bytes as usize,
+            plan,
+        };
+        let mut needs = Vec::with_capacity(program.steps.len());
+        for at in 0..program.steps.len() {
+            needs.push(match layout.work(program, at) {
+                Some(step) => layout.kernel(program, &step)?.workspace as u64,
+                None => 0,
+            });
         }
+        layout.place_workspaces(&mut problem, &needs, options.naive_memory);
         Ok(layout)
     }
 
-    pub(super) fn arena(&self) -> usize {
-        self.plan.bytes as usize
+    /// Workspaces lie between the values that live at their step; in a block of their own where that takes less, or where every
+    /// value has memory of its own.
+    fn place_workspaces(&mut self, problem: &mut Problem, needs: &[u64], naive: bool) {
+        let most = needs.iter().copied().max().unwrap_or(0);
+        let apart = self.plan.bytes.next_multiple_of(ALIGN);
+        let block = |start: u64, bytes: u64| start as usize..(start + bytes) as usize;
+        let first = problem.sizes.len();
+        if !naive && most > 0 {
+            for (step, bytes) in needs.iter().enumerate().filter(|(_, bytes)| **bytes > 0) {
+                problem.workspace(step, *bytes);
+            }
+            let together = plan(problem, Strategy::Best);
+            if together.bytes < apart + most {
+                let mut places = together.places[first..].iter();
+                let mut place = |bytes: u64| match (bytes, places.as_slice()) {
+                    (0, _) => 0..0,
+                    (_, [Place::Fixed(start), ..]) => {
+                        places.next();
+                        block(*start, bytes)
+                    }
+                    (_, other) => panic!("a workspace lies in the arena, not at {:?}", other.first()),
+                };
+                self.workspaces = needs.iter().map(|n| place(*n)).collect();
+                self.arena = together.bytes as usize;
+                self.plan = together;
+                return;
+            }
+        }
+        self.workspaces = needs.iter().map(|n| block(apart, *n)).collect();
+        self.arena = if most > 0 { (apart + most) as usize } else { self.plan.bytes as usize };
     }
 
-    pub(super) fn workspace(&self) -> usize {
-        self.workspace
+    pub(super) fn arena(&self) -> usize {
+        self.arena
     }
 
     fn specs(&self, program: &Program, values: &[u32]) -> Vec<Spec<'_>> {
@@ -158,31 +204,54 @@ impl Layout {
         values.iter().map(spec).collect()
     }
 
-    /// Per read: the result that lies where it lies.
-    fn in_place(&self, step: &mxr_graph::program::Step) -> Vec<Option<usize>> {
-        let place = |v: u32| (self.plan.places[v as usize], v);
-        let same = |a: (Place, u32), b: (Place, u32)| match (a, b) {
-            ((Place::Fixed(x), _), (Place::Fixed(y), _)) => x == y,
-            ((Place::Same(x), _), (Place::Same(y), _)) => x == y,
-            ((Place::Same(x), _), (Place::Outside, y)) | ((Place::Outside, y), (Place::Same(x), _)) => x == y,
-            ((Place::Outside, x), (Place::Outside, y)) => x == y,
-            _ => false,
-        };
-        let empty = |v: u32| self.shapes[v as usize].contains(&0);
-        step.reads
-            .iter()
-            .map(|r| step.writes.iter().position(|w| !empty(*w) && !empty(*r) && same(place(*r), place(*w))))
-            .collect()
+    /// Where a value begins: in the arena, or in the memory of a value outside.
+    fn location(&self, v: u32) -> (Option<u32>, u64) {
+        match self.plan.places[v as usize] {
+            Place::Fixed(at) => (None, at),
+            Place::Within(root, at) => (Some(root), at),
+            Place::Outside | Place::Scaled(_) => (Some(v), 0),
+        }
     }
 
-    /// The step as a kernel does it: nothing where a view's result lies where its operand does, a copy where the plan gives
-    /// both memory of their own.
-    fn work<'s>(&self, step: &'s mxr_graph::program::Step) -> Option<Cow<'s, mxr_graph::program::Step>> {
-        if step.instr != Instr::View {
-            return Some(Cow::Borrowed(step));
+    /// Per read: the result that lies where it lies.
+    fn in_place(&self, step: &mxr_graph::program::Step) -> Vec<Option<usize>> {
+        let empty = |v: u32| self.shapes[v as usize].contains(&0);
+        let same = |r: u32, w: u32| !empty(w) && !empty(r) && self.location(r) == self.location(w);
+        step.reads.iter().map(|r| step.writes.iter().position(|w| same(*r, *w))).collect()
+    }
+
+    /// Step number `at` as a kernel does it: nothing where the result of a view, a slice or a concatenation is there already,
+    /// a copy where the plan gives both sides of a view memory of their own.
+    fn work<'s>(&self, program: &'s Program, at: usize) -> Option<Cow<'s, mxr_graph::program::Step>> {
+        let step = &program.steps[at];
+        let bytes = |v: u32| {
+            Spec { shape: &self.shapes[v as usize], dtype: program.values[v as usize].dtype }.bytes()
+        };
+        let parts = match self.inplace[at] {
+            InPlace::View => vec![(step.reads[0], step.writes[0], 0)],
+            InPlace::Part(begin) => vec![(step.writes[0], step.reads[0], begin)],
+            InPlace::Concat => {
+                let mut next = 0;
+                let part = |r: &u32| {
+                    let begin = next;
+                    next += bytes(*r) as u64;
+                    (*r, step.writes[0], begin)
+                };
+                step.reads.iter().map(part).collect()
+            }
+            _ => return Some(Cow::Borrowed(step)),
+        };
+        let there = |(part, whole, begin): &(u32, u32, u64)| {
+            let (space, at) = self.location(*whole);
+            bytes(*part) == 0 || self.location(*part) == (space, at + begin)
+        };
+        if parts.iter().all(there) {
+            return None;
         }
-        let copy = mxr_graph::program::Step { instr: Instr::Cast, ..step.clone() };
-        (self.in_place(step)[0].is_none()).then_some(Cow::Owned(copy))
+        Some(match step.instr {
+            Instr::View => Cow::Owned(mxr_graph::program::Step { instr: Instr::Cast, ..step.clone() }),
+            _ => Cow::Borrowed(step),
+        })
     }
 
     fn kernel(&self, program: &Program, step: &mxr_graph::program::Step) -> Result<Kernel> {
@@ -190,6 +259,22 @@ impl Layout {
         let in_place = self.in_place(step);
         cpu::prepare(&request(program, step, &reads, &writes, &in_place))
             .map_err(|e| at_layer(program, step, e))
+    }
+}
+
+/// The best plan, and what was promised when the program was made: its plan for all values of the symbols, should one for
+/// these values be no better.
+fn promised(program: &Program, symbols: &[i64], problem: &Problem) -> Plan {
+    let best = plan(problem, Strategy::Best);
+    let at = |p: &ProgramPlan| symbols.get(usize::from(p.symbol)).copied().unwrap_or(1);
+    let parts = || problem.steps.iter().any(|s| matches!(s.inplace, InPlace::Concat | InPlace::Part(_)));
+    match &program.plan {
+        // Where parts begin is not known for all values.
+        Some(p) if p.bytes(at(p) as u64) < best.bytes && !parts() => {
+            let general = symbolic_places(program).map(|(p, places)| p.at(&places, at(&p)));
+            general.filter(|g| g.bytes < best.bytes).unwrap_or(best)
+        }
+        _ => best,
     }
 }
 
@@ -221,7 +306,6 @@ fn at_layer(program: &Program, step: &mxr_graph::program::Step, e: Error) -> Err
 pub(super) struct Shared<'a> {
     pub(super) device: &'a Device,
     pub(super) arena: Buffer,
-    pub(super) workspace: Buffer,
     pub(super) seed: u64,
     pub(super) steps: &'a Arc<AtomicU64>,
     pub(super) monitor: &'a Arc<Monitor>,
@@ -250,7 +334,9 @@ pub(super) struct Bound {
     pub(super) predictions: Vec<NDArray>,
     /// Head gradients by the number of their output.
     pub(super) heads: Vec<(usize, NDArray)>,
+    /// Bytes of the arena that internal arrays take.
     pub(super) arena: usize,
+    /// And what kernels' workspaces need besides.
     pub(super) workspace: usize,
 }
 
@@ -268,23 +354,37 @@ impl Bound {
         let array = |v: u32| homes[v as usize].array.clone().expect("a kept value is an array");
         let mut steps = Vec::with_capacity(program.steps.len());
         let mut forward = 0;
-        for (at, step) in program.steps.iter().enumerate() {
-            let Some(step) = layout.work(step) else { continue };
-            let step = &*step;
+        for at in 0..program.steps.len() {
             forward += usize::from(at < program.forward as usize);
+            let results = |s: &mxr_graph::program::Step| {
+                s.writes.iter().map(|v| Made::new(program, *v, &layout.shapes)).collect()
+            };
+            let Some(step) = layout.work(program, at) else {
+                let step = &program.steps[at];
+                let there = part(step.writes[0]);
+                let operands = Operands::builder().read(&there.buffer, there.bytes).build();
+                let operands = operands.map_err(|e| at_layer(program, step, memory(e)))?;
+                let (layer, results) = (layer_name(program, step).to_string(), results(step));
+                steps.push(Ready { operands, kernel: None, layer, results });
+                continue;
+            };
+            let step = &*step;
             let kernel = layout.kernel(program, step)?;
             let (reads, writes) = (layout.specs(program, &step.reads), layout.specs(program, &step.writes));
             let in_place = layout.in_place(step);
             let r = request(program, step, &reads, &writes, &in_place);
             let read_parts: Vec<Part> = step.reads.iter().map(|v| part(*v)).collect();
             let write_parts: Vec<Part> = step.writes.iter().map(|v| part(*v)).collect();
-            let scratch = (kernel.workspace > 0)
-                .then(|| Part { buffer: shared.workspace.clone(), bytes: 0..kernel.workspace });
+            let scratch = (kernel.workspace > 0).then(|| {
+                let bytes = layout.workspaces[at].clone();
+                assert_eq!(bytes.len(), kernel.workspace, "a kernel needs what was planned for it");
+                Part { buffer: shared.arena.clone(), bytes }
+            });
             let operands =
                 r.operands(&read_parts, &write_parts, scratch).map_err(|e| at_layer(program, step, e))?;
             operands.allocate().map_err(memory)?;
-            let results = step.writes.iter().map(|v| Made::new(program, *v, &layout.shapes)).collect();
-            steps.push(Ready { operands, kernel, layer: layer_name(program, step).to_string(), results });
+            let (layer, results) = (layer_name(program, step).to_string(), results(step));
+            steps.push(Ready { operands, kernel: Some(kernel), layer, results });
         }
         let backward = steps.split_off(forward);
         let (mut sums, mut zeros) = (Vec::new(), Vec::new());
@@ -333,8 +433,8 @@ impl Bound {
             outputs: program.outputs.iter().map(|v| array(*v)).collect(),
             predictions: program.predictions.iter().map(|v| array(*v)).collect(),
             heads,
-            arena: layout.arena(),
-            workspace: layout.workspace,
+            arena: layout.internal,
+            workspace: layout.arena - layout.internal,
         })
     }
 
@@ -388,7 +488,7 @@ fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Share
         .chain(program.grads.iter().map(|(_, g)| g));
     for v in listed.copied() {
         let i = v as usize;
-        if homes[i].array.is_some() || matches!(layout.plan.places[i], Place::Same(_)) {
+        if homes[i].array.is_some() {
             continue;
         }
         let value = &program.values[i];
@@ -408,11 +508,11 @@ fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Share
                 let start = offset as usize;
                 homes[i].part = Some(Part { buffer: shared.arena.clone(), bytes: start..start + bytes });
             }
-            Place::Same(other) => {
-                // Chains of views lead to an array; the plan names the array itself.
-                if let Some(array) = homes[other as usize].array.clone() {
-                    let view = array.view(&layout.shapes[i]);
-                    homes[i] = Home { part: Some(view.part()), array: Some(view) };
+            Place::Within(root, at) => {
+                if let Some(array) = &homes[root as usize].array {
+                    let part = array.part();
+                    let start = part.bytes.start + at as usize;
+                    homes[i].part = Some(Part { buffer: part.buffer, bytes: start..start + bytes });
                 }
             }
             Place::Outside | Place::Scaled(_) => {}
@@ -447,13 +547,14 @@ fn on_gradient(
     let operands = r.operands(&parts, &[gradient.part()], None)?;
     operands.allocate().map_err(memory)?;
     let layer = format!("gradient of {name}");
-    Ok(Ready { operands, kernel: cpu::prepare(&r)?, layer, results: Vec::new() })
+    Ok(Ready { operands, kernel: Some(cpu::prepare(&r)?), layer, results: Vec::new() })
 }
 
 /// A step with everything it needs.
 struct Ready {
     operands: Operands,
-    kernel: Kernel,
+    /// None where the result is there already: it is read then, and only shown.
+    kernel: Option<Kernel>,
     layer: String,
     results: Vec<Made>,
 }
@@ -497,19 +598,27 @@ fn operation(pass: Pass<'_>, steps: Vec<Ready>, shared: &Shared<'_>) -> Prepared
             if counts { position.fetch_add(1, Ordering::Relaxed) } else { position.load(Ordering::Relaxed) };
         let (key, watched) = (Key { seed, step }, monitor.is_on());
         for s in &steps {
+            if s.kernel.is_none() && !watched {
+                continue;
+            }
             ctx.with(&s.operands, |reads, writes| {
-                (s.kernel.run)(&mut Call { reads, writes: &mut *writes, key })
-                    .map_err(|e| OpError::new(format!("layer `{}`: {e}", s.layer)))?;
-                if watched {
-                    for (made, bytes) in s.results.iter().zip(&*writes) {
-                        monitor.show(&Observation {
-                            layer: &s.layer,
-                            value: &made.name,
-                            shape: &made.shape,
-                            dtype: made.dtype,
-                            bytes,
-                        });
-                    }
+                if let Some(kernel) = &s.kernel {
+                    (kernel.run)(&mut Call { reads, writes: &mut *writes, key })
+                        .map_err(|e| OpError::new(format!("layer `{}`: {e}", s.layer)))?;
+                }
+                let show = |(made, bytes): (&Made, &[u8])| {
+                    monitor.show(&Observation {
+                        layer: &s.layer,
+                        value: &made.name,
+                        shape: &made.shape,
+                        dtype: made.dtype,
+                        bytes,
+                    });
+                };
+                if watched && s.kernel.is_some() {
+                    s.results.iter().zip(writes.iter().map(|w| &**w)).for_each(show);
+                } else if watched {
+                    s.results.iter().zip(reads.iter().copied()).for_each(show);
                 }
                 Ok::<(), OpError>(())
             })??;

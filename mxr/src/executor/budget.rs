@@ -20,10 +20,7 @@ pub(super) fn fitted(
     };
     let Some(budget) = options.memory_budget else { return Ok(program) };
     let symbols = program.bind_symbols(given)?;
-    let planned = |p: &Program| match &p.plan {
-        Some(plan) => plan.at(symbols.get(usize::from(plan.symbol)).copied().unwrap_or(1)).bytes,
-        None => recompute::arena(p, &symbols),
-    };
+    let planned = |p: &Program| recompute::arena(p, &symbols);
     let fits = recompute::within(&program, &symbols, budget, Effort::default(), planned);
     fits.map(|r| r.program).map_err(|e| {
         let what = match mode {

@@ -104,7 +104,7 @@ pub struct Executor {
 pub struct MemoryReport {
     /// The arena of internal arrays, shared by training and prediction.
     pub arena: usize,
-    /// Scratch memory of the kernels.
+    /// What the arena has for scratch memory of the kernels besides; it lies between the arrays where there is room.
     pub workspace: usize,
     /// Parameters and states.
     pub parameters: usize,
@@ -163,7 +163,6 @@ impl Executor {
         let shared = bound::Shared {
             device: &device,
             arena: bound::block(layouts().map(|l| l.arena()).max().unwrap_or(0))?,
-            workspace: bound::block(layouts().map(|l| l.workspace()).max().unwrap_or(0))?,
             seed: options.seed,
             steps: &steps,
             site: std::panic::Location::caller(),
@@ -435,9 +434,10 @@ impl Executor {
             .flat_map(|b| b.outputs.iter().chain(&b.predictions).chain(b.heads.iter().map(|(_, a)| a)))
             .map(|a| a.bytes().len())
             .sum();
+        let arena = self.modes().map(|b| b.arena).max().unwrap_or(0);
         MemoryReport {
-            arena: self.modes().map(|b| b.arena).max().unwrap_or(0),
-            workspace: self.modes().map(|b| b.workspace).max().unwrap_or(0),
+            arena,
+            workspace: self.modes().map(|b| b.arena + b.workspace).max().unwrap_or(0) - arena,
             parameters: bytes(&self.arrays.params) + bytes(&self.arrays.aux),
             gradients: bytes(&self.arrays.grads),
             io: bytes(&self.arrays.inputs) + results,
