@@ -66,14 +66,13 @@ fn largest_apart(items: &[Item], steps: usize) -> Placed {
 /// By size, by size times life, by life; ties by what comes first.
 fn orders(items: &[Item]) -> impl Iterator<Item = Vec<u32>> {
     let life = |i: &Item| u64::from(i.last - i.first + 1);
-    let keys: [fn(u64, u64) -> (u64, u64); 3] = [
-        |size, life| (size, life),
-        |size, life| (size.saturating_mul(life), size),
-        |size, life| (life, size),
-    ];
-    keys.into_iter().map(move |key| {
-        let keyed = |(at, i): (usize, &Item)| (Reverse(key(i.size, life(i))), at as u32);
-        let mut order: Vec<(Reverse<(u64, u64)>, u32)> = items.iter().enumerate().map(keyed).collect();
+    (0..3).map(move |by| {
+        let key = |i: &Item| match by {
+            0 => (i.size, life(i)),
+            1 => (i.size.saturating_mul(life(i)), i.size),
+            _ => (life(i), i.size),
+        };
+        let mut order: Vec<_> = items.iter().zip(0u32..).map(|(i, at)| (Reverse(key(i)), at)).collect();
         order.sort_unstable();
         order.into_iter().map(|(_, at)| at).collect()
     })
