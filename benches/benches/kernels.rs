@@ -12,7 +12,7 @@ use mxr::graph::expr::Expr;
 use mxr::graph::instr::{BatchNormAttrs, BinOp, ConvAttrs, PoolAttrs, PoolKind, UnOp};
 use mxr_benches::measured::{Work, bench};
 use mxr_benches::numbers;
-use mxr_kernels::batch_norm::{self, BatchNorm};
+use mxr_kernels::batch_norm::{self, At, BatchNorm, Through};
 use mxr_kernels::conv2d::{self, Conv2d, Direction};
 use mxr_kernels::gemm::{self, Gemm};
 use mxr_kernels::map::{Plan, Src};
@@ -138,7 +138,7 @@ fn pool2d(c: &mut Criterion) {
 fn batch_norm(c: &mut Criterion) {
     let mut group = c.benchmark_group("batch_norm");
     let attrs = BatchNormAttrs { axis: 1, eps: 1e-5, momentum: 0.9, fix_gamma: false };
-    let d = BatchNorm { outer: 16, channels: 64, inner: 56 * 56, attrs };
+    let d = BatchNorm { outer: 16, channels: 64, inner: 56 * 56, attrs, relu: false };
     let n = d.elements();
     let (x, dy, mut y) = (numbers(n), numbers(n), vec![0f32; n]);
     let (gamma, beta) = (vec![1f32; 64], vec![0f32; 64]);
@@ -152,6 +152,7 @@ fn batch_norm(c: &mut Criterion) {
             &x,
             &gamma,
             &beta,
+            None,
             &mut moving_mean,
             &mut moving_var,
             &mut y,
@@ -160,10 +161,12 @@ fn batch_norm(c: &mut Criterion) {
         );
     });
     bench(&mut group, BenchmarkId::new("predict", "16x64x56x56"), Work::Bytes(F32 * 2.0 * n as f64), || {
-        batch_norm::infer(&d, Src::Slice(&x), &gamma, &beta, &moving_mean, &moving_var, &mut y);
+        batch_norm::infer(&d, Src::Slice(&x), &gamma, &beta, &moving_mean, &moving_var, None, &mut y);
     });
     bench(&mut group, BenchmarkId::new("backward", "16x64x56x56"), Work::Bytes(F32 * 5.0 * n as f64), || {
-        batch_norm::backward(&d, &x, &gamma, &mean, &inv_std, &dy, &mut y, &mut dgamma, &mut dbeta);
+        let (x, dy) = (At::Slice(&x), At::Slice(&dy));
+        let all = Through::All;
+        batch_norm::backward(&d, x, &gamma, &mean, &inv_std, dy, all, &mut y, &mut dgamma, &mut dbeta);
     });
 }
 

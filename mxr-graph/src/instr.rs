@@ -121,6 +121,20 @@ pub struct BatchNormAttrs {
     pub fix_gamma: bool,
 }
 
+/// What happens to the elements of a result before they are stored: `max(y + residual, 0)`, or a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Epilogue {
+    /// The last operand has the shape of the result and is added to it.
+    pub residual: bool,
+    /// Then, what is negative becomes 0.
+    pub relu: bool,
+}
+
+impl Epilogue {
+    /// Nothing.
+    pub const NONE: Epilogue = Epilogue { residual: false, relu: false };
+}
+
 /// One kernel call. Operands are listed as `reads -> writes`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Instr {
@@ -158,16 +172,19 @@ pub enum Instr {
     Pool2d(PoolAttrs),
     /// Max: `x, y, dy -> dx`; average: `dy -> dx`.
     Pool2dBackward(PoolAttrs),
-    /// Training: `x, gamma, beta -> y, mean, inv_std`, and `moving_mean, moving_var` (reads 3 and 4) are updated
+    /// Training: `x, gamma, beta, moving_mean, moving_var (, residual) -> y, mean, inv_std`; reads 3 and 4 are updated
     /// in place: statistics are of the batch, the variance is biased.
-    BatchNormTrain(BatchNormAttrs),
-    /// `x, gamma, beta, mean, inv_std -> y`: the `y` of [`Instr::BatchNormTrain`] once more, bit by bit, from the statistics
+    BatchNormTrain(BatchNormAttrs, Epilogue),
+    /// `x, gamma, beta, mean, inv_std (, residual) -> y`: the `y` of [`Instr::BatchNormTrain`] once more, bit by bit, from the statistics
     /// that it wrote. No operator becomes this: recomputation does.
-    BatchNormApply(BatchNormAttrs),
-    /// Inference: `x, gamma, beta, moving_mean, moving_var -> y`.
-    BatchNormInfer(BatchNormAttrs),
-    /// `x, gamma, mean, inv_std, dy -> dx, dgamma, dbeta`.
-    BatchNormBackward(BatchNormAttrs),
+    BatchNormApply(BatchNormAttrs, Epilogue),
+    /// Inference: `x, gamma, beta, moving_mean, moving_var (, residual) -> y`.
+    BatchNormInfer(BatchNormAttrs, Epilogue),
+    /// `x, gamma, mean, inv_std, dy -> dx, dgamma, dbeta`; of a forward call with relu, whose signs are computed once more,
+    /// `x, gamma, mean, inv_std, dy, beta -> dx, dgamma, dbeta`; with relu and residual
+    /// `x, gamma, mean, inv_std, dy, y -> dx, dgamma, dbeta, dresidual`. Of a residual alone the gradient is `dy`: there is no
+    /// such instruction.
+    BatchNormBackward(BatchNormAttrs, Epilogue),
     /// The gradient of inference-mode normalisation (statistics are constants):
     /// `x, gamma, moving_mean, moving_var, dy -> dx, dgamma, dbeta`.
     BatchNormInferBackward(BatchNormAttrs),

@@ -1,6 +1,6 @@
 //! Which results of an instruction may lie where its operands lie.
 
-use crate::instr::Instr;
+use crate::instr::{Epilogue, Instr};
 
 /// Which results may lie where operands lie. A result takes an operand's bytes only when nobody reads the
 /// operand afterwards and both have the same number of bytes.
@@ -57,7 +57,13 @@ impl Instr {
             Instr::Softmax { .. } | Instr::Dropout { .. } | Instr::DropoutBackward { .. } => {
                 InPlace::Pairs(&[(0, 0)])
             }
-            Instr::BatchNormApply(_) | Instr::BatchNormInfer(_) => InPlace::Pairs(&[(0, 0)]),
+            // A residual is added element by element; over anything else there are no such bytes to begin with.
+            Instr::BatchNormApply(..) | Instr::BatchNormInfer(..) => InPlace::Pairs(&[(0, 0), (5, 0)]),
+            Instr::BatchNormTrain(_, Epilogue { residual: true, .. }) => InPlace::Pairs(&[(5, 0)]),
+            Instr::BatchNormBackward(_, Epilogue { residual: true, .. }) => {
+                InPlace::Pairs(&[(4, 3), (0, 0), (5, 3), (5, 0), (4, 0)])
+            }
+            Instr::BatchNormBackward(..) => InPlace::Pairs(&[(4, 0), (0, 0)]),
             _ => InPlace::Never,
         }
     }

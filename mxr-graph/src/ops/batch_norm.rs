@@ -7,7 +7,7 @@ use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
 use crate::graph::{Graph, ValueId};
 use crate::infer::Infer;
-use crate::instr::{BatchNormAttrs, Instr};
+use crate::instr::{BatchNormAttrs, Epilogue, Instr};
 use crate::schema::{Attrs, Default, Operand, OptionDef, OptionKind, Options, Schema};
 use crate::shape::Shape;
 use alloc::format;
@@ -34,7 +34,7 @@ const INPUTS: &[Operand] = &[
     Operand::aux("moving_var", "running variance `[c]`, made as 1"),
 ];
 
-const OPTIONS: &[OptionDef] = &[
+pub(super) const OPTIONS: &[OptionDef] = &[
     OptionDef::named(
         "axis",
         OptionKind::Int(-8, 7),
@@ -158,7 +158,7 @@ impl Operator for BatchNorm {
     }
 
     fn lower(&self, cx: Lower<'_>) -> Lowered {
-        Lowered::Instr(Instr::BatchNormTrain(attrs(cx)))
+        Lowered::Instr(Instr::BatchNormTrain(attrs(cx), Epilogue::NONE))
     }
 
     fn predict(
@@ -203,7 +203,7 @@ impl Operator for BatchNormInfer {
     }
 
     fn lower(&self, cx: Lower<'_>) -> Lowered {
-        Lowered::Instr(Instr::BatchNormInfer(attrs(cx)))
+        Lowered::Instr(Instr::BatchNormInfer(attrs(cx), Epilogue::NONE))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -221,7 +221,7 @@ impl Operator for BatchNormBackward {
     }
 
     fn lower(&self, cx: Lower<'_>) -> Lowered {
-        Lowered::Instr(Instr::BatchNormBackward(attrs(cx)))
+        Lowered::Instr(Instr::BatchNormBackward(attrs(cx), Epilogue::NONE))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -250,7 +250,7 @@ impl Operator for BatchNormInferBackward {
 }
 
 /// The rule of both forward operators up to the first result; gives the number of channels and the type of statistics.
-fn normalised(cx: &mut Infer<'_>) -> Result<(Dim, DType), ShapeError> {
+pub(super) fn normalised(cx: &mut Infer<'_>) -> Result<(Dim, DType), ShapeError> {
     let dtype = cx.float(0)?;
     let x = cx.shape(0);
     if x.rank() < 2 {
@@ -270,7 +270,7 @@ fn normalised(cx: &mut Infer<'_>) -> Result<(Dim, DType), ShapeError> {
     Ok((channels, stat))
 }
 
-fn gradients(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
+pub(super) fn gradients(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
     let axis = cx.axis("axis")?;
     let (x, dtype) = (cx.shape(0), cx.dtype(0));
     let channel = Shape(alloc::vec![x[axis].clone()]);
@@ -297,7 +297,7 @@ fn backward(op: &'static dyn Operator, cx: &mut Grad<'_>, statistics: [ValueId; 
     }
 }
 
-fn attrs(cx: Lower<'_>) -> BatchNormAttrs {
+pub(super) fn attrs(cx: Lower<'_>) -> BatchNormAttrs {
     let options = cx.options();
     BatchNormAttrs {
         axis: cx.axis("axis"),

@@ -6,6 +6,7 @@
 pub mod abs;
 pub mod add;
 pub mod batch_norm;
+pub mod batch_norm_relu;
 pub mod cast;
 pub mod clip;
 pub mod compare;

@@ -12,6 +12,23 @@ use alloc::vec::Vec;
 /// See the schema.
 pub struct Relu;
 
+/// max(x, 0).
+pub(crate) fn relu() -> Expr {
+    Expr::build(|e| {
+        let (x, zero) = (e.input(0), e.constant(0.0));
+        e.bin(BinOp::Max, x, zero)
+    })
+}
+
+/// The gradient from `y` and `dy`: what of dy counts.
+pub(crate) fn mask() -> Expr {
+    Expr::build(|e| {
+        let (y, dy, zero) = (e.input(0), e.input(1), e.constant(0.0));
+        let positive = e.bin(BinOp::Gt, y, zero);
+        e.select(positive, dy, zero)
+    })
+}
+
 static SCHEMA: Schema = Schema {
     name: "relu",
     auto_name: "activation",
@@ -33,21 +50,13 @@ impl Operator for Relu {
     }
 
     fn expr(&self, _: Options<'_>) -> Option<Expr> {
-        Some(Expr::build(|e| {
-            let (x, zero) = (e.input(0), e.constant(0.0));
-            e.bin(BinOp::Max, x, zero)
-        }))
+        Some(relu())
     }
 
     /// From the output rather than the input, so that y may overwrite x; and 0 where x is 0.
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
         let (Some(dy), y) = (cx.dy(0), cx.y(0)) else { return Ok(()) };
-        let masked = Expr::build(|e| {
-            let (y, dy, zero) = (e.input(0), e.input(1), e.constant(0.0));
-            let positive = e.bin(BinOp::Gt, y, zero);
-            e.select(positive, dy, zero)
-        });
-        let dx = cx.map(masked, &[y, dy]);
+        let dx = cx.map(mask(), &[y, dy]);
         cx.add(0, dx);
         Ok(())
     }

@@ -3,9 +3,11 @@
 mod cse;
 mod dce;
 mod fuse;
+mod fuse_norm;
 mod pipeline;
 mod predict;
 mod print;
+mod readers;
 mod simplify;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,7 @@ mod tests;
 pub use cse::cse;
 pub use dce::dce;
 pub use fuse::fuse;
+pub use fuse_norm::fuse_norm;
 pub use pipeline::{Look, Passes};
 pub use predict::{predict, predictions};
 pub use print::Printed;

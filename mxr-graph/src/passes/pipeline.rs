@@ -1,6 +1,6 @@
 //! Which passes run, in which order, and who looks on.
 
-use super::{cse, dce, fuse, simplify};
+use super::{cse, dce, fuse, fuse_norm, simplify};
 use crate::error::did_you_mean;
 use crate::graph::{Graph, ValueId};
 use alloc::format;
@@ -51,6 +51,8 @@ passes! {
     simplify,
     /// [`cse`]: equal operations computed once.
     cse,
+    /// [`fuse_norm`]: batch normalisation, shortcut and relu merged into one operation.
+    fuse_norm,
     /// [`fuse`]: elementwise chains merged into one operation.
     fuse,
 }
@@ -96,9 +98,14 @@ impl Passes {
         self.pass("simplify", self.simplify, graph, simplify);
         self.pass("cse", self.cse, graph, cse);
         let mut moved = self.step("dce", graph, dce);
+        let mut follow = |again: Vec<Option<ValueId>>| {
+            moved.iter_mut().for_each(|m| *m = m.and_then(|v| again[v.index()]));
+        };
+        if self.fuse_norm {
+            follow(self.step("fuse_norm", graph, fuse_norm));
+        }
         self.pass("fuse", self.fuse, graph, fuse);
-        let again = dce(graph);
-        moved.iter_mut().for_each(|m| *m = m.and_then(|v| again[v.index()]));
+        follow(dce(graph));
         moved
     }
 

@@ -195,7 +195,7 @@ impl Instr {
     /// Reads that the instruction also updates.
     pub fn mutates(&self) -> &'static [usize] {
         match self {
-            Instr::BatchNormTrain(_) => &[3, 4],
+            Instr::BatchNormTrain(..) => &[3, 4],
             _ => &[],
         }
     }

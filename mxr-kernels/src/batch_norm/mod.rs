@@ -2,14 +2,21 @@
 //!
 //! Statistics are sums in `f64` of elements shifted by one element of their channel, in one pass and in a fixed partition: they
 //! lose nothing when the mean is large. With `fix_gamma` gamma counts as 1, whatever it holds, and its gradient is 0.
+//!
+//! What often follows is done on the way, with the bits that it would have by itself: a residual is added, and negative results become 0.
+//! The gradient of that either makes the signs again from x, or takes them from the results.
 
 mod cpu;
+mod lines;
+mod pass;
 pub mod reference;
 #[cfg(test)]
 mod tests;
 
 use mxr_graph::instr::BatchNormAttrs;
 
+use crate::batch_norm::lines::Array;
+use crate::batch_norm::pass::Arrays;
 use crate::element::Float;
 use crate::isa::Isa;
 use crate::map::Src;
@@ -25,6 +32,8 @@ pub struct BatchNorm {
     pub inner: usize,
     /// eps, momentum, `fix_gamma` (the axis is what the three extents say).
     pub attrs: BatchNormAttrs,
+    /// The result, after a residual was added, is `max(y, 0)`.
+    pub relu: bool,
 }
 
 impl BatchNorm {
@@ -46,6 +55,12 @@ impl BatchNorm {
         running * momentum + batch * (1.0 - momentum)
     }
 
+    fn check_src<T>(&self, operand: Option<Src<'_, T>>) {
+        if let Some(Src::Slice(from)) = operand {
+            self.check(&[from.len()], &[]);
+        }
+    }
+
     fn check(&self, whole: &[usize], per_channel: &[usize]) {
         for &len in whole {
             assert_eq!(len, self.elements(), "length of an array of a batch normalisation");
@@ -58,7 +73,8 @@ impl BatchNorm {
 
 /// Training: `y = (x − mean) · inv_std · gamma + beta` with the statistics of the batch (biased variance), which are written
 /// to `mean` and `inv_std = 1/√(var + eps)` and move the running ones:
-/// `running = running · momentum + batch · (1 − momentum)`. `y` follows from the statistics as they are written: [`apply`]
+/// `running = running · momentum + batch · (1 − momentum)`. A residual, which may be in the memory of `y`, is added; then come
+/// zeros where [`BatchNorm::relu`] says so. `y` follows from the statistics as they are written: [`apply`]
 /// makes the same bits of them.
 ///
 /// # Panics
@@ -69,13 +85,14 @@ pub fn train<T: Float>(
     x: &[T],
     gamma: &[T],
     beta: &[T],
+    residual: Option<Src<'_, T>>,
     moving_mean: &mut [T],
     moving_var: &mut [T],
     y: &mut [T],
     mean: &mut [T],
     inv_std: &mut [T],
 ) {
-    train_on(Isa::detect(), d, x, gamma, beta, moving_mean, moving_var, y, mean, inv_std);
+    train_on(Isa::detect(), d, x, gamma, beta, residual, moving_mean, moving_var, y, mean, inv_std);
 }
 
 /// [`train`] with a chosen instruction set.
@@ -89,6 +106,7 @@ pub fn train_on<T: Float>(
     x: &[T],
     gamma: &[T],
     beta: &[T],
+    residual: Option<Src<'_, T>>,
     moving_mean: &mut [T],
     moving_var: &mut [T],
     y: &mut [T],
@@ -97,10 +115,12 @@ pub fn train_on<T: Float>(
 ) {
     let vectors = [gamma.len(), beta.len(), moving_mean.len(), moving_var.len(), mean.len(), inv_std.len()];
     d.check(&[x.len(), y.len()], &vectors);
-    cpu::train(isa, d, x, [gamma, beta], [moving_mean, moving_var, mean, inv_std], y);
+    d.check_src(residual);
+    cpu::train(isa, d, x, [gamma, beta], residual, [moving_mean, moving_var, mean, inv_std], y);
 }
 
-/// Inference: `y = (x − moving_mean) / √(moving_var + eps) · gamma + beta`; `x` may be `y` itself.
+/// Inference: `y = (x − moving_mean) / √(moving_var + eps) · gamma + beta`, and what follows as in [`train`]; `x` may be `y`
+/// itself, or the residual may.
 ///
 /// ```
 /// use mxr_graph::instr::BatchNormAttrs;
@@ -108,14 +128,15 @@ pub fn train_on<T: Float>(
 /// use mxr_kernels::map::Src;
 ///
 /// let attrs = BatchNormAttrs { axis: 1, eps: 0.0, momentum: 0.9, fix_gamma: false };
-/// let d = BatchNorm { outer: 1, channels: 2, inner: 1, attrs };
+/// let d = BatchNorm { outer: 1, channels: 2, inner: 1, attrs, relu: false };
 /// let mut y = [3f32, 8.0];
-/// infer(&d, Src::Out, &[1., 10.], &[0., 1.], &[1., 6.], &[4., 1.], &mut y);
+/// infer(&d, Src::Out, &[1., 10.], &[0., 1.], &[1., 6.], &[4., 1.], None, &mut y);
 /// assert_eq!(y, [1., 21.]);
 /// ```
 ///
 /// # Panics
 /// If the lengths are not those of the descriptor.
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
 pub fn infer<T: Float>(
     d: &BatchNorm,
     x: Src<'_, T>,
@@ -123,9 +144,10 @@ pub fn infer<T: Float>(
     beta: &[T],
     moving_mean: &[T],
     moving_var: &[T],
+    residual: Option<Src<'_, T>>,
     y: &mut [T],
 ) {
-    infer_on(Isa::detect(), d, x, gamma, beta, moving_mean, moving_var, y);
+    infer_on(Isa::detect(), d, x, gamma, beta, moving_mean, moving_var, residual, y);
 }
 
 /// [`infer`] with a chosen instruction set.
@@ -141,19 +163,20 @@ pub fn infer_on<T: Float>(
     beta: &[T],
     moving_mean: &[T],
     moving_var: &[T],
+    residual: Option<Src<'_, T>>,
     y: &mut [T],
 ) {
     d.check(&[y.len()], &[gamma.len(), beta.len(), moving_mean.len(), moving_var.len()]);
-    if let Src::Slice(x) = x {
-        d.check(&[x.len()], &[]);
-    }
-    cpu::apply(isa, d, x, [gamma, beta, moving_mean], cpu::Spread::Variance(moving_var), y);
+    d.check_src(Some(x));
+    d.check_src(residual);
+    cpu::apply(isa, d, x, [gamma, beta, moving_mean], cpu::Spread::Variance(moving_var), residual, y);
 }
 
-/// The `y` of [`train`] once more, bit by bit, from the statistics that it wrote; `x` may be `y` itself.
+/// The `y` of [`train`] once more, bit by bit, from the statistics that it wrote; `x` may be `y` itself, or the residual may.
 ///
 /// # Panics
 /// If the lengths are not those of the descriptor.
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
 pub fn apply<T: Float>(
     d: &BatchNorm,
     x: Src<'_, T>,
@@ -161,9 +184,10 @@ pub fn apply<T: Float>(
     beta: &[T],
     mean: &[T],
     inv_std: &[T],
+    residual: Option<Src<'_, T>>,
     y: &mut [T],
 ) {
-    apply_on(Isa::detect(), d, x, gamma, beta, mean, inv_std, y);
+    apply_on(Isa::detect(), d, x, gamma, beta, mean, inv_std, residual, y);
 }
 
 /// [`apply`] with a chosen instruction set.
@@ -179,33 +203,56 @@ pub fn apply_on<T: Float>(
     beta: &[T],
     mean: &[T],
     inv_std: &[T],
+    residual: Option<Src<'_, T>>,
     y: &mut [T],
 ) {
     d.check(&[y.len()], &[gamma.len(), beta.len(), mean.len(), inv_std.len()]);
-    if let Src::Slice(x) = x {
-        d.check(&[x.len()], &[]);
-    }
-    cpu::apply(isa, d, x, [gamma, beta, mean], cpu::Spread::Inverse(inv_std), y);
+    d.check_src(Some(x));
+    d.check_src(residual);
+    cpu::apply(isa, d, x, [gamma, beta, mean], cpu::Spread::Inverse(inv_std), residual, y);
+}
+
+/// Where an operand of a gradient lies.
+#[derive(Clone, Copy, Debug)]
+pub enum At<'a, T> {
+    /// In memory of its own.
+    Slice(&'a [T]),
+    /// In the memory of dx.
+    Dx,
+    /// In the memory of the residual's gradient.
+    Dresidual,
+}
+
+/// Which elements of dy count, by what followed the normalisation.
+#[derive(Debug)]
+pub enum Through<'a, T> {
+    /// All.
+    All,
+    /// Those where the normalisation with this beta is positive: it is computed once more.
+    Relu(&'a [T]),
+    /// Those where the result `y`, with a residual added, is positive. What counts is the residual's gradient.
+    AddRelu(At<'a, T>, &'a mut [T]),
 }
 
 /// The gradient of [`train`]: `dbeta = Σ dy`, `dgamma = Σ dy · x̂`, `dx = gamma · inv_std · (dy − dbeta/n − x̂ · dgamma/n)` where
-/// `x̂ = (x − mean) · inv_std` and `n` counts the elements of a channel.
+/// `x̂ = (x − mean) · inv_std`, `n` counts the elements of a channel, and elements of `dy` that do not count are 0.
 ///
 /// # Panics
-/// If the lengths are not those of the descriptor.
+/// If the lengths are not those of the descriptor, or `x` is said to be in the memory of the residual's gradient.
 #[allow(clippy::too_many_arguments)] // the operands of the instruction
 pub fn backward<T: Float>(
     d: &BatchNorm,
-    x: &[T],
+    x: At<'_, T>,
     gamma: &[T],
     mean: &[T],
     inv_std: &[T],
-    dy: &[T],
+    dy: At<'_, T>,
+    through: Through<'_, T>,
     dx: &mut [T],
     dgamma: &mut [T],
     dbeta: &mut [T],
 ) {
-    backward_on(Isa::detect(), d, x, gamma, mean, inv_std, dy, dx, dgamma, dbeta);
+    backward_on(Isa::detect(), d, x, gamma, mean, inv_std, dy, through, dx, dgamma, dbeta);
 }
 
 /// [`backward`] with a chosen instruction set.
@@ -216,18 +263,43 @@ pub fn backward<T: Float>(
 pub fn backward_on<T: Float>(
     isa: Isa,
     d: &BatchNorm,
-    x: &[T],
+    x: At<'_, T>,
     gamma: &[T],
     mean: &[T],
     inv_std: &[T],
-    dy: &[T],
+    dy: At<'_, T>,
+    through: Through<'_, T>,
     dx: &mut [T],
     dgamma: &mut [T],
     dbeta: &mut [T],
 ) {
     let vectors = [gamma.len(), mean.len(), inv_std.len(), dgamma.len(), dbeta.len()];
-    d.check(&[x.len(), dy.len(), dx.len()], &vectors);
-    cpu::backward(isa, d, x, [gamma, mean], cpu::Spread::Inverse(inv_std), dy, dx, [dgamma, dbeta]);
+    d.check(&[dx.len()], &vectors);
+    let out = Array::write(dx);
+    let find = |at: At<'_, T>, counted: Option<Array<T>>| match at {
+        At::Slice(from) => {
+            d.check(&[from.len()], &[]);
+            Array::read(from)
+        }
+        At::Dx => out,
+        At::Dresidual => counted.expect("there is a residual, and this is not x"),
+    };
+    let mut counted = None;
+    let mask = match through {
+        Through::All => cpu::Mask::All,
+        Through::Relu(beta) => {
+            d.check(&[], &[beta.len()]);
+            cpu::Mask::Input(beta)
+        }
+        Through::AddRelu(y, dresidual) => {
+            d.check(&[dresidual.len()], &[]);
+            let to = *counted.insert(Array::write(dresidual));
+            cpu::Mask::Output(find(y, counted), to)
+        }
+    };
+    let (x, dy) = (find(x, None), find(dy, counted));
+    let of = Arrays { x, dy, y: x, out };
+    cpu::backward(isa, d, of, [gamma, mean], cpu::Spread::Inverse(inv_std), &mask, [dgamma, dbeta]);
 }
 
 /// The gradient of [`infer`], whose statistics are constants: `dx = dy · gamma / √(moving_var + eps)`.
@@ -268,14 +340,8 @@ pub fn infer_backward_on<T: Float>(
 ) {
     let vectors = [gamma.len(), moving_mean.len(), moving_var.len(), dgamma.len(), dbeta.len()];
     d.check(&[x.len(), dy.len(), dx.len()], &vectors);
-    cpu::backward(
-        isa,
-        d,
-        x,
-        [gamma, moving_mean],
-        cpu::Spread::Variance(moving_var),
-        dy,
-        dx,
-        [dgamma, dbeta],
-    );
+    let x = Array::read(x);
+    let of = Arrays { x, dy: Array::read(dy), y: x, out: Array::write(dx) };
+    let spread = cpu::Spread::Variance(moving_var);
+    cpu::backward(isa, d, of, [gamma, moving_mean], spread, &cpu::Mask::All, [dgamma, dbeta]);
 }

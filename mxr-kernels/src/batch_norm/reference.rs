@@ -8,6 +8,12 @@ fn channel(d: &BatchNorm, c: usize) -> impl Iterator<Item = usize> + '_ {
     (0..d.outer).flat_map(move |o| (0..d.inner).map(move |i| (o * d.channels + c) * d.inner + i))
 }
 
+/// What follows the normalisation of element `i`: the residual is added, negative results become 0.
+fn follow<T: Float>(d: &BatchNorm, residual: Option<&[T]>, i: usize, y: f64) -> T {
+    let y = T::from_f64(residual.map_or(y, |r| y + r[i].to_f64()));
+    if d.relu && y < T::ZERO { T::ZERO } else { y }
+}
+
 /// Training.
 #[allow(clippy::too_many_arguments)] // the operands of the instruction
 pub fn train<T: Float>(
@@ -15,6 +21,7 @@ pub fn train<T: Float>(
     x: &[T],
     gamma: &[T],
     beta: &[T],
+    residual: Option<&[T]>,
     moving_mean: &mut [T],
     moving_var: &mut [T],
     y: &mut [T],
@@ -30,7 +37,8 @@ pub fn train<T: Float>(
         inv_std[c] = T::from_f64(inv);
         for i in channel(d, c) {
             let normal = (x[i].to_f64() - mean[c].to_f64()) * inv_std[c].to_f64();
-            y[i] = T::from_f64(normal * d.gamma(gamma, c).to_f64() + beta[c].to_f64());
+            let normal = normal * d.gamma(gamma, c).to_f64() + beta[c].to_f64();
+            y[i] = follow(d, residual, i, normal);
         }
         moving_mean[c] = T::from_f64(d.moved(moving_mean[c].to_f64(), m));
         moving_var[c] = T::from_f64(d.moved(moving_var[c].to_f64(), var));
@@ -38,6 +46,7 @@ pub fn train<T: Float>(
 }
 
 /// Inference.
+#[allow(clippy::too_many_arguments)] // the operands of the instruction
 pub fn infer<T: Float>(
     d: &BatchNorm,
     x: &[T],
@@ -45,13 +54,15 @@ pub fn infer<T: Float>(
     beta: &[T],
     moving_mean: &[T],
     moving_var: &[T],
+    residual: Option<&[T]>,
     y: &mut [T],
 ) {
     for c in 0..d.channels {
         let inv = d.inv_std(moving_var[c].to_f64());
         for i in channel(d, c) {
             let normal = (x[i].to_f64() - moving_mean[c].to_f64()) * inv;
-            y[i] = T::from_f64(normal * d.gamma(gamma, c).to_f64() + beta[c].to_f64());
+            let normal = normal * d.gamma(gamma, c).to_f64() + beta[c].to_f64();
+            y[i] = follow(d, residual, i, normal);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Instructions as Rust expressions.
 
 use mxr_graph::instr::{
-    Axes, BatchNormAttrs, BinOp, ConvAttrs, CrossEntropyAttrs, Instr, LrnAttrs, PoolAttrs, PoolKind,
+    Axes, BatchNormAttrs, BinOp, ConvAttrs, CrossEntropyAttrs, Epilogue, Instr, LrnAttrs, PoolAttrs, PoolKind,
     ReduceKind, Reduction, Scalar, UnOp,
 };
 
@@ -18,10 +18,10 @@ pub(super) fn instr(i: &Instr) -> String {
         Instr::Conv2dBackwardWeight(a) => format!("Conv2dBackwardWeight({})", conv(a)),
         Instr::Pool2d(a) => format!("Pool2d({})", pool(a)),
         Instr::Pool2dBackward(a) => format!("Pool2dBackward({})", pool(a)),
-        Instr::BatchNormTrain(a) => format!("BatchNormTrain({})", batch_norm(a)),
-        Instr::BatchNormApply(a) => format!("BatchNormApply({})", batch_norm(a)),
-        Instr::BatchNormInfer(a) => format!("BatchNormInfer({})", batch_norm(a)),
-        Instr::BatchNormBackward(a) => format!("BatchNormBackward({})", batch_norm(a)),
+        Instr::BatchNormTrain(a, e) => format!("BatchNormTrain({}, {})", batch_norm(a), epilogue(e)),
+        Instr::BatchNormApply(a, e) => format!("BatchNormApply({}, {})", batch_norm(a), epilogue(e)),
+        Instr::BatchNormInfer(a, e) => format!("BatchNormInfer({}, {})", batch_norm(a), epilogue(e)),
+        Instr::BatchNormBackward(a, e) => format!("BatchNormBackward({}, {})", batch_norm(a), epilogue(e)),
         Instr::BatchNormInferBackward(a) => format!("BatchNormInferBackward({})", batch_norm(a)),
         Instr::Lrn(a) => format!("Lrn({})", lrn(a)),
         Instr::LrnBackward(a) => format!("LrnBackward({})", lrn(a)),
@@ -80,6 +80,11 @@ fn batch_norm(a: &BatchNormAttrs) -> String {
     let BatchNormAttrs { axis, eps, momentum, fix_gamma } = a;
     let (eps, momentum) = (float32(*eps), float32(*momentum));
     format!("BatchNormAttrs {{ axis: {axis}, eps: {eps}, momentum: {momentum}, fix_gamma: {fix_gamma} }}")
+}
+
+fn epilogue(e: &Epilogue) -> String {
+    let Epilogue { residual, relu } = e;
+    format!("Epilogue {{ residual: {residual}, relu: {relu} }}")
 }
 
 fn lrn(a: &LrnAttrs) -> String {

@@ -5,69 +5,94 @@ use crate::device::kernel::{Call, From, Kernel, Request};
 use crate::engine::OpError;
 use crate::error::Result;
 use mxr_graph::dtype::DType;
-use mxr_graph::instr::{BatchNormAttrs, CrossEntropyAttrs, LrnAttrs};
-use mxr_kernels::batch_norm::{self, BatchNorm};
+use mxr_graph::instr::{BatchNormAttrs, CrossEntropyAttrs, Epilogue, LrnAttrs};
+use mxr_kernels::batch_norm::{self, At, BatchNorm, Through};
 use mxr_kernels::cross_entropy::{self, CrossEntropy, Labels};
 use mxr_kernels::lrn::{self, Lrn};
+use mxr_kernels::map::Src;
 use mxr_kernels::softmax::{self, Softmax};
 
-fn batch(x: &[usize], attrs: BatchNormAttrs) -> BatchNorm {
+fn batch(x: &[usize], attrs: BatchNormAttrs, relu: bool) -> BatchNorm {
     let (outer, channels, inner) = around(x, usize::from(attrs.axis));
-    BatchNorm { outer, channels, inner, attrs }
+    BatchNorm { outer, channels, inner, attrs, relu }
 }
 
-pub(super) fn batch_norm_train(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
-    let d = batch(r.reads[0].shape, attrs);
+/// The residual, where there is one: the last operand.
+fn residual<'b, T: Copy + 'static>(
+    call: &Call<'_, 'b, '_>,
+    s: &[From],
+    e: Epilogue,
+) -> Result<Option<Src<'b, T>>, OpError> {
+    if e.residual { source(call, s[s.len() - 1]).map(Some) } else { Ok(None) }
+}
+
+pub(super) fn batch_norm_train(r: &Request<'_>, attrs: BatchNormAttrs, e: Epilogue) -> Result<Kernel> {
+    let d = batch(r.reads[0].shape, attrs, e.relu);
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
         let (x, gamma, beta) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?, read::<T>(call, s[2])?);
-        let [y, mean, inv_std, moving_mean, moving_var, ..] = &mut *call.writes else {
+        let rest = residual::<T>(call, &s, e)?;
+        let [y, mean, inv_std, mm, mv, ..] = &mut *call.writes else {
             panic!("three results and two states");
         };
-        let (moving_mean, moving_var) = (write(moving_mean)?, write(moving_var)?);
-        batch_norm::train(&d, x, gamma, beta, moving_mean, moving_var, write(y)?, write(mean)?, write(inv_std)?);
+        let (mm, mv, mean, inv_std) = (write(mm)?, write(mv)?, write(mean)?, write(inv_std)?);
+        batch_norm::train(&d, x, gamma, beta, rest, mm, mv, write(y)?, mean, inv_std);
         Ok(())
     })))
 }
 
-pub(super) fn batch_norm_infer(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
-    let d = batch(r.reads[0].shape, attrs);
+pub(super) fn batch_norm_infer(r: &Request<'_>, attrs: BatchNormAttrs, e: Epilogue) -> Result<Kernel> {
+    let d = batch(r.reads[0].shape, attrs, e.relu);
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
-        let x = source::<T>(call, s[0])?;
+        let (x, rest) = (source::<T>(call, s[0])?, residual::<T>(call, &s, e)?);
         let (gamma, beta) = (read::<T>(call, s[1])?, read::<T>(call, s[2])?);
         let (mean, var) = (read::<T>(call, s[3])?, read::<T>(call, s[4])?);
-        batch_norm::infer(&d, x, gamma, beta, mean, var, write(&mut call.writes[0])?);
+        batch_norm::infer(&d, x, gamma, beta, mean, var, rest, write(&mut call.writes[0])?);
         Ok(())
     })))
 }
 
-pub(super) fn batch_norm_apply(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
-    let d = batch(r.reads[0].shape, attrs);
+pub(super) fn batch_norm_apply(r: &Request<'_>, attrs: BatchNormAttrs, e: Epilogue) -> Result<Kernel> {
+    let d = batch(r.reads[0].shape, attrs, e.relu);
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
-        let x = source::<T>(call, s[0])?;
+        let (x, rest) = (source::<T>(call, s[0])?, residual::<T>(call, &s, e)?);
         let (gamma, beta) = (read::<T>(call, s[1])?, read::<T>(call, s[2])?);
         let (mean, inv_std) = (read::<T>(call, s[3])?, read::<T>(call, s[4])?);
-        batch_norm::apply(&d, x, gamma, beta, mean, inv_std, write(&mut call.writes[0])?);
+        batch_norm::apply(&d, x, gamma, beta, mean, inv_std, rest, write(&mut call.writes[0])?);
         Ok(())
     })))
 }
 
-pub(super) fn batch_norm_backward(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
-    let d = batch(r.reads[0].shape, attrs);
+pub(super) fn batch_norm_backward(r: &Request<'_>, attrs: BatchNormAttrs, e: Epilogue) -> Result<Kernel> {
+    let d = batch(r.reads[0].shape, attrs, e.relu);
     let s = r.sources();
+    let over = r.in_place.to_vec();
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
-        let (x, gamma, dy) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?, read::<T>(call, s[4])?);
-        let (mean, inv_std) = (read::<T>(call, s[2])?, read::<T>(call, s[3])?);
-        let [dx, dgamma, dbeta, ..] = &mut *call.writes else { panic!("three results") };
-        batch_norm::backward(&d, x, gamma, mean, inv_std, dy, write(dx)?, write(dgamma)?, write(dbeta)?);
+        let at = |i: usize| match over.get(i).copied().flatten() {
+            None => read::<T>(call, s[i]).map(At::Slice),
+            Some(0) => Ok(At::Dx),
+            Some(_) => Ok(At::Dresidual),
+        };
+        let (x, dy) = (at(0)?, at(4)?);
+        let (gamma, mean, inv_std) = (read::<T>(call, s[1])?, read::<T>(call, s[2])?, read::<T>(call, s[3])?);
+        let y = if e.residual { Some(at(5)?) } else { None };
+        let beta = if e.relu && !e.residual { Some(read::<T>(call, s[5])?) } else { None };
+        let [dx, dgamma, dbeta, more @ ..] = &mut *call.writes else { panic!("three results") };
+        let through = match (beta, y) {
+            (Some(beta), _) => Through::Relu(beta),
+            (None, Some(y)) => Through::AddRelu(y, write(more.first_mut().expect("four results"))?),
+            (None, None) => Through::All,
+        };
+        let (dx, dgamma, dbeta) = (write(dx)?, write(dgamma)?, write(dbeta)?);
+        batch_norm::backward(&d, x, gamma, mean, inv_std, dy, through, dx, dgamma, dbeta);
         Ok(())
     })))
 }
 
 pub(super) fn batch_norm_infer_backward(r: &Request<'_>, attrs: BatchNormAttrs) -> Result<Kernel> {
-    let d = batch(r.reads[0].shape, attrs);
+    let d = batch(r.reads[0].shape, attrs, false);
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
         let (x, gamma, dy) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?, read::<T>(call, s[4])?);

@@ -1,0 +1,82 @@
+//! What fusion makes of normalisations has the bits of the program without it: losses, predictions, gradients and states.
+
+mod numbers;
+
+use mxr::init::Xavier;
+use mxr::{BindOptions, DType, GradReq, Mode, NDArray, Symbol, opts};
+
+/// Normalisations before a relu, before a shortcut (plain, and normalised itself), over the last axis, of `[n, c]`, and in vain.
+fn net(dtype: DType) -> Symbol {
+    let data = Symbol::input("data").dtype(dtype);
+    let label = Symbol::input("label").dtype(DType::I64);
+    let conv = |x: &Symbol, filters: usize, kernel: usize, name: &str| {
+        let options = opts::Conv2d::new().pad((kernel - 1) / 2).bias(false).name(name);
+        x.conv2d_with(filters, kernel, options)
+    };
+    let norm = |x: &Symbol, name: &str| x.batch_norm_with(opts::BatchNorm::new().name(name));
+    let stem = norm(&conv(&data, 4, 3, "stem"), "stem_bn").relu();
+    let plain = norm(&conv(&stem, 4, 3, "plain"), "plain_bn");
+    let plain = (&stem + &plain).relu();
+    let (left, right) = (norm(&conv(&plain, 6, 3, "left"), "l"), norm(&conv(&plain, 6, 1, "right"), "r"));
+    let both = (&left + &right).relu();
+    let fixed = opts::BatchNorm::new().fix_gamma(true).global_stats(true).name("fixed");
+    let kept = both.batch_norm_with(fixed).relu();
+    let last = kept.batch_norm_with(opts::BatchNorm::new().axis(-1).name("last"));
+    let read_twice = &last.relu() * &last;
+    let fc = norm(&read_twice.flatten().dense(33), "fc_bn").relu();
+    fc.dense(3).softmax_cross_entropy(&label)
+}
+
+fn bits(a: &NDArray) -> Vec<u64> {
+    match a.dtype() {
+        DType::F64 => a.to_vec::<f64>().expect("computed").into_iter().map(f64::to_bits).collect(),
+        _ => a.to_vec::<f32>().expect("computed").into_iter().map(|x| u64::from(x.to_bits())).collect(),
+    }
+}
+
+/// Losses, predictions, gradients and states of two passes, then predictions by running statistics.
+fn run(dtype: DType, n: usize, passes: &str) -> Vec<Vec<u64>> {
+    let options = BindOptions::new().passes(passes).input_grad("data", GradReq::Write);
+    let mut net = net(dtype).bind(&[("data", &[n, 2, 6, 6]), ("label", &[n])], options).expect("binds");
+    net.init(&Xavier::default(), 3).expect("initialises");
+    let mut all = Vec::new();
+    for step in 0..2 {
+        let data = numbers::noise(step, &[n, 2, 6, 6]);
+        let data: Vec<f64> = data.as_slice::<f32>().expect("f32").iter().map(|x| f64::from(*x)).collect();
+        let input = net.input("data").expect("declared");
+        match dtype {
+            DType::F64 => input.copy_from_slice(&data),
+            _ => input.copy_from_slice(&data.iter().map(|x| *x as f32).collect::<Vec<f32>>()),
+        }
+        .expect("fits");
+        net.set_input_host("label", &numbers::labels(step, n, 3)).expect("fits");
+        net.forward(Mode::Train).expect("can train");
+        net.backward().expect("follows");
+        all.extend(net.outputs().iter().chain(net.predictions()).map(bits));
+        all.extend(net.grads().map(|(_, g)| bits(g)));
+    }
+    all.extend(net.states().map(|(_, s)| bits(s)));
+    net.forward(Mode::Predict).expect("always");
+    all.extend(net.outputs().iter().map(bits));
+    all
+}
+
+fn steps(passes: &str, mode: Mode) -> usize {
+    let options = BindOptions::new().passes(passes);
+    let net = net(DType::F32).bind(&[("data", &[2, 2, 6, 6]), ("label", &[2])], options).expect("binds");
+    net.program(mode).expect("compiled").steps.len()
+}
+
+#[test]
+fn fused_normalisations_keep_every_bit() {
+    for dtype in [DType::F32, DType::F64] {
+        for n in [1, 5] {
+            let (fused, apart) = (run(dtype, n, ""), run(dtype, n, "-fuse_norm"));
+            assert!(fused == apart, "{dtype}, batch {n}");
+            assert!(fused == run(dtype, n, "none,fuse_norm"), "{dtype}, batch {n}, alone");
+        }
+    }
+    for mode in [Mode::Train, Mode::Predict] {
+        assert!(steps("none,fuse_norm", mode) + 6 <= steps("none", mode), "{mode:?}");
+    }
+}
