@@ -201,7 +201,9 @@ fn operands(instr: &Instr) -> ((usize, usize), usize) {
         Instr::Pool2dBackward(p) if p.kind == crate::instr::PoolKind::Max => (exactly(3), 1),
         Instr::Pool2dBackward(_) => (exactly(1), 1),
         Instr::BatchNormTrain(_, e) => (exactly(5 + usize::from(e.residual)), 3),
-        Instr::BatchNormApply(_, e) | Instr::BatchNormInfer(_, e) => (exactly(5 + usize::from(e.residual)), 1),
+        Instr::BatchNormApply(_, e) | Instr::BatchNormInfer(_, e) => {
+            (exactly(5 + usize::from(e.residual)), 1)
+        }
         Instr::BatchNormBackward(_, e) => (exactly(5 + usize::from(e.relu)), 3 + usize::from(e.residual)),
         Instr::BatchNormInferBackward(_) => (exactly(5), 3),
         Instr::LrnBackward(_) | Instr::CrossEntropyBackward(_) => (exactly(3), 1),

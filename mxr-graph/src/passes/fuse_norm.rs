@@ -191,7 +191,11 @@ mod tests {
         {
             assert_eq!(count(&g, name), 1, "{name}: {g}");
         }
-        assert_eq!((count(&g, "relu"), count(&g, "map")), (0, 1), "only the two gradients of x are added: {g}");
+        assert_eq!(
+            (count(&g, "relu"), count(&g, "map")),
+            (0, 1),
+            "only the two gradients of x are added: {g}"
+        );
         let (g, _) = prediction_graph(graph, &ONLY).expect("has a form for prediction");
         assert_eq!(ops(&g)[2..5], ["batch_norm_infer", "batch_norm_infer_add_relu", "sum"], "{g}");
     }

@@ -1,8 +1,8 @@
 //! Instructions as Rust expressions.
 
 use mxr_graph::instr::{
-    Axes, BatchNormAttrs, BinOp, ConvAttrs, CrossEntropyAttrs, Epilogue, Instr, LrnAttrs, PoolAttrs, PoolKind,
-    ReduceKind, Reduction, Scalar, UnOp,
+    Axes, BatchNormAttrs, BinOp, ConvAttrs, CrossEntropyAttrs, Epilogue, Instr, LrnAttrs, PoolAttrs,
+    PoolKind, ReduceKind, Reduction, Scalar, UnOp,
 };
 
 /// `Instr::Conv2d(ConvAttrs { … })`.
