@@ -26,6 +26,7 @@ pub mod memory;
 pub mod ops;
 pub mod passes;
 pub mod program;
+pub mod recompute;
 pub mod schema;
 pub mod shape;
 pub mod summary;

@@ -51,7 +51,7 @@ pub(super) fn assign(items: &[Item], buffers: usize, steps: usize) -> (Vec<u64>,
 
 /// The largest buffers by the second method, the many small ones above them by the first.
 fn largest_apart(items: &[Item], steps: usize) -> Placed {
-    let [mut order, ..] = orders(items);
+    let mut order = orders(items).next().expect("the first by size");
     let small = order.split_off(MOST);
     let mut placed = all_pairs(items, &order);
     let rest: Vec<Item> = small.iter().map(|i| items[*i as usize]).collect();
@@ -64,18 +64,18 @@ fn largest_apart(items: &[Item], steps: usize) -> Placed {
 }
 
 /// By size, by size times life, by life; ties by what comes first.
-fn orders(items: &[Item]) -> [Vec<u32>; 3] {
+fn orders(items: &[Item]) -> impl Iterator<Item = Vec<u32>> {
     let life = |i: &Item| u64::from(i.last - i.first + 1);
-    let by = |key: &dyn Fn(&Item) -> (u64, u64)| {
-        let mut order: Vec<u32> = (0..items.len() as u32).collect();
-        order.sort_by_key(|i| Reverse(key(&items[*i as usize])));
-        order
-    };
-    [
-        by(&|i| (i.size, life(i))),
-        by(&|i| (i.size.saturating_mul(life(i)), i.size)),
-        by(&|i| (life(i), i.size)),
-    ]
+    (0..3).map(move |by| {
+        let key = |i: &Item| match by {
+            0 => (i.size, life(i)),
+            1 => (i.size.saturating_mul(life(i)), i.size),
+            _ => (life(i), i.size),
+        };
+        let mut order: Vec<_> = items.iter().zip(0u32..).map(|(i, at)| (Reverse(key(i)), at)).collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, at)| at).collect()
+    })
 }
 
 /// Place in this order; then, while runs are left and it helps, place the buffer that ended highest earlier.
@@ -157,23 +157,38 @@ impl Gaps {
 }
 
 /// Every buffer in the smallest gap between all those placed before it that live at the same time.
+///
+/// The inner loop is plain, as it runs in macros, which are compiled without optimisation.
 fn all_pairs(items: &[Item], order: &[u32]) -> Placed {
-    let mut placed: Vec<(u64, u64, u32, u32)> = Vec::with_capacity(items.len());
+    // In order of their offsets.
+    let mut placed: Vec<(u64, Item)> = Vec::with_capacity(items.len());
     let (mut offsets, mut bytes) = (alloc::vec![0; items.len()], 0);
     for at in order {
-        let at = *at;
-        let item = items[at as usize];
-        let mut gaps = Gaps::above(0, item.size);
-        for (offset, size, first, last) in &placed {
-            if *first <= item.last && item.first <= *last {
-                gaps.next(*offset, *size);
+        let at = *at as usize;
+        let Item { size, first, last, .. } = items[at];
+        let (mut end, mut gap, mut best) = (0, u64::MAX, 0);
+        let list = &placed[..];
+        let mut i = 0;
+        while i < list.len() {
+            let (offset, other) = &list[i];
+            i += 1;
+            if other.first > last || first > other.last {
+                continue;
+            }
+            let (offset, top) = (*offset, *offset + other.size);
+            if offset >= end + size && offset - end < gap {
+                gap = offset - end;
+                best = end;
+            }
+            if top > end {
+                end = top;
             }
         }
-        let offset = gaps.offset();
+        let offset = if gap == u64::MAX { end } else { best };
         let place = placed.partition_point(|p| p.0 < offset);
-        placed.insert(place, (offset, item.size, item.first, item.last));
-        offsets[at as usize] = offset;
-        bytes = bytes.max(offset + item.size);
+        placed.insert(place, (offset, items[at]));
+        offsets[at] = offset;
+        bytes = bytes.max(offset + size);
     }
     Placed { offsets, bytes }
 }

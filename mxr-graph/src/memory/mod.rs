@@ -168,18 +168,21 @@ fn buffers(problem: &Problem, parts: bool) -> (lifetime::Buffers, Vec<u64>) {
 
 /// Parts of arrays that are no copies save time, and mostly memory; where they would cost memory there are none.
 fn best(problem: &Problem) -> Plan {
-    let with = |parts| {
-        let (buffers, sizes) = buffers(problem, parts);
-        let (offsets, bytes) = assign::assign(&buffers.items(&sizes), sizes.len(), problem.steps.len());
-        (Plan { bytes, places: buffers.places(|b| Place::Fixed(offsets[b])) }, buffers.has_parts())
+    let place = |buffers: &lifetime::Buffers, items: &[lifetime::Item], count: usize| {
+        let (offsets, bytes) = assign::assign(items, count, problem.steps.len());
+        Plan { bytes, places: buffers.places(|b| Place::Fixed(offsets[b])) }
     };
-    match with(true) {
-        (plan, true) => {
-            let copied = with(false).0;
-            if copied.bytes < plan.bytes { copied } else { plan }
+    let (with, sizes) = buffers(problem, true);
+    let plan = place(&with, &with.items(&sizes), sizes.len());
+    if with.has_parts() {
+        let (without, sizes) = buffers(problem, false);
+        let items = without.items(&sizes);
+        if assign::most_alive(&items, problem.steps.len()) < plan.bytes {
+            let copied = place(&without, &items, sizes.len());
+            return if copied.bytes < plan.bytes { copied } else { plan };
         }
-        (plan, false) => plan,
     }
+    plan
 }
 
 /// Rounded up to a multiple of [`ALIGN`].

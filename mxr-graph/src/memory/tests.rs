@@ -282,9 +282,13 @@ fn planning_time() {
         ("random", random(&mut rng, 2000)),
         ("large random", random(&mut rng, 5000)),
     ] {
-        let start = std::time::Instant::now();
-        let plan = best(&p);
-        let time = start.elapsed();
+        // The least of several: other work on the machine only adds.
+        let timed = || {
+            let start = std::time::Instant::now();
+            let plan = best(&p);
+            (start.elapsed(), plan)
+        };
+        let (time, plan) = (0..5).map(|_| timed()).min_by_key(|(time, _)| *time).expect("several");
         let start = std::time::Instant::now();
         assert_eq!(verify(&p, &plan), Ok(()));
         assert!(excess(&p) < 15.0, "{name}: {} % above the bound", excess(&p));

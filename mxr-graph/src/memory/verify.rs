@@ -134,16 +134,19 @@ impl<'a> Replay<'a> {
     /// Where a value should be, if it is not all there.
     fn missing(&self, v: u32) -> Result<Option<At>, String> {
         let at = self.place(v)?;
+        let own = [Piece { value: v, from: 0, len: self.size(v) }];
         let mut next = at.1;
-        for p in self.pieces(v).into_iter().filter(|p| p.len > 0) {
-            let there = self.memory.range(..=(at.0, next)).next_back();
-            let found = there.filter(|((space, begin), held)| {
-                *space == at.0
-                    && held.value == p.value
+        for p in self.contents[v as usize].as_deref().unwrap_or(&own).iter().filter(|p| p.len > 0) {
+            let there = match self.memory.get(&(at.0, next)) {
+                Some(held) => Some((next, held)),
+                None => self.memory.range(..(at.0, next)).next_back().map(|(k, h)| (k.1, h)),
+            };
+            let found = there.is_some_and(|(begin, held)| {
+                held.value == p.value
                     && begin + held.len >= next + p.len
                     && held.from + (next - begin) == p.from
             });
-            if found.is_none() {
+            if !found {
                 return Ok(Some((at.0, next)));
             }
             next += p.len;
@@ -219,9 +222,10 @@ impl<'a> Replay<'a> {
     }
 
     /// The values that need any of these bytes of a value that was written, itself among them.
-    fn users(&self, value: u32, (from, len): (u64, u64)) -> Vec<u32> {
-        let shared = self.needed[value as usize].iter().filter(|(_, f, l)| *f < from + len && from < f + l);
-        core::iter::once(value).chain(shared.map(|(v, ..)| *v)).collect()
+    fn users(&self, value: u32, (from, len): (u64, u64)) -> impl Iterator<Item = u32> {
+        let shared =
+            self.needed[value as usize].iter().filter(move |(_, f, l)| *f < from + len && from < f + l);
+        core::iter::once(value).chain(shared.map(|(v, ..)| *v))
     }
 
     fn put(&mut self, v: u32, at: At) {

@@ -14,7 +14,7 @@ use mxr_graph::dtype::DType;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::expr::Expr;
 use mxr_graph::instr::{BinOp, Instr, Scalar};
-use mxr_graph::memory::{ALIGN, InPlace, Plan, Problem, Strategy, plan, symbolic_places};
+use mxr_graph::memory::{ALIGN, InPlace, Plan, Problem, Strategy, plan, symbolic_places, verify};
 use mxr_graph::program::{Place, Program, ProgramPlan, Role};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -272,7 +272,13 @@ fn promised(program: &Program, symbols: &[i64], problem: &Problem) -> Plan {
         // Where parts begin is not known for all values.
         Some(p) if p.bytes(at(p) as u64) < best.bytes && !parts() => {
             let general = symbolic_places(program).map(|(p, places)| p.at(&places, at(&p)));
-            general.filter(|g| g.bytes < best.bytes).unwrap_or(best)
+            let better = general.filter(|g| g.bytes < best.bytes);
+            if cfg!(debug_assertions)
+                && let Some(Err(e)) = better.as_ref().map(|g| verify(problem, g))
+            {
+                panic!("the memory plan of {} is wrong: {e}", program.name);
+            }
+            better.unwrap_or(best)
         }
         _ => best,
     }

@@ -1,6 +1,7 @@
 //! A bound network: memory laid out, kernels chosen, every step ready to be replayed without an allocation.
 
 mod bound;
+mod budget;
 mod monitor;
 mod network;
 mod options;
@@ -151,6 +152,8 @@ impl Executor {
         let given: Vec<(&str, i64)> =
             symbols.iter().map(|(n, v)| (*n, i64::try_from(*v).unwrap_or(i64::MAX))).collect();
         let train = train.map(|p| bound::requested(p, options)).transpose()?;
+        let train = train.map(|p| budget::fitted(p, Mode::Train, &given, options)).transpose()?;
+        let predict = budget::fitted(predict, Mode::Predict, &given, options)?;
         let mut arrays = Arrays::new(&device);
         let steps = Arc::new(AtomicU64::new(0));
         let monitor = Arc::new(Monitor::default());

@@ -27,6 +27,8 @@ pub struct BindOptions {
     pub(crate) by_name: Vec<(String, GradReq)>,
     pub(crate) seed: u64,
     pub(crate) naive_memory: bool,
+    pub(crate) memory_budget: Option<u64>,
+    pub(crate) recompute: Vec<String>,
     pub(crate) passes: String,
 }
 
@@ -93,6 +95,62 @@ impl BindOptions {
     /// ```
     pub fn passes(mut self, switches: &str) -> BindOptions {
         self.passes = switches.to_string();
+        self
+    }
+
+    /// The arena of the arrays between the layers ([`MemoryReport::arena`](super::MemoryReport::arena)) takes no more than so many
+    /// bytes. What does not fit is dropped in the forward pass and made again in the backward pass, the cheapest first:
+    /// half of the planned memory costs a residual network some percent more time, the least possible about a third. The
+    /// results have the same bits.
+    ///
+    /// Inputs must not change between a forward pass and its backward pass, which may read them again.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Mode, NDArray, Symbol};
+    /// let mut y = Symbol::input("x");
+    /// for _ in 0..30 {
+    ///     y = y.dense(8).tanh();
+    /// }
+    /// let loss = y.square().sum();
+    /// let whole = loss.bind(&[("x", &[100, 8])], BindOptions::new())?;
+    /// let half = whole.memory().arena / 2;
+    /// let small = loss.bind(&[("x", &[100, 8])], BindOptions::new().memory_budget(half))?;
+    /// assert!(small.memory().arena <= half);
+    ///
+    /// let told = loss.bind(&[("x", &[100, 8])], BindOptions::new().memory_budget(1000)).unwrap_err();
+    /// assert!(told.to_string().contains("at least"));
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Binding fails where it cannot be met, and says what the least is.
+    pub fn memory_budget(mut self, bytes: usize) -> BindOptions {
+        self.memory_budget = Some(bytes as u64);
+        self
+    }
+
+    /// Keep nothing inside of a block for the backward pass, which makes it again from the block's inputs. The block is the
+    /// layer of this name and those whose names continue it after a `_`: what `network!` names the contents of a block that
+    /// is called by this name, and what a model of symbols names them likewise. Can be given several times; each is a segment of
+    /// its own, what one reads of another is kept.
+    ///
+    /// In `network!`, `#[recompute]` on a block says the same.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Symbol, opts};
+    /// let mut y = Symbol::input("x");
+    /// for i in 0..3 {
+    ///     y = y.dense_with(8, opts::Dense::new().name(format!("stage{i}_fc")));
+    ///     y = y.tanh_with(opts::Tanh::new().name(format!("stage{i}_act")));
+    ///     y = y.dense_with(8, opts::Dense::new().name(format!("stage{i}_out")));
+    /// }
+    /// let options = BindOptions::new().recompute("stage0").recompute("stage1");
+    /// let net = y.square().sum().bind(&[("x", &[100, 8])], options)?;
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn recompute(mut self, block: &str) -> BindOptions {
+        self.recompute.push(block.to_string());
         self
     }
 

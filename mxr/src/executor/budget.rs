@@ -1,0 +1,59 @@
+//! Recomputation at bind: blocks that keep nothing inside, and an arena of no more than so many bytes.
+
+use super::Mode;
+use super::options::BindOptions;
+use crate::error::{Error, Result};
+use mxr_graph::error::did_you_mean;
+use mxr_graph::program::Program;
+use mxr_graph::recompute::{self, Bytes, Effort};
+
+/// The program that makes again what the options ask for.
+pub(super) fn fitted(
+    program: Program,
+    mode: Mode,
+    given: &[(&str, i64)],
+    options: &BindOptions,
+) -> Result<Program> {
+    let program = match mode {
+        Mode::Train => blocks(program, &options.recompute)?,
+        Mode::Predict => program,
+    };
+    let Some(budget) = options.memory_budget else { return Ok(program) };
+    let symbols = program.bind_symbols(given)?;
+    let planned = |p: &Program| recompute::arena(p, &symbols);
+    let fits = recompute::within(&program, &symbols, budget, Effort::default(), planned);
+    fits.map(|r| r.program).map_err(|e| {
+        let what = match mode {
+            Mode::Train => "training",
+            Mode::Predict => "prediction",
+        };
+        let least = Bytes(e.least);
+        Error::invalid(
+            format!("{}.bind", program.name),
+            format!("{what} cannot do with {}: {e}", Bytes(budget)),
+            format!("give `memory_budget` at least {least}, or bind a smaller batch"),
+        )
+    })
+}
+
+/// Every block called by one of these names is a segment.
+fn blocks(program: Program, names: &[String]) -> Result<Program> {
+    if names.is_empty() {
+        return Ok(program);
+    }
+    let within = |layer: &str, block: &str| {
+        let rest = layer.strip_prefix(block);
+        rest.is_some_and(|r| r.is_empty() || r.starts_with('_'))
+    };
+    let layers = || program.layers.iter().map(|l| &*l.name);
+    if let Some(none) = names.iter().find(|n| !layers().any(|l| within(l, n))) {
+        return Err(Error::invalid(
+            format!("{}.bind", program.name),
+            format!("`recompute(\"{none}\")` names no layer and no block of the network"),
+            did_you_mean(none, layers()).map_or_else(String::new, |n| format!("did you mean `{n}`?")),
+        ));
+    }
+    let of: Vec<Option<u32>> =
+        layers().map(|l| names.iter().position(|n| within(l, n)).map(|at| at as u32)).collect();
+    Ok(recompute::segments(&program, |layer| of.get(layer as usize).copied().flatten()))
+}

@@ -1,0 +1,140 @@
+//! Values that are made again have the same bits: networks trained within budgets and with segments hold every number of
+//! the same networks trained without.
+
+mod nets;
+mod numbers;
+
+use mxr::init::Xavier;
+use mxr::optimizer::{Sgd, Updater};
+use mxr::{BindOptions, DType, Executor, GradReq, Mode, NDArray, Symbol, opts};
+
+const BATCH: usize = 4;
+
+fn bind(net: &Symbol, options: BindOptions) -> Result<Executor, mxr::Error> {
+    let shapes: [(&str, &[usize]); 2] = [("data", &[BATCH, 2, 8, 8]), ("label", &[BATCH])];
+    net.bind(&shapes, options.seed(11).input_grad("data", GradReq::Write))
+}
+
+/// Every bit that three steps of training leave, running statistics included.
+fn bits(mut net: Executor) -> Vec<u32> {
+    let floats = |a: &NDArray| a.to_vec::<f32>().expect("computed");
+    net.init(&Xavier::default(), 9).expect("initialises");
+    let mut updater = Updater::new(&net, Sgd::new(0.05).momentum(0.9)).expect("f32");
+    let mut all = Vec::new();
+    for step in 0..3 {
+        net.set_input_host("data", &numbers::noise(step, &[BATCH, 2, 8, 8])).expect("fits");
+        net.set_input_host("label", &numbers::labels(step, BATCH, 3)).expect("fits");
+        net.forward(Mode::Train).expect("can train");
+        net.backward().expect("follows a forward pass");
+        all.extend(net.outputs().iter().chain(net.predictions()).flat_map(floats));
+        all.extend(net.grads().flat_map(|(_, g)| floats(g)));
+        updater.update();
+    }
+    all.extend(net.params().chain(net.states()).flat_map(|(_, a)| floats(a)));
+    assert!(all.iter().all(|x| x.is_finite()));
+    all.into_iter().map(f32::to_bits).collect()
+}
+
+/// Steps that run twice.
+fn again(net: &Executor) -> usize {
+    let program = net.program(Mode::Train).expect("can train");
+    program.values.iter().filter(|v| v.name.ends_with("_again")).count()
+}
+
+/// Least memory of training alone: prediction cannot do with less than its own plan.
+fn budgets(net: &Symbol) -> Vec<usize> {
+    let whole = bind(net, BindOptions::new()).expect("fits").memory().arena;
+    (3..=9).rev().map(|tenths| whole * tenths / 10).collect()
+}
+
+#[test]
+fn budgets_cost_no_bit() {
+    let net = nets::branchy();
+    let plain = bits(bind(&net, BindOptions::new()).expect("fits"));
+    let mut most = 0;
+    for budget in budgets(&net) {
+        let Ok(small) = bind(&net, BindOptions::new().memory_budget(budget)) else { continue };
+        assert!(small.memory().arena <= budget, "{:?}, {budget} wanted", small.memory());
+        most = most.max(again(&small));
+        assert_eq!(bits(small), plain, "budget {budget}");
+    }
+    assert!(most > 1, "{most} values are made again");
+}
+
+#[test]
+fn memory_of_its_own_for_every_value_changes_nothing_either() {
+    let net = nets::branchy();
+    let plain = bits(bind(&net, BindOptions::new()).expect("fits"));
+    let options = BindOptions::new().recompute("right").recompute("fc1").naive_memory();
+    assert_eq!(bits(bind(&net, options).expect("fits")), plain);
+}
+
+#[test]
+fn a_budget_that_holds_anyway_changes_nothing() {
+    let net = nets::branchy();
+    let whole = bind(&net, BindOptions::new()).expect("fits");
+    let same = bind(&net, BindOptions::new().memory_budget(whole.memory().arena)).expect("fits");
+    assert_eq!(again(&same), 0);
+    assert_eq!(same.program(Mode::Train), whole.program(Mode::Train));
+}
+
+#[test]
+fn a_budget_that_cannot_be_met_is_an_error_with_one_that_can() {
+    let net = nets::branchy();
+    let told = bind(&net, BindOptions::new().memory_budget(999)).expect_err("999 bytes are nothing");
+    let text = told.to_string();
+    for part in ["symbol.bind", "999 bytes", "as planned", "at least", "memory_budget"] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+}
+
+#[test]
+fn blocks_that_do_not_exist_are_told() {
+    let net = nets::branchy();
+    let told = bind(&net, BindOptions::new().recompute("rihgt")).expect_err("no such block");
+    assert!(told.to_string().contains("did you mean `right"), "{told}");
+}
+
+/// A random network of everything that recomputation treats in a way of its own.
+fn random(seed: u64) -> Symbol {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut below = |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % n
+    };
+    let (data, label) = (Symbol::input("data"), Symbol::input("label").dtype(DType::I64));
+    let mut pool = vec![data.conv2d_with(4, 3, opts::Conv2d::new().pad(1))];
+    for _ in 0..12 {
+        let recent = pool.len().min(3);
+        let x = pool[pool.len() - 1 - below(recent)].clone();
+        let y = pool[pool.len() - 1 - below(recent)].clone();
+        pool.push(match below(9) {
+            0 | 1 => x.conv2d_with(4, 3, opts::Conv2d::new().pad(1)),
+            2 | 3 => x.batch_norm(),
+            4 => x.relu(),
+            5 => &x + &y,
+            6 => x.dropout_with(opts::Dropout::new().p(0.3)),
+            7 => Symbol::concat(&[&x, &y]).conv2d_with(4, 1, opts::Conv2d::new()),
+            _ => x.max_pool_with(3, opts::MaxPool::new().stride(1).pad(1)).tanh(),
+        });
+    }
+    let last = pool.pop().expect("not empty");
+    last.relu().global_avg_pool().flatten().dense(3).softmax_cross_entropy(&label)
+}
+
+#[test]
+fn random_networks_keep_their_bits() {
+    let mut smaller = 0;
+    for seed in 1..=12 {
+        let net = random(seed);
+        let plain = bits(bind(&net, BindOptions::new()).expect("fits"));
+        for budget in budgets(&net).into_iter().step_by(2) {
+            let Ok(small) = bind(&net, BindOptions::new().memory_budget(budget)) else { continue };
+            smaller += usize::from(again(&small) > 0);
+            assert_eq!(bits(small), plain, "seed {seed}, budget {budget}");
+        }
+    }
+    assert!(smaller >= 12, "{smaller} programs made something again");
+}
