@@ -146,6 +146,16 @@ pub enum Instr {
     Map(u32),
     /// `x -> y`: combine over axes (whether they stay with extent 1 only matters to the shape of `y`).
     Reduce(ReduceKind, Axes),
+    /// `x… -> y`: [`Instr::Reduce`] of what [`Instr::Map`] of `x…` would be, which is never written. The operands broadcast to
+    /// the shape that is reduced.
+    MapReduce {
+        /// The expression's place in the table of the graph or program.
+        expr: u32,
+        /// How elements are combined.
+        kind: ReduceKind,
+        /// The axes that are combined.
+        axes: Axes,
+    },
     /// `x -> y`: repeat `x` along these axes of `y` (the axes may be absent from `x` or have extent 1 there);
     /// `mean` divides by the number of repetitions: the gradient of a mean.
     Expand {

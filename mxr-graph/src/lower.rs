@@ -143,6 +143,7 @@ impl<'a> Builder<'a> {
         let mut reads: Vec<u32> = node.inputs.iter().map(|i| i.0).collect();
         let instr = match node.op.lower(Lower { graph: self.graph, node }) {
             Lowered::Instr(i) => i,
+            Lowered::MapReduce(e, kind, axes) => Instr::MapReduce { expr: self.expr(e), kind, axes },
             Lowered::Map(e) => {
                 let (e, used) = e.compact();
                 reads = used.iter().map(|u| reads[*u]).collect();

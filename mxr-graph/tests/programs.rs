@@ -48,6 +48,9 @@ fn execute(p: &Program, plan: &Plan, symbols: &[i64], given: &BTreeMap<String, V
         let shapes: Vec<Vec<usize>> = s.reads.iter().map(|r| extents[*r as usize].clone()).collect();
         let lowered = match s.instr {
             Instr::Map(e) => Lowered::Map(Expr { lines: p.exprs[e as usize].to_vec() }),
+            Instr::MapReduce { expr, kind, axes } => {
+                Lowered::MapReduce(Expr { lines: p.exprs[expr as usize].to_vec() }, kind, axes)
+            }
             other => Lowered::Instr(other),
         };
         let xs: Vec<&[f64]> = xs.iter().map(|x| &x[..]).collect();
@@ -121,10 +124,22 @@ fn check(want: &Results, have: &Results, what: &dyn Fn() -> String) {
     }
 }
 
+/// No pass, all of them, each alone, all but one.
+fn choices() -> Vec<(String, Passes)> {
+    let text = Passes::NAMES.iter().flat_map(|n| [format!("none,{n}"), format!("-{n}")]);
+    let all = ["none".to_string(), "all".to_string()].into_iter().chain(text);
+    all.map(|t| {
+        let passes = Passes::ALL.switched(&t).expect("names of the list");
+        (t, Passes { verify: true, ..passes })
+    })
+    .collect()
+}
+
 #[test]
 fn passes_and_plans_change_no_bit() {
-    let (mut rng, mut steps) = (Rng(21), [0; 8]);
-    for round in 0..150 {
+    let choices = choices();
+    let (mut rng, mut steps) = (Rng(21), vec![0; choices.len()]);
+    for round in 0..120 {
         let g = network(&mut rng, round % 3 != 0);
         let mut given = BTreeMap::new();
         for v in &g.values {
@@ -134,16 +149,9 @@ fn passes_and_plans_change_no_bit() {
             }
         }
         let mut want: [Option<Results>; 2] = [None, None];
-        for (bits, count) in steps.iter_mut().enumerate() {
-            let passes = Passes {
-                simplify: bits & 1 != 0,
-                cse: bits & 2 != 0,
-                fuse: bits & 4 != 0,
-                verify: true,
-                ..Passes::ALL
-            };
+        for ((name, passes), count) in choices.iter().zip(&mut steps) {
             for (mode, program) in
-                [train_with(g.clone(), &passes), predict_with(g.clone(), &passes)].into_iter().enumerate()
+                [train_with(g.clone(), passes), predict_with(g.clone(), passes)].into_iter().enumerate()
             {
                 let p = program.unwrap_or_else(|e| panic!("round {round}: {e}\n{g}"));
                 let symbols = p.bind_symbols(&[]).expect("shapes of numbers");
@@ -159,7 +167,9 @@ fn passes_and_plans_change_no_bit() {
                     let have = execute(&p, &plan, &symbols, &given);
                     match &want[mode] {
                         None => want[mode] = Some(have),
-                        Some(w) => check(w, &have, &|| format!("round {round}, {passes:?}, {s:?}\n{g}\n{p}")),
+                        Some(w) => {
+                            check(w, &have, &|| format!("round {round}, passes {name}, {s:?}\n{g}\n{p}"))
+                        }
                     }
                 }
                 if mode == 0 {
@@ -180,10 +190,12 @@ fn passes_and_plans_change_no_bit() {
             }
         }
     }
-    for (bits, s) in steps.iter().enumerate() {
-        println!("simplify {} cse {} fuse {}: {s} steps", bits & 1, bits >> 1 & 1, bits >> 2);
+    let of = |name: &str| steps[choices.iter().position(|(n, _)| n == name).expect("a choice")];
+    for ((name, _), s) in choices.iter().zip(&steps) {
+        println!("{name}: {s} steps");
     }
-    assert!(steps[1] < steps[0] && steps[2] < steps[0] && steps[4] < steps[0] && steps[7] < steps[3]);
+    assert!(["simplify", "cse", "fuse", "reduce"].iter().all(|n| of(&format!("none,{n}")) < of("none")));
+    assert!(of("all") < of("-fuse") && of("all") < of("-reduce"));
 }
 
 /// A part of the program gives the same as the whole.

@@ -28,6 +28,7 @@ pub mod isa;
 mod level;
 pub mod lrn;
 pub mod map;
+pub mod map_reduce;
 pub mod optimizer;
 pub mod par;
 pub mod pool2d;

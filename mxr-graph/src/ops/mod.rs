@@ -30,6 +30,7 @@ pub mod logistic_loss;
 mod loss;
 pub mod lrn;
 pub mod map;
+pub mod map_reduce;
 pub mod matmul;
 pub mod maximum;
 pub mod minimum;
@@ -69,6 +70,7 @@ pub use cast::Cast;
 pub use expand::Expand;
 pub use fill::Fill;
 pub use map::Map;
+pub use map_reduce::MapReduce;
 pub use matmul::MatMul;
 pub use reduce::Reduce;
 pub use reshape::Reshape;
@@ -81,7 +83,7 @@ use crate::expr::Expr;
 use crate::grad::{Grad, NoGradient};
 use crate::graph::{Graph, Node, ValueId};
 use crate::infer::Infer;
-use crate::instr::Instr;
+use crate::instr::{Axes, Instr, ReduceKind};
 use crate::schema::{Arg, Attrs, Options, Schema};
 use crate::shape::Shape;
 use alloc::vec::Vec;
@@ -90,6 +92,7 @@ use alloc::vec::Vec;
 /// `NDArray`, the operator table in the docs, the gradient check, the comparison of devices, the micro-benches.
 pub static OPS: &[&dyn Operator] = &[
     &map::Map,
+    &map_reduce::MapReduce,
     &fill::Fill,
     &expand::Expand,
     &relu::Relu,
@@ -301,6 +304,8 @@ pub enum Lowered {
     Instr(Instr),
     /// [`Instr::Map`] of this expression.
     Map(Expr),
+    /// [`Instr::MapReduce`] of this expression, which reads every operand.
+    MapReduce(Expr, ReduceKind, Axes),
 }
 
 /// A call for the suites.

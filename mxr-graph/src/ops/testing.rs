@@ -184,7 +184,7 @@ pub(crate) fn sample(op: &'static dyn Operator, sample: &Sample) -> Call {
 fn operands(instr: &Instr) -> ((usize, usize), usize) {
     let exactly = |n| (n, n);
     match instr {
-        Instr::Map(_) | Instr::Concat { .. } => ((1, usize::MAX), 1),
+        Instr::Map(_) | Instr::MapReduce { .. } | Instr::Concat { .. } => ((1, usize::MAX), 1),
         Instr::Fill(_) => (exactly(0), 1),
         Instr::View
         | Instr::Reduce(..)
@@ -267,7 +267,7 @@ mod suite {
                 assert!(open.is_empty(), "{name}: unknown shapes\n{}", call.graph);
                 for node in &call.graph.nodes {
                     let (reads, writes) = match node.op.lower(Lower { graph: &call.graph, node }) {
-                        Lowered::Map(e) => ((e.inputs(), usize::MAX), 1),
+                        Lowered::Map(e) | Lowered::MapReduce(e, ..) => ((e.inputs(), usize::MAX), 1),
                         Lowered::Instr(i) => operands(&i),
                     };
                     let (n, m) = (node.inputs.len(), node.outputs.len());

@@ -49,7 +49,7 @@ pub fn fuse(graph: &mut Graph) {
 }
 
 /// The expression of an elementwise node, or of a repetition.
-fn expr(node: &Node) -> Option<Expr> {
+pub(super) fn expr(node: &Node) -> Option<Expr> {
     let options = Options { schema: node.op.schema(), attrs: &node.attrs };
     if is(node, &Expand) && !options.bool("mean") {
         return Some(Expr::build(|e| e.input(0)));
@@ -63,7 +63,7 @@ fn candidate(graph: &Graph, uses: &Uses, exprs: &[Option<Expr>], at: usize, v: V
     let producer = producer as usize;
     let inner = exprs[producer].as_ref()?;
     let (p, c) = (&graph.nodes[producer], &graph.nodes[at]);
-    if uses.count[v.index()] != 1 || p.backward != c.backward {
+    if !uses.only_reader(v) || p.backward != c.backward {
         return None;
     }
     let out = graph.value(c.outputs[0]);
@@ -107,7 +107,7 @@ fn merge(
 }
 
 /// Who reads what, kept up to date while nodes merge.
-struct Uses {
+pub(super) struct Uses {
     /// Reading nodes per value, results of the network counted as one more.
     count: Vec<u32>,
     /// The last reading node per value; none for what the user keeps.
@@ -117,7 +117,7 @@ struct Uses {
 }
 
 impl Uses {
-    fn new(graph: &Graph) -> Uses {
+    pub(super) fn new(graph: &Graph) -> Uses {
         let mut uses = Uses {
             count: alloc::vec![0; graph.values.len()],
             last: alloc::vec![None; graph.values.len()],
@@ -137,7 +137,12 @@ impl Uses {
         uses
     }
 
-    fn add(&mut self, graph: &Graph, at: usize) {
+    /// Whether one node reads the value, and the user does not keep it.
+    pub(super) fn only_reader(&self, v: ValueId) -> bool {
+        self.count[v.index()] == 1
+    }
+
+    pub(super) fn add(&mut self, graph: &Graph, at: usize) {
         let inputs = &graph.nodes[at].inputs;
         for (i, v) in inputs.iter().enumerate() {
             if !inputs[..i].contains(v) {
@@ -148,7 +153,7 @@ impl Uses {
     }
 
     /// Before node `at` gets new operands, because `producer`, which made `v`, was merged into it.
-    fn remove(&mut self, graph: &Graph, at: usize, v: ValueId, producer: usize) {
+    pub(super) fn remove(&mut self, graph: &Graph, at: usize, v: ValueId, producer: usize) {
         self.works[producer] = false;
         self.count[v.index()] = 0;
         for n in [at, producer] {
@@ -163,7 +168,7 @@ impl Uses {
 
     /// Whether the operands of `producer` can wait for node `at` without occupying more memory than `v`, which need not be
     /// made then.
-    fn keeps_memory(&self, graph: &Graph, producer: usize, at: usize, v: ValueId) -> bool {
+    pub(super) fn keeps_memory(&self, graph: &Graph, producer: usize, at: usize, v: ValueId) -> bool {
         if !self.works[producer + 1..at].contains(&true) {
             return true;
         }

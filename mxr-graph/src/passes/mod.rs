@@ -8,6 +8,7 @@ mod pipeline;
 mod predict;
 mod print;
 mod readers;
+mod reduce;
 mod simplify;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use fuse_norm::fuse_norm;
 pub use pipeline::{Look, Passes};
 pub use predict::{predict, predictions};
 pub use print::Printed;
+pub use reduce::fuse_reductions;
 pub use simplify::simplify;
 
 use crate::dim::Dim;

@@ -1,6 +1,6 @@
 //! Which passes run, in which order, and who looks on.
 
-use super::{cse, dce, fuse, fuse_norm, simplify};
+use super::{cse, dce, fuse, fuse_norm, fuse_reductions, simplify};
 use crate::error::did_you_mean;
 use crate::graph::{Graph, ValueId};
 use alloc::format;
@@ -55,6 +55,8 @@ passes! {
     fuse_norm,
     /// [`fuse`]: elementwise chains merged into one operation.
     fuse,
+    /// [`fuse_reductions`]: reductions evaluate the elementwise value that they combine.
+    reduce,
 }
 
 /// A graph beside a pass.
@@ -105,6 +107,7 @@ impl Passes {
             follow(self.step("fuse_norm", graph, fuse_norm));
         }
         self.pass("fuse", self.fuse, graph, fuse);
+        self.pass("reduce", self.reduce, graph, fuse_reductions);
         follow(dce(graph));
         moved
     }

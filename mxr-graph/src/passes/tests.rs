@@ -7,6 +7,7 @@ use crate::graph::ValueId;
 use crate::schema::Arg;
 use crate::testnets::Net;
 use crate::verify::verify;
+use alloc::format;
 use alloc::string::{String, ToString};
 
 /// The operators of a graph in order.
@@ -152,8 +153,12 @@ fn consumers_read_through_repetitions() {
             .count()
     };
     assert_eq!(long(&g), 2, "{g}");
-    Passes::ALL.run(&mut g);
+    Passes { reduce: false, ..Passes::ALL }.run(&mut g);
     assert_eq!(long(&g), 1, "{g}");
+    // And not even that where the sum evaluates it.
+    fuse_reductions(&mut g);
+    dce(&mut g);
+    assert_eq!(long(&g), 0, "{g}");
 }
 
 #[test]
@@ -239,7 +244,7 @@ fn the_backward_pass_keeps_what_it_reads() {
     n.graph.settle();
     crate::grad::backward(&mut n.graph, &[w]).expect("differentiable");
     let mut g = n.graph;
-    Passes::ALL.run(&mut g);
+    Passes { reduce: false, ..Passes::ALL }.run(&mut g);
     // tanh' reads its result and exp' its own: both stay; the product merges, and the whole of the backward chain does.
     let forward: Vec<_> = g.nodes.iter().filter(|n| !n.backward).map(|n| n.op.schema().name).collect();
     assert_eq!(forward, ["map", "exp", "sum"], "{g}");
@@ -318,20 +323,66 @@ fn training_takes_predictions_from_the_losses() {
 #[test]
 fn every_pass_can_be_left_out() {
     for (_, net) in crate::testnets::ALL {
-        let mut sizes = Vec::new();
-        for bits in 0..8 {
-            let passes = Passes {
-                simplify: bits & 1 != 0,
-                cse: bits & 2 != 0,
-                fuse: bits & 4 != 0,
-                verify: true,
-                ..Passes::ALL
-            };
-            let (graph, _) = crate::compile::training_graph(net(), &passes).expect("differentiable");
-            sizes.push(graph.nodes.len());
+        let size = |passes: Passes| {
+            let passes = Passes { verify: true, ..passes };
             crate::compile::prediction_graph(net(), &passes).expect("has a form for prediction");
+            let (graph, _) = crate::compile::training_graph(net(), &passes).expect("differentiable");
+            graph.nodes.len()
+        };
+        let (most, least) = (size(Passes::NONE), size(Passes::ALL));
+        for name in Passes::NAMES {
+            let some = size(Passes::ALL.switched(&format!("-{name}")).expect("a name of the list"));
+            assert!((least..=most).contains(&some), "without {name}: {some}, {least} to {most}");
         }
-        assert!(sizes.iter().all(|s| *s <= sizes[0] && *s >= sizes[7]), "{sizes:?}");
+    }
+}
+
+#[test]
+fn a_reduction_evaluates_what_nobody_else_reads() {
+    let mut n = Net::new("net");
+    let (a, b) = (n.batch("a", &[40], DType::F32), n.batch("b", &[40], DType::F32));
+    let d = n.call("sub", &[], &[a, b]);
+    let s = n.call("square", &[], &[d]);
+    let y = n.call("mean", &[("axes", list(&[1])), ("keepdims", true.into())], &[s]);
+    let both = |g: &mut Graph| {
+        fuse(g);
+        dce(g);
+        fuse_reductions(g);
+    };
+    let g = after(n, &[y], both);
+    assert_eq!((ops(&g), last_inputs(&g)), (alloc::vec!["map_reduce"], alloc::vec!["a", "b"]), "{g}");
+    assert_eq!(g.value(g.outputs[0]).shape.display(&g.symbols).to_string(), "[N, 1]");
+}
+
+#[test]
+fn what_others_read_is_made_for_the_reduction_too() {
+    let mut n = Net::new("net");
+    let a = n.batch("a", &[40], DType::F32);
+    let s = n.call("square", &[], &[a]);
+    let y = n.call("sum", &[], &[s]);
+    let g = after(n, &[y, s], fuse_reductions);
+    assert_eq!(ops(&g), ["square", "sum"], "{g}");
+    // Twice by the same reader is one reader; but integers are not summed by this kernel.
+    let mut n = Net::new("net");
+    let a = n.batch("a", &[40], DType::I32);
+    let s = n.call("square", &[], &[a]);
+    let y = n.call("sum", &[], &[s]);
+    let g = after(n, &[y], fuse_reductions);
+    assert_eq!(ops(&g), ["square", "sum"], "{g}");
+}
+
+#[test]
+fn short_runs_are_reduced_from_memory() {
+    // Every row and every column is one sweep; the middle axis of three is not where the last is short.
+    for (axes, last, fused) in
+        [(&[2][..], 5, true), (&[0], 5, true), (&[1], 5, false), (&[1], 64, true), (&[0, 2], 5, false)]
+    {
+        let mut n = Net::new("net");
+        let a = n.batch("a", &[7, last], DType::F32);
+        let s = n.call("square", &[], &[a]);
+        let y = n.call("max", &[("axes", list(axes))], &[s]);
+        let g = after(n, &[y], fuse_reductions);
+        assert_eq!(g.nodes.len() == 1, fused, "{axes:?} of [N, 7, {last}]: {g}");
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Program {
     pub steps: List<Step>,
     /// How many of the steps are forward.
     pub forward: u32,
-    /// The scalar expressions of [`Instr::Map`].
+    /// The scalar expressions of [`Instr::Map`] and [`Instr::MapReduce`].
     pub exprs: List<List<Scalar>>,
     /// The user's calls.
     pub layers: List<ProgramLayer>,
@@ -192,6 +192,14 @@ pub enum Place {
 }
 
 impl Instr {
+    /// The number of its scalar expression.
+    pub fn expr(&self) -> Option<u32> {
+        match *self {
+            Instr::Map(expr) | Instr::MapReduce { expr, .. } => Some(expr),
+            _ => None,
+        }
+    }
+
     /// Reads that the instruction also updates.
     pub fn mutates(&self) -> &'static [usize] {
         match self {

@@ -48,6 +48,9 @@ impl fmt::Display for Program {
             let results: Vec<String> = s.writes.iter().map(|w| typed(*w)).collect();
             let instr = match &s.instr {
                 Instr::Map(e) => self.expr(*e),
+                Instr::MapReduce { expr, kind, axes } => {
+                    format!("{kind:?}({axes:?}) of {}", self.expr(*expr))
+                }
                 other => format!("{other:?}"),
             };
             let place = |w| self.place(w, places.as_ref(), &symbols);

@@ -135,6 +135,17 @@ pub fn compute(
             };
             return Ok(indices(to).map(|i| scalar(e, &at(&i))).collect());
         }
+        Lowered::MapReduce(e, kind, axes) => {
+            let rank = shapes.iter().map(Vec::len).max().unwrap_or(0);
+            let mut common = vec![1; rank];
+            for s in shapes {
+                for (c, n) in common[rank - s.len()..].iter_mut().zip(s).filter(|(_, n)| **n != 1) {
+                    *c = *n;
+                }
+            }
+            let mapped = compute(&Lowered::Map(e.clone()), xs, shapes, &common)?;
+            return compute(&Lowered::Instr(Instr::Reduce(*kind, *axes)), &[&mapped], &[common], to);
+        }
         Lowered::Instr(instr) => *instr,
     };
     let mut y = vec![0.0; count];

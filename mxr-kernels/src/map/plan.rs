@@ -2,6 +2,8 @@
 
 use mxr_graph::instr::{BinOp, MAX_RANK, Scalar, UnOp};
 
+use crate::map::Function;
+
 /// Bytes of stack that hold the registers of one tile. Half of it is what tiles aim for, so that inputs fit
 /// into the first-level cache beside them.
 pub(crate) const SCRATCH: usize = 64 * 1024;
@@ -67,8 +69,13 @@ pub struct Plan {
     /// Tiles end where the innermost dimension does.
     pub(crate) rows: bool,
     pub(crate) len: usize,
-    /// Registers of steps and fills, and one to spare for results that cannot be written over their operand.
+    /// Registers of fills, which come first, and of steps, and one to spare for results that cannot be written over
+    /// their operand.
     pub(crate) registers: usize,
+    /// How many are of fills.
+    pub(crate) fills: usize,
+    /// Does what the steps do, in one loop.
+    pub(crate) function: Option<Function>,
 }
 
 impl Plan {
@@ -101,7 +108,8 @@ impl Plan {
             full[d] = step;
             step *= dims[d];
         }
-        let (steps, mut registers) = schedule(expr);
+        let (steps, of_steps) = schedule(expr);
+        let mut fills = 0;
         let mut inputs = Vec::with_capacity(in_shapes.len());
         for (stride, shape) in strides.iter().zip(in_shapes) {
             let seen = if rows { &stride[rank - 1..rank] } else { &stride[..rank] };
@@ -110,20 +118,28 @@ impl Plan {
             } else if if rows { seen == [1] } else { stride[..rank] == full[..rank] } {
                 Class::Direct
             } else {
-                registers += 1;
-                Class::Fill((registers - 1) as u16)
+                fills += 1;
+                Class::Fill(fills as u16 - 1)
             };
             let len = shape.iter().product();
             inputs.push(Input { class, stride: *stride, len, whole: stride[..rank] == full[..rank] });
         }
-        registers += 1;
+        let registers = fills + of_steps + 1;
         if registers * 8 * 8 > SCRATCH {
             return Err(format!(
                 "the expression keeps {registers} values alive at once, more than {}: split it",
                 SCRATCH / 64
             ));
         }
-        Ok(Plan { steps, inputs, dims, rank, rows, len: out_shape.iter().product(), registers })
+        let len = out_shape.iter().product();
+        Ok(Plan { steps, inputs, dims, rank, rows, len, registers, fills, function: None })
+    }
+
+    /// The plan with the expression compiled as a function, which is called where it is of the element type and reads
+    /// as many inputs.
+    pub fn with(mut self, function: Option<Function>) -> Plan {
+        self.function = function.filter(|f| f.inputs() == self.inputs.len());
+        self
     }
 
     /// Elements of the output.
@@ -131,10 +147,10 @@ impl Plan {
         self.len
     }
 
-    /// Elements of a tile for elements of `size` bytes.
-    pub(crate) fn tile(&self, size: usize) -> usize {
-        let busy = self.registers.max(3) * size;
-        let longest = LONGEST.min(SCRATCH / (self.registers * size)) & !7;
+    /// Elements of a tile for elements of `size` bytes where so many registers are used.
+    pub(crate) fn tile(&self, registers: usize, size: usize) -> usize {
+        let busy = registers.max(3) * size;
+        let longest = LONGEST.min(SCRATCH / (registers * size)) & !7;
         ((AIM / busy) & !63).clamp(8.max(64.min(longest)), longest)
     }
 }

@@ -206,7 +206,7 @@ fn many_values_alive_at_once_still_fit() {
             sum = expr.len() as u16 - 1;
         }
         let plan = Plan::new(&expr, &[&[100]], &[100]).unwrap();
-        assert!(plan.tile(8) >= 8);
+        assert!(plan.tile(plan.registers, 8) >= 8);
         let mut y = vec![0.0; 100];
         plan.run(&[Src::Slice(&vec![1.0f64; 100])], &mut y);
         let n = f64::from(count);
@@ -363,4 +363,87 @@ fn an_output_larger_than_the_caches_is_complete() {
     let mut y = vec![0.0; len + 1];
     plan.run(&[Src::Slice(&x)], &mut y[1..]);
     assert!(y[1..].iter().zip(&x).all(|(y, x)| *y == x * 0.5));
+}
+
+/// x0 · x1 + max(x2, 0), of any element type.
+struct Compiled;
+
+impl<T: MapElement> function::Formula<T, 3> for Compiled {
+    #[inline(always)]
+    fn at<L: Level>(x: [T; 3]) -> T {
+        let product = Ops::mul::<L>(x[0], Ops::exp::<L>(x[1]));
+        Ops::add::<L>(product, function::select(x[2], x[0], function::constant(0.25)))
+    }
+}
+
+#[test]
+fn a_function_gives_the_bits_of_its_steps() {
+    fn check<T: MapElement>(function: Function) {
+        let expr = [
+            Scalar::In(0),
+            Scalar::In(1),
+            Scalar::In(2),
+            Scalar::Un(UnOp::Exp, 1),
+            Scalar::Bin(BinOp::Mul, 0, 3),
+            Scalar::Const(0.25),
+            Scalar::Select(2, 0, 5),
+            Scalar::Bin(BinOp::Add, 4, 6),
+        ];
+        let cases: [([&[usize]; 3], &[usize]); 6] = [
+            ([&[1], &[1], &[1]], &[1]),
+            ([&[3000], &[3000], &[3000]], &[3000]),
+            ([&[7, 5], &[5], &[7, 1]], &[7, 5]),
+            ([&[3, 700], &[700], &[3, 1]], &[3, 700]),
+            ([&[40, 3, 6], &[3, 1], &[40, 3, 6]], &[40, 3, 6]),
+            ([&[9_000_000], &[1], &[1]], &[9_000_000]),
+        ];
+        for (shapes, out) in cases {
+            let inputs: Vec<Vec<T>> =
+                shapes.iter().enumerate().map(|(n, s)| data(s.iter().product(), n)).collect();
+            let steps = Plan::new(&expr, &shapes, out).unwrap();
+            let compiled = Plan::new(&expr, &shapes, out).unwrap().with(Some(function));
+            assert!(compiled.function.is_some());
+            let whole = (0..3).filter(|n| shapes[*n] == out).map(Some);
+            for in_place in [None].into_iter().chain(whole) {
+                for isa in Isa::ALL {
+                    let run = |plan: &Plan| {
+                        let mut y = match in_place {
+                            Some(n) => inputs[n].clone(),
+                            None => vec![T::ONE; out.iter().product()],
+                        };
+                        let src: Vec<_> = (0..3)
+                            .map(|n| if in_place == Some(n) { Src::Out } else { Src::Slice(&inputs[n][..]) })
+                            .collect();
+                        plan.run_on(isa, &src, &mut y);
+                        y
+                    };
+                    let (want, have) = (run(&steps), with_threads(2, || run(&compiled)));
+                    let same =
+                        want.iter().zip(&have).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits());
+                    assert!(same, "{isa:?} {shapes:?} in place {in_place:?}");
+                }
+            }
+        }
+    }
+    check::<f32>(Function::f32::<Compiled, 3>());
+    check::<f64>(Function::f64::<Compiled, 3>());
+}
+
+#[test]
+fn a_function_of_another_element_type_or_number_of_inputs_is_not_called() {
+    let expr = [Scalar::In(0), Scalar::Un(UnOp::Neg, 0)];
+    let plan = Plan::new(&expr, &[&[2]], &[2]).unwrap().with(Some(Function::f32::<Compiled, 3>()));
+    assert!(plan.function.is_none());
+    let expr = [
+        Scalar::In(0),
+        Scalar::In(1),
+        Scalar::In(2),
+        Scalar::Bin(BinOp::Add, 0, 1),
+        Scalar::Bin(BinOp::Add, 3, 2),
+    ];
+    let plan =
+        Plan::new(&expr, &[&[2], &[2], &[2]], &[2]).unwrap().with(Some(Function::f32::<Compiled, 3>()));
+    let mut y = [0i32; 2];
+    plan.run(&[Src::Slice(&[1, 2]), Src::Slice(&[10, 20]), Src::Slice(&[100, 200])], &mut y);
+    assert_eq!(y, [111, 222]);
 }

@@ -6,6 +6,7 @@ use crate::element::Float;
 use crate::isa::Isa;
 use crate::level::{self, Body, Level};
 use crate::par;
+use crate::reduce::source::{Reader, Source};
 use crate::reduce::{Dims, Reduce};
 
 /// How two values become one.
@@ -69,7 +70,7 @@ fn value((s, lost): (f64, f64)) -> f64 {
 
 const LANES: usize = 32;
 /// Elements that lanes add up before the result joins the others.
-const RUN: usize = 1024;
+pub(crate) const RUN: usize = 1024;
 /// Elements of one task when an output's elements are spread over tasks.
 const TASK: usize = 64 * 1024;
 /// Columns that are reduced together.
@@ -79,7 +80,13 @@ const ROWS: usize = 32;
 /// With this many output pieces, each is one task.
 const PIECES: usize = 8;
 
-pub(crate) fn reduce<T: Float, F: Fold>(isa: Isa, d: &Reduce, x: &[T], y: &mut [T], divide: f64) {
+pub(crate) fn reduce<T: Float, F: Fold>(
+    isa: Isa,
+    d: &Reduce,
+    x: &(impl Source<T> + ?Sized),
+    y: &mut [T],
+    divide: f64,
+) {
     let inner_is_kept = d.kept.rank > 0 && d.kept.stride[d.kept.rank - 1] == 1;
     if inner_is_kept {
         columns::<T, F>(isa, d, x, y, divide);
@@ -89,40 +96,58 @@ pub(crate) fn reduce<T: Float, F: Fold>(isa: Isa, d: &Reduce, x: &[T], y: &mut [
 }
 
 /// The innermost axis goes away: every output is a sum over contiguous runs.
-fn rows<T: Float, F: Fold>(isa: Isa, d: &Reduce, x: &[T], y: &mut [T], divide: f64) {
+fn rows<T: Float, F: Fold>(isa: Isa, d: &Reduce, x: &(impl Source<T> + ?Sized), y: &mut [T], divide: f64) {
     let total = d.gone.len();
     let tasks = total.div_ceil(TASK);
-    let one = |base: usize, task: usize| {
-        let range = task * TASK..total.min((task + 1) * TASK);
-        level::run(isa, Row::<T, F> { x, base, gone: &d.gone, range, fold: std::marker::PhantomData })
-    };
     let finish = |r: (f64, f64)| T::from_f64(value(r) / divide);
     let start = (F::START, 0.0);
+    // Short outputs that follow each other are read several at a time.
+    let packed = d.gone.rank <= 1 && d.kept.rank == 1 && d.kept.stride[0] == total && total <= RUN / 2;
     if y.len() >= PIECES {
         let grain = (32 * 1024 / total.max(1)).max(1);
         par::for_each_mut(y, grain, |block, y| {
+            let mut reader = x.reader(isa);
+            let outputs = y.len();
             for (i, y) in y.iter_mut().enumerate() {
                 let base = d.kept.offset(block * grain + i);
-                *y = finish((0..tasks).map(|task| one(base, task)).reduce(F::join).unwrap_or(start));
+                let ahead = if packed { (outputs - 1 - i) * total } else { 0 };
+                let one = (0..tasks).map(|task| row::<T, F>(isa, d, &mut reader, base, task, ahead));
+                *y = finish(one.reduce(F::join).unwrap_or(start));
             }
         });
     } else {
         for (o, y) in y.iter_mut().enumerate() {
             let base = d.kept.offset(o);
-            *y = finish(par::map_reduce(tasks, |task| one(base, task), F::join).unwrap_or(start));
+            let one = |task| row::<T, F>(isa, d, &mut x.reader(isa), base, task, 0);
+            *y = finish(par::map_reduce(tasks, one, F::join).unwrap_or(start));
         }
     }
 }
 
-struct Row<'a, T, F> {
-    x: &'a [T],
+/// Task number `task` of the output whose elements begin at `base`.
+fn row<T: Float, F: Fold>(
+    isa: Isa,
+    d: &Reduce,
+    x: &mut impl Reader<T>,
+    base: usize,
+    task: usize,
+    ahead: usize,
+) -> (f64, f64) {
+    let range = task * TASK..d.gone.len().min((task + 1) * TASK);
+    level::run(isa, Row::<T, F, _> { x, base, gone: &d.gone, range, ahead, types: std::marker::PhantomData })
+}
+
+struct Row<'a, T, F, R> {
+    x: &'a mut R,
     base: usize,
     gone: &'a Dims,
     range: Range<usize>,
-    fold: std::marker::PhantomData<F>,
+    /// Elements that will be asked for after these.
+    ahead: usize,
+    types: std::marker::PhantomData<(T, F)>,
 }
 
-impl<T: Float, F: Fold> Body for Row<'_, T, F> {
+impl<T: Float, F: Fold, R: Reader<T>> Body for Row<'_, T, F, R> {
     type Output = (f64, f64);
 
     #[inline(always)]
@@ -134,8 +159,11 @@ impl<T: Float, F: Fold> Body for Row<'_, T, F> {
             let (row, off) = (i / inner, i % inner);
             let len = (inner - off).min(self.range.end - i);
             let at = self.base + outer.offset(row) + off;
-            for run in self.x[at..at + len].chunks(RUN) {
+            let mut done = 0;
+            while done < len {
+                let run = self.x.read(at + done, RUN.min(len - done), self.ahead);
                 total = F::join(total, (fold_run::<T, F>(run), 0.0));
+                done += run.len();
             }
             i += len;
         }
@@ -170,18 +198,11 @@ pub(crate) fn fold_run<T: Float, F: Fold>(run: &[T]) -> f64 {
 }
 
 /// The innermost axis stays: neighbouring outputs are added up together.
-fn columns<T: Float, F: Fold>(isa: Isa, d: &Reduce, x: &[T], y: &mut [T], divide: f64) {
+fn columns<T: Float, F: Fold>(isa: Isa, d: &Reduce, x: &(impl Source<T> + ?Sized), y: &mut [T], divide: f64) {
     let (outer, inner, _) = d.kept.split_inner();
     let blocks = inner.div_ceil(COLUMNS);
     let rows = d.gone.len();
     let pieces = outer.len() * blocks;
-    let fold = std::marker::PhantomData;
-    let one = |piece: usize, rows: Range<usize>| {
-        let first = piece % blocks * COLUMNS;
-        let at = outer.offset(piece / blocks) + first;
-        let width = COLUMNS.min(inner - first);
-        level::run(isa, Column::<T, F> { x, at, width, gone: &d.gone, rows, fold })
-    };
     let finish = |part: &Part, y: &mut [T]| {
         for (j, y) in y.iter_mut().enumerate() {
             *y = T::from_f64(value((part.sum[j], part.lost[j])) / divide);
@@ -192,15 +213,19 @@ fn columns<T: Float, F: Fold>(isa: Isa, d: &Reduce, x: &[T], y: &mut [T], divide
         let grain = (32 * 1024 / (inner * rows.max(1))).max(1);
         if outer.len() >= PIECES {
             par::for_each_mut(y, grain * inner, |block, y| {
+                let mut reader = x.reader(isa);
                 for (i, y) in y.chunks_mut(inner).enumerate() {
                     for (b, y) in y.chunks_mut(COLUMNS).enumerate() {
-                        finish(&one((block * grain + i) * blocks + b, 0..rows), y);
+                        let piece = (block * grain + i) * blocks + b;
+                        finish(&column::<T, F>(isa, d, &mut reader, piece, 0..rows), y);
                     }
                 }
             });
         } else {
             for (o, y) in y.chunks_mut(inner).enumerate() {
-                par::for_each_mut(y, COLUMNS, |b, y| finish(&one(o * blocks + b, 0..rows), y));
+                par::for_each_mut(y, COLUMNS, |b, y| {
+                    finish(&column::<T, F>(isa, d, &mut x.reader(isa), o * blocks + b, 0..rows), y);
+                });
             }
         }
     } else {
@@ -210,7 +235,10 @@ fn columns<T: Float, F: Fold>(isa: Isa, d: &Reduce, x: &[T], y: &mut [T], divide
             for (b, y) in y.chunks_mut(COLUMNS).enumerate() {
                 let part = par::map_reduce(
                     rows.div_ceil(step),
-                    |task| one(o * blocks + b, task * step..rows.min((task + 1) * step)),
+                    |task| {
+                        let rows = task * step..rows.min((task + 1) * step);
+                        column::<T, F>(isa, d, &mut x.reader(isa), o * blocks + b, rows)
+                    },
                     |mut a, b| {
                         for j in 0..COLUMNS {
                             (a.sum[j], a.lost[j]) = F::join((a.sum[j], a.lost[j]), (b.sum[j], b.lost[j]));
@@ -224,22 +252,42 @@ fn columns<T: Float, F: Fold>(isa: Isa, d: &Reduce, x: &[T], y: &mut [T], divide
     }
 }
 
+/// The columns of one piece over some rows.
+fn column<T: Float, F: Fold>(
+    isa: Isa,
+    d: &Reduce,
+    x: &mut impl Reader<T>,
+    piece: usize,
+    rows: Range<usize>,
+) -> Part {
+    let (outer, inner, _) = d.kept.split_inner();
+    let blocks = inner.div_ceil(COLUMNS);
+    let first = piece % blocks * COLUMNS;
+    let at = outer.offset(piece / blocks) + first;
+    let width = COLUMNS.min(inner - first);
+    let packed = d.gone.rank == 1 && d.gone.stride[0] == width;
+    let types = std::marker::PhantomData;
+    level::run(isa, Column::<T, F, _> { x, at, width, gone: &d.gone, rows, packed, types })
+}
+
 /// Results of neighbouring columns with what rounding lost.
 struct Part {
     sum: [f64; COLUMNS],
     lost: [f64; COLUMNS],
 }
 
-struct Column<'a, T, F> {
-    x: &'a [T],
+struct Column<'a, T, F, R> {
+    x: &'a mut R,
     at: usize,
     width: usize,
     gone: &'a Dims,
     rows: Range<usize>,
-    fold: std::marker::PhantomData<F>,
+    /// Rows follow each other without a gap.
+    packed: bool,
+    types: std::marker::PhantomData<(T, F)>,
 }
 
-impl<T: Float, F: Fold> Body for Column<'_, T, F> {
+impl<T: Float, F: Fold, R: Reader<T>> Body for Column<'_, T, F, R> {
     type Output = Part;
 
     #[inline(always)]
@@ -252,7 +300,8 @@ impl<T: Float, F: Fold> Body for Column<'_, T, F> {
             let sum = &mut sum[..self.width];
             for r in r..end {
                 let at = self.at + self.gone.offset(r);
-                for (a, x) in sum.iter_mut().zip(&self.x[at..at + self.width]) {
+                let ahead = if self.packed { (self.rows.end - 1 - r) * self.width } else { 0 };
+                for (a, x) in sum.iter_mut().zip(self.x.read(at, self.width, ahead)) {
                     *a = F::step(*a, x.to_f64());
                 }
             }

@@ -6,6 +6,7 @@
 
 mod cpu;
 pub mod reference;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,8 @@ use crate::element::Float;
 use crate::isa::Isa;
 
 pub(crate) use cpu::{Sum, fold_run};
+pub(crate) use source::Mapped;
+use source::Source;
 
 /// A reduction of an array over axes; [`Reduce::new`] merges neighbouring axes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,6 +129,11 @@ pub fn reduce<T: Float>(d: &Reduce, x: &[T], y: &mut [T]) {
 /// As [`reduce`].
 pub fn reduce_on<T: Float>(isa: Isa, d: &Reduce, x: &[T], y: &mut [T]) {
     assert_eq!(x.len(), d.in_len(), "length of a reduced array");
+    reduce_from(isa, d, x, y);
+}
+
+/// [`reduce_on`] of elements from anywhere.
+pub(crate) fn reduce_from<T: Float>(isa: Isa, d: &Reduce, x: &(impl Source<T> + ?Sized), y: &mut [T]) {
     assert_eq!(y.len(), d.out_len(), "length of the reduction's output");
     if y.is_empty() {
         return;

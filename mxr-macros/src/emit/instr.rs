@@ -11,6 +11,9 @@ pub(super) fn instr(i: &Instr) -> String {
         Instr::View => "View".to_string(),
         Instr::Map(n) => format!("Map({n})"),
         Instr::Reduce(kind, axes) => format!("Reduce(ReduceKind::{}, {})", reduce(*kind), set(*axes)),
+        Instr::MapReduce { expr, kind, axes } => {
+            format!("MapReduce {{ expr: {expr}, kind: ReduceKind::{}, axes: {} }}", reduce(*kind), set(*axes))
+        }
         Instr::Expand { axes, mean } => format!("Expand {{ axes: {}, mean: {mean} }}", set(*axes)),
         Instr::MatMul { trans_a, trans_b } => format!("MatMul {{ trans_a: {trans_a}, trans_b: {trans_b} }}"),
         Instr::Conv2d(a) => format!("Conv2d({})", conv(a)),

@@ -29,7 +29,7 @@ impl Spec<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) instr: &'a Instr,
-    /// The expression of [`Instr::Map`].
+    /// The expression of [`Instr::expr`].
     pub(crate) expr: &'a [Scalar],
     pub(crate) reads: &'a [Spec<'a>],
     pub(crate) writes: &'a [Spec<'a>],

@@ -291,10 +291,7 @@ fn request<'a>(
     writes: &'a [Spec<'a>],
     in_place: &'a [Option<usize>],
 ) -> Request<'a> {
-    let expr: &[_] = match step.instr {
-        Instr::Map(n) => &program.exprs[n as usize],
-        _ => &[],
-    };
+    let expr: &[_] = step.instr.expr().map_or(&[], |n| &program.exprs[n as usize]);
     Request { instr: &step.instr, expr, reads, writes, in_place }
 }
 

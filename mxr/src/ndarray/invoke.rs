@@ -115,6 +115,7 @@ fn run(
         let (instr, expr) = match lowered {
             Lowered::Instr(i) => (i, Vec::new()),
             Lowered::Map(e) => (Instr::Map(0), e.lines),
+            Lowered::MapReduce(e, kind, axes) => (Instr::MapReduce { expr: 0, kind, axes }, e.lines),
         };
         push(op, &instr, &expr, &reads, &writes, &vec![None; reads.len()])?;
         for (v, a) in node.outputs.iter().zip(writes) {

@@ -5,13 +5,14 @@ use crate::device::kernel::{Call, From, Kernel, Request};
 use crate::engine::OpError;
 use crate::error::{Error, Result};
 use mxr_graph::dtype::DType;
+use mxr_graph::instr::{Axes, ReduceKind};
 use mxr_kernels::map::{MapElement, Plan, Src};
+use mxr_kernels::map_reduce::MapReduce;
 use mxr_kernels::{cast, dropout, fill, random};
 
 pub(super) fn map(r: &Request<'_>) -> Result<Kernel> {
     let shapes: Vec<&[usize]> = r.reads.iter().map(|s| s.shape).collect();
-    let plan = Plan::new(r.expr, &shapes, r.writes[0].shape)
-        .map_err(|e| Error::invalid("map", e, "this is a defect of a shape rule; please report it"))?;
+    let plan = Plan::new(r.expr, &shapes, r.writes[0].shape).map_err(defect)?;
     match r.writes[0].dtype {
         DType::F32 => mapped::<f32>(r, plan),
         DType::F64 => mapped::<f64>(r, plan),
@@ -23,22 +24,43 @@ pub(super) fn map(r: &Request<'_>) -> Result<Kernel> {
 }
 
 fn mapped<T: MapElement>(r: &Request<'_>, plan: Plan) -> Result<Kernel> {
+    let s = r.sources();
+    Ok(kernel(move |call| with_sources::<T>(call, &s, |inputs, y| plan.run(inputs, y))))
+}
+
+fn defect(e: String) -> Error {
+    Error::invalid("map", e, "this is a defect of a shape rule; please report it")
+}
+
+/// The operands in the order of the expression, and the result.
+fn with_sources<T: MapElement>(
+    call: &mut Call<'_, '_, '_>,
+    list: &[From],
+    run: impl FnOnce(&[Src<'_, T>], &mut [T]),
+) -> Result<(), OpError> {
     /// Fused expressions read no more than this many arrays without a list on the heap.
     const FEW: usize = 16;
-    let s = r.sources();
-    Ok(kernel(move |call| {
-        if s.len() <= FEW {
-            let mut inputs = [Src::<T>::Out; FEW];
-            for (place, from) in inputs.iter_mut().zip(&s) {
-                *place = source(call, *from)?;
-            }
-            plan.run(&inputs[..s.len()], write(&mut call.writes[0])?);
-        } else {
-            let inputs = s.iter().map(|from| source::<T>(call, *from)).collect::<Result<Vec<_>, _>>()?;
-            plan.run(&inputs, write(&mut call.writes[0])?);
+    if list.len() <= FEW {
+        let mut inputs = [Src::<T>::Out; FEW];
+        for (place, from) in inputs.iter_mut().zip(list) {
+            *place = source(call, *from)?;
         }
-        Ok(())
-    }))
+        run(&inputs[..list.len()], write(&mut call.writes[0])?);
+    } else {
+        let inputs = list.iter().map(|from| source::<T>(call, *from)).collect::<Result<Vec<_>, _>>()?;
+        run(&inputs, write(&mut call.writes[0])?);
+    }
+    Ok(())
+}
+
+/// Operands are never the result's memory: see [`Instr::inplace`](mxr_graph::instr::Instr::inplace).
+pub(super) fn map_reduce(r: &Request<'_>, kind: ReduceKind, axes: Axes) -> Result<Kernel> {
+    let shapes: Vec<&[usize]> = r.reads.iter().map(|s| s.shape).collect();
+    let d = MapReduce::new(r.expr, &shapes, kind, axes).map_err(defect)?;
+    let s = r.sources();
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        with_sources::<T>(call, &s, |inputs, y| d.run(inputs, y))
+    })))
 }
 
 pub(super) fn cast(r: &Request<'_>) -> Result<Kernel> {

@@ -23,6 +23,7 @@ pub(crate) fn prepare(r: &Request<'_>) -> Result<Kernel> {
     match *r.instr {
         Instr::View => panic!("a view has no kernel; its result is the memory of its operand"),
         Instr::Map(_) => elementwise::map(r),
+        Instr::MapReduce { kind, axes, .. } => elementwise::map_reduce(r, kind, axes),
         Instr::Cast => elementwise::cast(r),
         Instr::Fill(value) => elementwise::fill(r, value),
         Instr::Dropout { p, stream } => elementwise::dropout(r, p, stream),
