@@ -35,9 +35,8 @@ fn run(net: &Symbol, inputs: &[(&str, &[usize])], passes: &str) -> Result<(Vec<V
     for (name, _) in inputs {
         all.push(net.grad(*name)?.clone());
     }
-    let bits = |a: &NDArray| -> Result<Vec<u32>> {
-        Ok(a.to_vec::<f32>()?.into_iter().map(f32::to_bits).collect())
-    };
+    let bits =
+        |a: &NDArray| -> Result<Vec<u32>> { Ok(a.to_vec::<f32>()?.into_iter().map(f32::to_bits).collect()) };
     let steps = net.program(Mode::Train).expect("trains").steps.iter();
     let fused = steps.filter(|s| matches!(s.instr, Instr::MapReduce { .. })).count();
     Ok((all.iter().map(bits).collect::<Result<_>>()?, fused))
