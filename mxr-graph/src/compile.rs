@@ -9,6 +9,7 @@ use crate::memory;
 use crate::ops::Lower;
 use crate::passes::{self, Passes};
 use crate::program::{Operand, Program};
+use crate::recompute;
 use alloc::vec::Vec;
 
 pub use crate::lower::Declared;
@@ -101,6 +102,13 @@ fn gradients(graph: &mut Graph, wrt: &[ValueId], params: &[ValueId]) -> Result<(
 
 fn program(graph: &Graph, declared: &Declared) -> Program {
     let mut program = lower::lower(graph, declared);
+    if graph.layers.iter().any(|l| l.segment.is_some()) {
+        // Layers stay in their order.
+        let mut layers = graph.layers.iter();
+        let mut segment = |name: &str| layers.find(|l| l.name == name).and_then(|l| l.segment);
+        let of: Vec<Option<u32>> = program.layers.iter().map(|l| segment(&l.name)).collect();
+        program = recompute::segments(&program, |layer| of.get(layer as usize).copied().flatten());
+    }
     program.plan = memory::symbolic(&program);
     program
 }

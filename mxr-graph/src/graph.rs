@@ -98,6 +98,8 @@ pub struct Layer {
     pub inputs: Vec<ValueId>,
     /// Results.
     pub outputs: Vec<ValueId>,
+    /// The segment it is part of: the backward pass makes again what lies inside.
+    pub segment: Option<u32>,
 }
 
 /// A fact that depends on symbols: it is looked at when they are bound.
@@ -132,6 +134,8 @@ pub struct Graph {
     pub grads: Vec<(ValueId, ValueId)>,
     /// Facts to look at when symbols are bound.
     pub checks: Vec<Check>,
+    /// The segment of the calls that follow, see [`Layer::segment`].
+    pub segment: Option<u32>,
     names: BTreeMap<String, u32>,
     /// While the backward pass is built: the layer whose gradient it is.
     pub(crate) backward_of: Option<LayerId>,
@@ -216,6 +220,7 @@ impl Graph {
                     attrs: attrs.clone(),
                     inputs: inputs.to_vec(),
                     outputs: Vec::new(),
+                    segment: self.segment,
                 });
                 (LayerId(self.layers.len() as u32 - 1), true)
             }

@@ -15,10 +15,9 @@ pub(crate) struct Source {
 /// A network (capital letter first) or a block.
 #[derive(Debug)]
 pub(crate) struct Fn {
-    /// Attributes for the generated struct, docs among them; `#[predict]` is not.
+    /// Attributes for the generated struct, docs among them; those of the language are not.
     pub(crate) attrs: Vec<Attr>,
-    /// `#[predict]`: the network has no training program.
-    pub(crate) predict: bool,
+    pub(crate) marks: Marks,
     pub(crate) vis: TokenStream,
     pub(crate) name: Ident,
     pub(crate) params: Vec<Param>,
@@ -36,6 +35,30 @@ impl Fn {
         let whole = |p: &Param| matches!(p.ty.kind, TypeKind::Tensor(Some(_)));
         !self.params.is_empty() && self.params.iter().all(whole)
     }
+}
+
+/// The attributes of the language.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// `#[predict]`: the network has no training program.
+    pub(crate) predict: bool,
+    /// `#[recompute]`: the backward pass makes again what the block keeps inside.
+    pub(crate) recompute: Option<Span>,
+    /// `#[memory(…)]`.
+    pub(crate) memory: Option<MemoryLimit>,
+}
+
+/// `#[memory(batch = 64, max = "2 GiB")]`: the network fits so much memory, or it does not compile.
+#[derive(Debug)]
+pub(crate) struct MemoryLimit {
+    /// The attribute.
+    pub(crate) at: Spans,
+    /// Bytes.
+    pub(crate) max: u64,
+    /// What stands in quotes.
+    pub(crate) text: String,
+    /// Numbers for the symbols, `batch` among them.
+    pub(crate) sizes: Vec<(Ident, i64)>,
 }
 
 /// `#[…]`.

@@ -6,7 +6,7 @@ mod numbers;
 
 use mxr::init::Xavier;
 use mxr::optimizer::{Sgd, Updater};
-use mxr::{BindOptions, DType, Executor, GradReq, Mode, NDArray, Symbol, opts};
+use mxr::{BindOptions, DType, Executor, GradReq, Mode, NDArray, Network, Symbol, opts};
 
 const BATCH: usize = 4;
 
@@ -137,4 +137,72 @@ fn random_networks_keep_their_bits() {
         }
     }
     assert!(smaller >= 12, "{smaller} programs made something again");
+}
+
+mxr::network!(
+    /// Two stages and a head.
+    pub fn Whole(data: Tensor<N, 2, 8, 8>, label: Tensor<N, i64>) {
+        let a = stage(data);
+        let b = stage(a);
+        softmax_cross_entropy(dense(flatten(global_avg_pool(b)), 3), label)
+    }
+
+    fn stage(x: Tensor) {
+        let y = relu(batch_norm(conv2d(x, 6, kernel = 3, pad = 1)));
+        let z = dropout(conv2d(y, 6, kernel = 3, pad = 1), 0.2);
+        tanh(z + y)
+    }
+);
+
+mxr::network!(
+    /// The same, its stages made again.
+    pub fn Again(data: Tensor<N, 2, 8, 8>, label: Tensor<N, i64>) {
+        let a = stage(data);
+        let b = stage(a);
+        softmax_cross_entropy(dense(flatten(global_avg_pool(b)), 3), label)
+    }
+
+    #[recompute]
+    fn stage(x: Tensor) {
+        let y = relu(batch_norm(conv2d(x, 6, kernel = 3, pad = 1)));
+        let z = dropout(conv2d(y, 6, kernel = 3, pad = 1), 0.2);
+        tanh(z + y)
+    }
+);
+
+mxr::network!(
+    /// The same within a limit.
+    #[memory(batch = 64, max = "720 KiB")]
+    pub fn Limited(data: Tensor<N, 2, 8, 8>, label: Tensor<N, i64>) {
+        let a = stage(data);
+        let b = stage(a);
+        softmax_cross_entropy(dense(flatten(global_avg_pool(b)), 3), label)
+    }
+
+    fn stage(x: Tensor) {
+        let y = relu(batch_norm(conv2d(x, 6, kernel = 3, pad = 1)));
+        let z = dropout(conv2d(y, 6, kernel = 3, pad = 1), 0.2);
+        tanh(z + y)
+    }
+);
+
+#[test]
+fn attributes_of_a_network_cost_no_bit() {
+    fn bound<N: Network>(batch: usize) -> Executor {
+        let options = BindOptions::new().seed(11);
+        Executor::bind(N::PROGRAMS, &[("N", batch)], options).expect("fits")
+    }
+    let plain = bits(bound::<Whole>(BATCH));
+    assert_eq!(bits(bound::<Again>(BATCH)), plain);
+    assert_eq!(bits(bound::<Limited>(BATCH)), plain);
+    let arena = |net: Executor| net.memory().arena;
+    let (whole, limited) = (arena(bound::<Whole>(64)), arena(bound::<Limited>(64)));
+    assert!(limited <= 720 << 10 && whole > 720 << 10, "{limited} of {whole} bytes");
+    let (stages, some) = (again(&bound::<Again>(1)), again(&bound::<Limited>(1)));
+    assert!(stages >= 2 && some > 0, "{stages} and {some} values are made again");
+
+    // Blocks by name, at bind.
+    let named =
+        Executor::bind(Whole::PROGRAMS, &[("N", 1)], BindOptions::new().recompute("a").recompute("b"));
+    assert_eq!(again(&named.expect("fits")), again(&bound::<Again>(1)));
 }

@@ -44,7 +44,16 @@ impl Elab<'_> {
         }
         let deeper = self.calls.iter().cloned().chain([frame]).collect();
         let calls = std::mem::replace(&mut self.calls, deeper);
+        // A block within one that is made again is made again with it.
+        let outermost = item.marks.recompute.is_some() && self.graph.segment.is_none();
+        if outermost {
+            self.graph.segment = Some(self.segments);
+            self.segments += 1;
+        }
         let mut result = self.body(&item.body, hint);
+        if outermost {
+            self.graph.segment = None;
+        }
         if item.body.tail.is_none() {
             let help = "end it with an expression without `;`";
             result = self.fault_help(item.body.end, format!("block `{name}` has no result"), help);

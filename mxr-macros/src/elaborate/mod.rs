@@ -100,8 +100,18 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
                 format!("`{name}` is the name of an operator; choose another for the block"),
             );
         }
-        if f.predict && !f.is_network() {
+        if f.marks.predict && !f.is_network() {
             faults.push(f.name.span(), format!("`#[predict]` belongs to a network, `{name}` is a block"));
+        }
+        if let Some(limit) = f.marks.memory.as_ref().filter(|_| !f.is_network()) {
+            faults.push(limit.at, format!("`#[memory]` belongs to a network, `{name}` is a block"));
+        }
+        if let Some(at) = f.marks.recompute.filter(|_| f.is_network()) {
+            faults.push_help(
+                at,
+                format!("`#[recompute]` belongs to a block, `{name}` is a network"),
+                "put it on the blocks that the network calls, or give the network `#[memory(…)]`",
+            );
         }
     }
 }
@@ -157,6 +167,8 @@ struct Elab<'a> {
     /// The calls of blocks that are being expanded, outermost first.
     calls: Rc<[Rc<Frame>]>,
     budget: usize,
+    /// Calls of `#[recompute]` blocks so far.
+    segments: u32,
 }
 
 impl<'a> Elab<'a> {
@@ -173,6 +185,7 @@ impl<'a> Elab<'a> {
             extents: Vec::new(),
             calls: Rc::new([]),
             budget: MAX_CALLS,
+            segments: 0,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod docs;
 mod instr;
+mod memory;
 mod printing;
 mod program;
 mod summary;
@@ -49,13 +50,16 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
     let (mut train, mut predict) = (None, None);
     if network.sound {
         let passes = printing::passes(item.name.span(), faults);
-        if !item.predict {
+        if !item.marks.predict {
             train = compiled(compile::train_with(network.graph.clone(), &passes), network, faults);
             if let Some(train) = &train {
                 network.gradients(train, faults);
             }
         }
         predict = compiled(compile::predict_with(network.graph.clone(), &passes), network, faults);
+        if let Some(limit) = &item.marks.memory {
+            memory::limit(limit, &network.graph, [&mut train, &mut predict], faults);
+        }
     }
     let graph = &network.graph;
 

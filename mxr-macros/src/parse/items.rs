@@ -1,9 +1,9 @@
 //! Items: networks, blocks, constants.
 
 use super::{Cursor, Parser, describe};
-use crate::ast::{Attr, Block, Const, Expr, ExprKind, Fn, Param, Type, TypeKind};
+use crate::ast::{Attr, Block, Const, Expr, ExprKind, Fn, Marks, Param, Type, TypeKind};
 use crate::errors::Spans;
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream};
 
 impl Parser<'_> {
     pub(super) fn items(&mut self, cursor: &mut Cursor) {
@@ -38,16 +38,16 @@ impl Parser<'_> {
         if !at_item(cursor) {
             return false;
         }
-        let (attrs, predict) = self.attrs(cursor);
-        self.item_with(cursor, attrs, predict);
+        let (attrs, marks) = self.attrs(cursor);
+        self.item_with(cursor, attrs, marks);
         true
     }
 
     /// One item after its attributes.
-    pub(super) fn item_with(&mut self, cursor: &mut Cursor, attrs: Vec<Attr>, predict: bool) {
+    pub(super) fn item_with(&mut self, cursor: &mut Cursor, attrs: Vec<Attr>, marks: Marks) {
         let vis = self.visibility(cursor);
         if let Some(at) = cursor.eat_word("fn") {
-            if let Some(item) = self.function(cursor, at, attrs, predict, vis) {
+            if let Some(item) = self.function(cursor, at, attrs, marks, vis) {
                 self.source.fns.push(item);
             }
         } else if let Some(at) = cursor.eat_word("const") {
@@ -58,27 +58,6 @@ impl Parser<'_> {
             self.faults.push(cursor.here(), "expected `fn` or `const`");
             cursor.next();
         }
-    }
-
-    /// Attributes and docs; `#[predict]` is taken out.
-    pub(super) fn attrs(&mut self, cursor: &mut Cursor) -> (Vec<Attr>, bool) {
-        let (mut attrs, mut predict) = (Vec::new(), false);
-        while cursor.at_op("#") && cursor.at_group(1, Delimiter::Bracket) {
-            let hash = cursor.next();
-            let Some(group) = cursor.eat_group(Delimiter::Bracket) else { break };
-            let name = match group.stream().into_iter().next() {
-                Some(TokenTree::Ident(i)) => i.to_string(),
-                _ => String::new(),
-            };
-            if name == "predict" {
-                predict = true;
-                continue;
-            }
-            let mut tokens = TokenStream::from_iter(hash);
-            tokens.extend([TokenTree::Group(group)]);
-            attrs.push(Attr { name, tokens });
-        }
-        (attrs, predict)
     }
 
     fn visibility(&mut self, cursor: &mut Cursor) -> TokenStream {
@@ -98,7 +77,7 @@ impl Parser<'_> {
         cursor: &mut Cursor,
         at: Span,
         attrs: Vec<Attr>,
-        predict: bool,
+        marks: Marks,
         vis: TokenStream,
     ) -> Option<Fn> {
         cursor.unwrap_invisible();
@@ -146,7 +125,7 @@ impl Parser<'_> {
             end,
             depth: 0,
         });
-        Some(Fn { attrs, predict, vis, name, params, body })
+        Some(Fn { attrs, marks, vis, name, params, body })
     }
 
     fn params(&mut self, cursor: &mut Cursor, function: &Ident) -> Vec<Param> {

@@ -1,6 +1,7 @@
 //! From tokens to the tree: a parser of its own over token trees, because it has to go on after a fault. Whatever is
 //! half-typed costs one message; all statements around it keep their meaning.
 
+mod attrs;
 mod cursor;
 mod exprs;
 mod items;

@@ -28,9 +28,9 @@ impl Parser<'_> {
 
     fn statement(&mut self, cursor: &mut Cursor, block: &mut Block) {
         if cursor.at_op("#") && cursor.at_group(1, Delimiter::Bracket) {
-            let (attrs, predict) = self.attrs(cursor);
+            let (attrs, marks) = self.attrs(cursor);
             if at_item(cursor) {
-                self.item_with(cursor, attrs, predict);
+                self.item_with(cursor, attrs, marks);
             }
         } else if at_item(cursor) {
             // A block declared inside, or the brace of this body is still to be typed: it belongs beside us either way.

@@ -1,0 +1,134 @@
+//! Attributes: those of the language are read, the others are handed on.
+
+use super::{Cursor, Parser, describe};
+use crate::ast::{Attr, Marks, MemoryLimit};
+use crate::errors::Spans;
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+
+const UNITS: [(&str, u64); 5] =
+    [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+const EXAMPLE: &str = "`#[memory(batch = 64, max = \"2 GiB\")]`";
+
+impl Parser<'_> {
+    /// Attributes and docs; those of the language apart.
+    pub(super) fn attrs(&mut self, cursor: &mut Cursor) -> (Vec<Attr>, Marks) {
+        let (mut attrs, mut marks) = (Vec::new(), Marks::default());
+        while cursor.at_op("#") && cursor.at_group(1, Delimiter::Bracket) {
+            let hash = cursor.next();
+            let Some(group) = cursor.eat_group(Delimiter::Bracket) else { break };
+            let (name, at) = match group.stream().into_iter().next() {
+                Some(TokenTree::Ident(i)) => (i.to_string(), i.span()),
+                _ => (String::new(), group.span()),
+            };
+            match name.as_str() {
+                "predict" => marks.predict = true,
+                "recompute" => marks.recompute = Some(at),
+                "memory" => marks.memory = self.memory(&group, at).or(marks.memory),
+                _ => {
+                    let mut tokens = TokenStream::from_iter(hash);
+                    tokens.extend([TokenTree::Group(group)]);
+                    attrs.push(Attr { name, tokens });
+                }
+            }
+        }
+        (attrs, marks)
+    }
+
+    /// `memory(batch = 64, max = "2 GiB")`; `None` when something is wrong, which has been said.
+    fn memory(&mut self, group: &Group, at: Span) -> Option<MemoryLimit> {
+        let mut inside = Cursor::of(group);
+        inside.next();
+        let Some(list) = inside.eat_group(Delimiter::Parenthesis) else {
+            self.faults.push_help(at, "`memory` needs a batch and a limit", EXAMPLE);
+            return None;
+        };
+        let (mut max, mut sizes) = (None, Vec::new());
+        let (before, mut cursor) = (self.faults.len(), Cursor::of(&list));
+        while !cursor.is_empty() {
+            let Some(key) = cursor.eat_ident() else {
+                let found = cursor.peek(0).map(describe).unwrap_or_default();
+                self.faults.push_help(cursor.here(), format!("expected a name, found {found}"), EXAMPLE);
+                return None;
+            };
+            let value = if cursor.at_assign(0) {
+                cursor.next();
+                cursor.unwrap_invisible();
+                cursor.next()
+            } else {
+                None
+            };
+            let Some(TokenTree::Literal(value)) = value else {
+                self.faults.push_help(key.span(), format!("`{key}` needs a value"), EXAMPLE);
+                return None;
+            };
+            let text = value.to_string();
+            if key == "max" {
+                let quoted = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(&text);
+                match bytes(quoted) {
+                    Ok(bytes) => max = Some((bytes, quoted.to_string())),
+                    Err(help) => {
+                        self.faults.push_help(value.span(), format!("{text} is no amount of memory"), help);
+                    }
+                }
+            } else {
+                match text.replace('_', "").parse::<i64>() {
+                    Ok(n) if n > 0 => sizes.push((key, n)),
+                    _ => {
+                        let text = format!("`{key}` must be a number above 0, not {text}");
+                        self.faults.push_help(value.span(), text, EXAMPLE);
+                    }
+                }
+            }
+            if !cursor.is_empty() && !cursor.eat(",") {
+                self.faults.push(cursor.here(), "expected `,` and the next size");
+                return None;
+            }
+        }
+        if self.faults.len() > before {
+            return None;
+        }
+        let Some((max, text)) = max else {
+            self.faults.push_help(at, "`memory` needs a limit, `max`", EXAMPLE);
+            return None;
+        };
+        Some(MemoryLimit { at: Spans::from(at).to(list.span_close()), max, text, sizes })
+    }
+}
+
+/// The bytes of `2 GiB`, `1.5GiB`, `800 MiB`; or what would be right.
+fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = (&text[..split], text[split..].trim());
+    let known = UNITS.iter().find(|(u, _)| *u == unit);
+    let near = UNITS.iter().find(|(u, _)| {
+        let (a, b) = (u.to_lowercase(), unit.to_lowercase());
+        a == b || a.replace('i', "") == b || a.starts_with(&b) && !b.is_empty()
+    });
+    match (known, number.parse::<f64>()) {
+        (Some((_, unit)), Ok(n)) if n > 0.0 && n * (*unit as f64) < 1e18 => Ok((n * *unit as f64) as u64),
+        (None, Ok(_)) if near.is_some() => {
+            Err(format!("did you mean \"{number} {}\"?", near.map_or("", |(u, _)| u)))
+        }
+        _ => Err("a number and one of B, KiB, MiB, GiB, TiB: \"2 GiB\"".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_of_memory() {
+        assert_eq!(bytes("2 GiB"), Ok(2 << 30));
+        assert_eq!(bytes("1.5KiB"), Ok(1536));
+        assert_eq!(bytes(" 800 MiB "), Ok(800 << 20));
+        assert_eq!(bytes("7 B"), Ok(7));
+        for (wrong, near) in [("2 GB", "2 GiB"), ("3 mib", "3 MiB"), ("4 G", "4 GiB")] {
+            assert_eq!(bytes(wrong), Err(format!("did you mean \"{near}\"?")));
+        }
+        for wrong in ["", "2", "GiB", "-1 MiB", "0 MiB", "1.2.3 MiB", "9 furlongs"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+}

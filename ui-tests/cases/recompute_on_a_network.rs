@@ -1,0 +1,8 @@
+mxr::network!(
+    #[recompute]
+    pub fn Net(data: Tensor<N, 3, 32, 32>) {
+        relu(data)
+    }
+);
+
+fn main() {}
