@@ -13,6 +13,7 @@
 mod assign;
 mod inplace;
 mod lifetime;
+mod mxnet2015;
 mod strategies;
 mod symbolic;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 mod verify;
 
 pub use inplace::InPlace;
+pub use mxnet2015::mxnet2015;
 pub use symbolic::{symbolic, symbolic_places};
 pub use verify::verify;
 
