@@ -35,6 +35,8 @@ pub mod pool2d;
 pub mod random;
 pub mod reduce;
 mod scratch;
+#[doc(inline)]
+pub use scratch::scratch_bytes;
 mod share;
 pub mod simd;
 pub mod slice;

@@ -3,6 +3,7 @@
 //! A block of a parallel loop borrows one buffer of a pool while it runs and starts no other loop meanwhile, so there is never more than
 //! one per pool and thread. All of them are made by the first borrower: later calls allocate nothing.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::element::Num;
@@ -10,6 +11,15 @@ use crate::par;
 
 /// Bytes to which buffers are aligned: a cache line and the widest register.
 const ALIGN: usize = 64;
+
+/// Of all pools.
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of scratch memory for packed operands that the process holds. It is no part of a network's plan: its size depends on
+/// the kernels that ran and on the number of threads alone, not on shapes or batch.
+pub fn scratch_bytes() -> usize {
+    BYTES.load(Ordering::Relaxed)
+}
 
 /// Buffers of one length.
 pub(crate) struct Pool<T> {
@@ -45,6 +55,7 @@ impl<T: Num> Pool<T> {
         let missing = par::threads().saturating_sub(state.made);
         let make = if state.free.is_empty() { missing.max(1) } else { missing };
         state.made += make;
+        BYTES.fetch_add(make * (self.len * size_of::<T>() + ALIGN), Ordering::Relaxed);
         let made = state.made;
         state.free.reserve(made);
         for _ in 0..make {
@@ -68,6 +79,7 @@ mod tests {
         static POOL: Pool<f32> = Pool::new(100);
         let first = POOL.with(|a| {
             assert_eq!((a.len(), a.as_ptr().align_offset(ALIGN)), (100, 0));
+            assert!(scratch_bytes() >= 400);
             let a_at = a.as_ptr() as usize;
             POOL.with(|b| assert!(a_at.abs_diff(b.as_ptr() as usize) >= 400));
             a_at

@@ -198,6 +198,11 @@ impl Layout {
         self.arena
     }
 
+    /// Without workspaces.
+    pub(super) fn internal(&self) -> usize {
+        self.internal
+    }
+
     fn specs(&self, program: &Program, values: &[u32]) -> Vec<Spec<'_>> {
         let spec =
             |v: &u32| Spec { shape: &self.shapes[*v as usize], dtype: program.values[*v as usize].dtype };

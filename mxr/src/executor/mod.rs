@@ -193,6 +193,35 @@ impl Executor {
         })
     }
 
+    /// Bytes of the arena and of the kernels' scratch memory that a network of `network!` takes in one mode when it is bound like
+    /// this; nothing is allocated. `None` for the training of a network that only predicts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Executor::bind`].
+    pub fn planned(
+        programs: &'static Programs,
+        symbols: &[(&str, usize)],
+        options: &BindOptions,
+        mode: Mode,
+    ) -> Result<Option<MemoryReport>> {
+        let given: Vec<(&str, i64)> =
+            symbols.iter().map(|(n, v)| (*n, i64::try_from(*v).unwrap_or(i64::MAX))).collect();
+        let program = match mode {
+            Mode::Train => {
+                programs.train.map(|p| bound::requested(p.clone(), options)).transpose()?
+            }
+            Mode::Predict => Some(programs.predict.clone()),
+        };
+        let program = program.map(|p| budget::fitted(p, mode, &given, options)).transpose()?;
+        let layout = program.map(|p| bound::Layout::new(&p, &given, options)).transpose()?;
+        Ok(layout.map(|l| MemoryReport {
+            arena: l.internal(),
+            workspace: l.arena() - l.internal(),
+            ..MemoryReport::default()
+        }))
+    }
+
     /// Whether some gradients are added up ([`GradReq::Add`]).
     pub fn accumulates(&self) -> bool {
         self.accumulates
