@@ -1,15 +1,22 @@
 //! Prints what a network of the zoo consists of: layers, shapes, parameters, FLOPs, and the memory that training and
-//! prediction take, as planned and as it would be without a plan. Nothing is run: all of it is known after compiling.
+//! prediction take, beside the four bars of MXNet's paper and the lower bound. Nothing is run: all of it is known after
+//! compiling.
 //!
 //! ```sh
 //! cargo run --release --example summary -- vgg_a --batch 64
 //! cargo run --release --example summary -- vgg_a --batch 64 --json
+//! cargo run --release --example summary -- googlenet --dot | dot -Tpdf > googlenet.pdf
+//! cargo run --release --example summary -- googlenet --svg graph.svg --timeline memory.svg --mode train
 //! ```
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use mxr::graph::error::did_you_mean;
+use mxr_examples::drawing;
+use mxr_examples::plan::Planned;
 use mxr_examples::summary::Summary;
+use mxr_examples::timeline::timeline;
 use mxr_examples::zoo::{self, ZOO};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Print the layers, parameters, FLOPs and memory of a network of the zoo.
@@ -23,6 +30,26 @@ struct Options {
     /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
+    /// Print the steps as a graph for Graphviz instead of a table.
+    #[arg(long, conflicts_with = "json")]
+    dot: bool,
+    /// Draw the steps into this file; boxes of one colour share memory.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Draw memory over time into this file.
+    #[arg(long, value_name = "FILE")]
+    timeline: Option<PathBuf>,
+    /// Which program the drawings show.
+    #[arg(long, value_enum, default_value_t = Shown::Train)]
+    mode: Shown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Shown {
+    /// The forward and the backward pass.
+    Train,
+    /// Prediction.
+    Predict,
 }
 
 fn main() -> ExitCode {
@@ -41,7 +68,34 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<String, String> {
     let entry = zoo::find(&options.net).ok_or_else(|| unknown(&options.net))?;
     let summary = Summary::new(entry.name, entry.programs, options.batch).map_err(|e| e.to_string())?;
+    if options.dot || options.svg.is_some() || options.timeline.is_some() {
+        let planned = match options.mode {
+            Shown::Train => Planned::train(entry.programs, options.batch),
+            Shown::Predict => Planned::predict(entry.programs, options.batch).map(Some),
+        };
+        let planned = planned.map_err(|e| e.to_string())?;
+        let planned = planned.ok_or_else(|| format!("`{}` only predicts: give --mode predict", entry.name))?;
+        let what = match options.mode {
+            Shown::Train => "training",
+            Shown::Predict => "prediction",
+        };
+        let title = format!("{}, {what}, batch {}", entry.name, options.batch);
+        if let Some(file) = &options.svg {
+            write(file, drawing::svg(&title, &planned))?;
+        }
+        if let Some(file) = &options.timeline {
+            write(file, timeline(&title, &planned))?;
+        }
+        if options.dot {
+            return Ok(drawing::dot(entry.name, &planned));
+        }
+    }
     Ok(if options.json { summary.json().to_string() } else { summary.to_string() })
+}
+
+fn write(file: &Path, text: Result<String, Box<dyn std::error::Error>>) -> Result<(), String> {
+    let written = text.and_then(|t| Ok(std::fs::write(file, t)?));
+    written.map_err(|e| format!("{}: {e}", file.display()))
 }
 
 fn unknown(net: &str) -> String {
@@ -78,8 +132,14 @@ mod tests {
         }
         for mode in ["predict", "train"] {
             let memory = &all[mode];
-            let names =
-                ["coshare_bytes", "inplace_bytes", "lower_bound_bytes", "naive_bytes", "planned_bytes"];
+            let bars = ["both_bytes", "coshare_bytes", "inplace_bytes", "naive_bytes"];
+            assert_eq!(keys(&memory["mxnet2015"]), bars);
+            let mut names = [
+                &bars[..],
+                &["lower_bound_bytes", "mxnet2015", "planned_bytes", "workspace_bytes"],
+            ]
+            .concat();
+            names.sort_unstable();
             assert_eq!(keys(memory), names);
             let bytes = |key: &str| memory[key].as_u64().expect("bytes");
             assert!(bytes("lower_bound_bytes") <= bytes("planned_bytes"));
@@ -93,6 +153,21 @@ mod tests {
         for word in ["conv1", "[64, 20, 24, 24]", "25,050", "431,080", "planned", "training"] {
             assert!(text.contains(word), "{word} in\n{text}");
         }
+    }
+
+    #[test]
+    fn drawings_are_written_where_asked() {
+        let dir = std::env::temp_dir().join(format!("mxr-summary-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a directory for temporary files");
+        let [graph, memory] = ["graph.svg", "memory.svg"].map(|f| dir.join(f).display().to_string());
+        let text = run(&options(&["lenet", "--dot", "--svg", &graph, "--timeline", &memory, "--mode", "predict"]));
+        assert!(text.expect("a network of the zoo").starts_with("digraph \"lenet\""));
+        for file in [&graph, &memory] {
+            let svg = std::fs::read_to_string(file).expect("it was written");
+            assert!(svg.contains("lenet, prediction, batch 64"), "{svg}");
+        }
+        std::fs::remove_dir_all(&dir).expect("it was made here");
+        assert!(run(&options(&["lenet", "--svg", "/nowhere/at/all.svg"])).is_err());
     }
 
     #[test]

@@ -3,5 +3,9 @@
 pub mod chart;
 pub mod digits;
 pub mod distort;
+pub mod drawing;
+pub mod paper;
+pub mod plan;
 pub mod summary;
+pub mod timeline;
 pub mod zoo;

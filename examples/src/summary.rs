@@ -1,9 +1,10 @@
 //! The table of a network: layers, shapes, parameters, floating-point operations, memory.
 
-use mxr::Programs;
+use crate::plan::{Planned, bind};
 use mxr::graph::dim::SymbolDef;
-use mxr::graph::memory::{Strategy, lower_bound, plan};
-use mxr::graph::program::{BindError, Program, Role};
+use mxr::graph::memory::{Problem, Strategy, lower_bound, mxnet2015, plan};
+use mxr::graph::program::{Program, Role};
+use mxr::{BindOptions, Error, Executor, Mode, Programs};
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -41,20 +42,51 @@ pub struct Layer {
     pub flops: u64,
 }
 
-/// Bytes of the arrays between the layers, by how their memory is planned: without parameters, their gradients, inputs, and
-/// the results that outlive the pass (outputs and predictions).
+/// Bytes of the arrays between the layers, by how their memory is planned: without parameters, their gradients, inputs, the
+/// results that outlive the pass (outputs and predictions) and workspaces of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// What the executor uses.
     pub planned: u64,
+    /// The most that is alive at one time: no plan needs less.
+    pub lower_bound: u64,
+    /// The same arrays by the planner of MXNet 2015.
+    pub bars: Bars,
+    /// What MXNet 2015 took: its planner on the arrays that its operators made. `None` where it had no such operator.
+    pub mxnet2015: Option<Bars>,
+    /// Scratch memory of the kernels on this machine.
+    pub workspace: u64,
+}
+
+/// The bars of the memory figure in MXNet's paper, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bars {
     /// Every array by itself.
     pub naive: u64,
-    /// Results over operands, as MXNet plans them.
+    /// Results over operands.
     pub inplace: u64,
-    /// Blocks used again, as MXNet plans them.
+    /// Blocks used again.
     pub coshare: u64,
-    /// The most that is alive at one time.
-    pub lower_bound: u64,
+    /// Both together.
+    pub both: u64,
+}
+
+impl Bars {
+    /// By the planner of MXNet 2015.
+    pub fn of(problem: &Problem) -> Bars {
+        let bytes = |s: Strategy| plan(problem, s).bytes;
+        Bars {
+            naive: bytes(Strategy::Naive),
+            inplace: bytes(Strategy::InPlace),
+            coshare: bytes(Strategy::CoShare),
+            both: bytes(Strategy::Both),
+        }
+    }
+
+    /// Naive, in-place, co-share, both.
+    pub fn all(&self) -> [u64; 4] {
+        [self.naive, self.inplace, self.coshare, self.both]
+    }
 }
 
 impl Summary {
@@ -63,7 +95,7 @@ impl Summary {
     /// # Errors
     ///
     /// When the batch size does not fit the network.
-    pub fn new(name: &str, programs: &Programs, batch: usize) -> Result<Summary, BindError> {
+    pub fn new(name: &str, programs: &'static Programs, batch: usize) -> Result<Summary, Error> {
         let whole = programs.train.unwrap_or(programs.predict);
         let symbols = bind(whole, batch)?;
         let layers: Vec<Layer> = whole.layers.iter().map(|l| layer(whole, l, &symbols)).collect();
@@ -73,8 +105,10 @@ impl Summary {
             parameters: parameters(whole, &whole.params, &symbols),
             flops: layers.iter().map(|l| l.flops).sum(),
             layers,
-            predict: Memory::new(programs.predict, batch)?,
-            train: programs.train.map(|p| Memory::new(p, batch)).transpose()?,
+            predict: Memory::new(programs, &Planned::predict(programs, batch)?, batch, Mode::Predict)?,
+            train: Planned::train(programs, batch)?
+                .map(|p| Memory::new(programs, &p, batch, Mode::Train))
+                .transpose()?,
         })
     }
 
@@ -106,36 +140,41 @@ impl Summary {
 }
 
 impl Memory {
-    fn new(program: &Program, batch: usize) -> Result<Memory, BindError> {
-        let symbols = bind(program, batch)?;
-        let problem = program.problem(&symbols);
-        let bytes = |s: Strategy| plan(&problem, s).bytes;
+    fn new(programs: &'static Programs, p: &Planned, batch: usize, mode: Mode) -> Result<Memory, Error> {
+        // The declared network with its loss is in the program that trains it.
+        let declared = programs.train.unwrap_or(programs.predict);
+        let then = mxnet2015(declared, &bind(declared, batch)?, mode == Mode::Train);
+        let named = p.program.symbols.iter().filter(|s| s.def == SymbolDef::Named);
+        let symbols: Vec<(&str, usize)> = named.map(|s| (&*s.name, batch)).collect();
+        let bound = Executor::planned(programs, &symbols, &BindOptions::new(), mode)?;
         Ok(Memory {
-            planned: bytes(Strategy::Best),
-            naive: bytes(Strategy::Naive),
-            inplace: bytes(Strategy::InPlace),
-            coshare: bytes(Strategy::CoShare),
-            lower_bound: lower_bound(&problem),
+            planned: p.plan.bytes,
+            lower_bound: lower_bound(&p.problem),
+            bars: Bars::of(&p.problem),
+            mxnet2015: then.ok().map(|problem| Bars::of(&problem)),
+            workspace: bound.map_or(0, |m| m.workspace as u64),
         })
     }
 
     fn json(&self) -> Value {
-        json!({
-            "planned_bytes": self.planned,
-            "naive_bytes": self.naive,
-            "inplace_bytes": self.inplace,
-            "coshare_bytes": self.coshare,
-            "lower_bound_bytes": self.lower_bound,
-        })
+        let mut all = self.bars.json();
+        all["planned_bytes"] = self.planned.into();
+        all["lower_bound_bytes"] = self.lower_bound.into();
+        all["workspace_bytes"] = self.workspace.into();
+        all["mxnet2015"] = self.mxnet2015.map_or(Value::Null, |b| b.json());
+        all
     }
 }
 
-/// The values of the symbols when every named one is the batch.
-fn bind(program: &Program, batch: usize) -> Result<Vec<i64>, BindError> {
-    let batch = i64::try_from(batch).unwrap_or(i64::MAX);
-    let named = program.symbols.iter().filter(|s| s.def == SymbolDef::Named);
-    let given: Vec<(&str, i64)> = named.map(|s| (&*s.name, batch)).collect();
-    program.bind_symbols(&given)
+impl Bars {
+    fn json(&self) -> Value {
+        json!({
+            "naive_bytes": self.naive,
+            "inplace_bytes": self.inplace,
+            "coshare_bytes": self.coshare,
+            "both_bytes": self.both,
+        })
+    }
 }
 
 fn layer(program: &Program, l: &mxr::graph::program::ProgramLayer, symbols: &[i64]) -> Layer {
@@ -190,21 +229,28 @@ impl fmt::Display for Summary {
                 writeln!(f, "{line}")?;
             }
         }
-        writeln!(f, "\nmemory of the arrays between the layers, in MiB")?;
-        write!(f, "            planned      naive   in-place   co-share  lower bound")?;
+        writeln!(f, "\nmemory of the arrays between the layers, in MiB; the bars of MXNet's paper: every array by itself, results over")?;
+        writeln!(f, "operands, blocks used again, both; on mxr's arrays and on those that MXNet 2015 made of the same network")?;
+        let row = |cells: [String; 7]| {
+            let [name, numbers @ ..] = cells;
+            let numbers: Vec<String> = numbers.iter().map(|n| format!("{n:>11}")).collect();
+            format!("{name:22}{}", numbers.concat())
+        };
+        let heads = ["", "naive", "in-place", "co-share", "both", "planned", "lower bound"];
+        write!(f, "{}", row(heads.map(String::from)))?;
         let memories = [("prediction", Some(self.predict)), ("training", self.train)];
-        for (name, m) in memories.iter().filter_map(|(n, m)| m.map(|m| (n, m))) {
-            write!(
-                f,
-                "\n{name:10}{:>9}  {:>9}  {:>9}  {:>9}  {:>11}",
-                mib(m.planned),
-                mib(m.naive),
-                mib(m.inplace),
-                mib(m.coshare),
-                mib(m.lower_bound)
-            )?;
+        let memories = memories.iter().filter_map(|(n, m)| m.map(|m| (n, m)));
+        for (name, m) in memories.clone() {
+            let [a, b, c, d] = m.bars.all().map(mib);
+            write!(f, "\n{}", row([name.to_string(), a, b, c, d, mib(m.planned), mib(m.lower_bound)]))?;
+            if let Some(then) = m.mxnet2015 {
+                let [a, b, c, d] = then.all().map(mib);
+                let name = format!("{name}, MXNet 2015");
+                write!(f, "\n{}", row([name, a, b, c, d, String::new(), String::new()]).trim_end())?;
+            }
         }
-        Ok(())
+        let workspaces: Vec<String> = memories.map(|(n, m)| format!("{n} {}", mib(m.workspace))).collect();
+        write!(f, "\nworkspaces of kernels beside it: {}", workspaces.join(", "))
     }
 }
 
@@ -242,7 +288,7 @@ mod tests {
         assert_eq!(conv1.flops, 2 * 2 * 20 * 576 * 25);
         assert_eq!(s.parameters, s.layers.iter().map(|l| l.parameters).sum::<u64>());
         let m = s.predict;
-        assert!(m.lower_bound <= m.planned && m.planned <= m.naive);
+        assert!(m.lower_bound <= m.planned && m.planned <= m.bars.naive);
         assert!(Summary::new("lenet", entry.programs, 0).is_err());
     }
 }

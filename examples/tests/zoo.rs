@@ -47,8 +47,9 @@ fn planned_memory_is_below_mxnets_planner_and_grows_with_the_batch() {
         for (m, larger) in [(Some(one.predict), Some(two.predict)), (one.train, two.train)] {
             let (m, larger) = (m.expect("the zoo trains"), larger.expect("the zoo trains"));
             assert!(m.lower_bound <= m.planned, "{}: {m:?}", entry.name);
-            assert!(m.planned <= m.inplace.min(m.coshare), "{}: {m:?}", entry.name);
-            assert!(m.inplace <= m.naive && m.coshare <= m.naive, "{}: {m:?}", entry.name);
+            let bars = m.bars;
+            assert!(m.planned <= bars.inplace.min(bars.coshare), "{}: {m:?}", entry.name);
+            assert!(bars.inplace <= bars.naive && bars.coshare <= bars.naive, "{}: {m:?}", entry.name);
             assert!(m.planned < larger.planned, "{}: {m:?} {larger:?}", entry.name);
         }
     }
