@@ -1,6 +1,8 @@
 //! Yardsticks and helpers of the benches: a speed is only told beside what the same machine could do at the same time.
 
+pub mod figure;
 pub mod measured;
+pub mod resident;
 pub mod yardstick;
 
 /// Numbers in −½ to ½ without a pattern that a cache or a branch predictor could learn; the same in every run.
