@@ -13,8 +13,12 @@ const HEIGHT: i32 = 310;
 const BAR: i32 = 13;
 const GAP: i32 = 5;
 const PAPER: [RGBColor; 4] = greys([0xd8, 0xb4, 0x90, 0x6c]);
-const THEN: [RGBColor; 4] =
-    [RGBColor(0xc6, 0xdb, 0xef), RGBColor(0x9e, 0xca, 0xe1), RGBColor(0x6b, 0xae, 0xd6), RGBColor(0x2b, 0x7b, 0xba)];
+const THEN: [RGBColor; 4] = [
+    RGBColor(0xc6, 0xdb, 0xef),
+    RGBColor(0x9e, 0xca, 0xe1),
+    RGBColor(0x6b, 0xae, 0xd6),
+    RGBColor(0x2b, 0x7b, 0xba),
+];
 const NOW: RGBColor = RGBColor(0xe0, 0x6c, 0x10);
 const STRATEGIES: [&str; 4] = ["naive", "in-place", "co-share", "both"];
 
@@ -71,11 +75,8 @@ fn legend(root: &Area<'_>) -> Result<(), Box<dyn Error>> {
 }
 
 fn panel(area: &Area<'_>, title: &str, train: bool, summaries: &[Summary]) -> Result<(), Box<dyn Error>> {
-    let rows: Vec<(&Published, &Memory)> = MEMORY
-        .iter()
-        .filter(|r| r.train == train)
-        .filter_map(|r| Some((r, of(r, summaries)?)))
-        .collect();
+    let rows: Vec<(&Published, &Memory)> =
+        MEMORY.iter().filter(|r| r.train == train).filter_map(|r| Some((r, of(r, summaries)?))).collect();
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let then = |m: &Memory| m.mxnet2015.map_or([0.0; 4], |b| b.all().map(mib));
     let highest = rows.iter().flat_map(|(_, m)| then(m)).fold(1.0, f64::max);

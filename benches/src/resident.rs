@@ -103,7 +103,13 @@ fn measure(entry: &Entry, batch: usize) -> Result<Resident, Box<dyn Error>> {
 
 fn bound(entry: &Entry, batch: usize) -> Result<Executor, Box<dyn Error>> {
     let net = Executor::bind(entry.programs, &[("N", batch)], BindOptions::new())?;
-    let names: Vec<String> = entry.programs.predict.params.iter().map(|v| entry.programs.predict.values[*v as usize].name.to_string()).collect();
+    let names: Vec<String> = entry
+        .programs
+        .predict
+        .params
+        .iter()
+        .map(|v| entry.programs.predict.values[*v as usize].name.to_string())
+        .collect();
     for name in &names {
         net.param(name.as_str())?.fill_with(0.01)?;
     }

@@ -74,7 +74,8 @@ fn run(options: &Options) -> Result<String, String> {
             Shown::Predict => Planned::predict(entry.programs, options.batch).map(Some),
         };
         let planned = planned.map_err(|e| e.to_string())?;
-        let planned = planned.ok_or_else(|| format!("`{}` only predicts: give --mode predict", entry.name))?;
+        let planned =
+            planned.ok_or_else(|| format!("`{}` only predicts: give --mode predict", entry.name))?;
         let what = match options.mode {
             Shown::Train => "training",
             Shown::Predict => "prediction",
@@ -134,11 +135,8 @@ mod tests {
             let memory = &all[mode];
             let bars = ["both_bytes", "coshare_bytes", "inplace_bytes", "naive_bytes"];
             assert_eq!(keys(&memory["mxnet2015"]), bars);
-            let mut names = [
-                &bars[..],
-                &["lower_bound_bytes", "mxnet2015", "planned_bytes", "workspace_bytes"],
-            ]
-            .concat();
+            let mut names =
+                [&bars[..], &["lower_bound_bytes", "mxnet2015", "planned_bytes", "workspace_bytes"]].concat();
             names.sort_unstable();
             assert_eq!(keys(memory), names);
             let bytes = |key: &str| memory[key].as_u64().expect("bytes");
@@ -160,7 +158,8 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("mxr-summary-{}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a directory for temporary files");
         let [graph, memory] = ["graph.svg", "memory.svg"].map(|f| dir.join(f).display().to_string());
-        let text = run(&options(&["lenet", "--dot", "--svg", &graph, "--timeline", &memory, "--mode", "predict"]));
+        let text =
+            run(&options(&["lenet", "--dot", "--svg", &graph, "--timeline", &memory, "--mode", "predict"]));
         assert!(text.expect("a network of the zoo").starts_with("digraph \"lenet\""));
         for file in [&graph, &memory] {
             let svg = std::fs::read_to_string(file).expect("it was written");

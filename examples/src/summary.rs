@@ -229,8 +229,14 @@ impl fmt::Display for Summary {
                 writeln!(f, "{line}")?;
             }
         }
-        writeln!(f, "\nmemory of the arrays between the layers, in MiB; the bars of MXNet's paper: every array by itself, results over")?;
-        writeln!(f, "operands, blocks used again, both; on mxr's arrays and on those that MXNet 2015 made of the same network")?;
+        writeln!(
+            f,
+            "\nmemory of the arrays between the layers, in MiB; the bars of MXNet's paper: every array by itself, results over"
+        )?;
+        writeln!(
+            f,
+            "operands, blocks used again, both; on mxr's arrays and on those that MXNet 2015 made of the same network"
+        )?;
         let row = |cells: [String; 7]| {
             let [name, numbers @ ..] = cells;
             let numbers: Vec<String> = numbers.iter().map(|n| format!("{n:>11}")).collect();

@@ -17,8 +17,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const NETS: [&str; 7] =
-    ["alexnet", "alexnet_lrn", "googlenet", "vgg_a", "vgg16", "inception_bn", "resnet50"];
+const NETS: [&str; 7] = ["alexnet", "alexnet_lrn", "googlenet", "vgg_a", "vgg16", "inception_bn", "resnet50"];
 /// Networks that are trained for a moment, and their batches.
 const RUNS: [(&str, usize); 2] = [("alexnet_lrn", 16), ("googlenet", 16)];
 

@@ -210,7 +210,8 @@ impl Model<'_> {
 }
 
 fn find(l: &ProgramLayer) -> Result<Rule, String> {
-    rule(&l.op).ok_or_else(|| format!("layer `{}`: MXNet's operators of 2015 are not told of `{}`", l.name, l.op))
+    rule(&l.op)
+        .ok_or_else(|| format!("layer `{}`: MXNet's operators of 2015 are not told of `{}`", l.name, l.op))
 }
 
 #[cfg(test)]

@@ -208,9 +208,7 @@ impl Executor {
         let given: Vec<(&str, i64)> =
             symbols.iter().map(|(n, v)| (*n, i64::try_from(*v).unwrap_or(i64::MAX))).collect();
         let program = match mode {
-            Mode::Train => {
-                programs.train.map(|p| bound::requested(p.clone(), options)).transpose()?
-            }
+            Mode::Train => programs.train.map(|p| bound::requested(p.clone(), options)).transpose()?,
             Mode::Predict => Some(programs.predict.clone()),
         };
         let program = program.map(|p| budget::fitted(p, mode, &given, options)).transpose()?;
