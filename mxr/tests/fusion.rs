@@ -80,3 +80,24 @@ fn fused_normalisations_keep_every_bit() {
         assert!(steps("none,fuse_norm", mode) + 6 <= steps("none", mode), "{mode:?}");
     }
 }
+
+/// Folding rounds elsewhere, so numbers are near each other instead of the same.
+#[test]
+fn predictions_with_normalisations_in_the_weights_agree() {
+    for n in [1, 5] {
+        let (folded, apart) = (run(DType::F64, n, "fold_norm"), run(DType::F64, n, ""));
+        let (scores, passes) = (apart.last().expect("scores"), apart.len() - 1);
+        assert!(folded[..passes] == apart[..passes], "training is the same");
+        for (a, b) in folded[passes].iter().zip(scores) {
+            let (a, b) = (f64::from_bits(*a), f64::from_bits(*b));
+            assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+        }
+    }
+    let norms = |passes: &str| {
+        let options = BindOptions::new().passes(passes);
+        let net = net(DType::F32).bind(&[("data", &[2, 2, 6, 6]), ("label", &[2])], options).expect("binds");
+        let steps = &net.program(Mode::Predict).expect("always").steps;
+        steps.iter().filter(|s| format!("{:?}", s.instr).starts_with("BatchNorm")).count()
+    };
+    assert_eq!((norms(""), norms("fold_norm")), (7, 2), "two do not follow a layer of weights");
+}

@@ -2,6 +2,7 @@
 
 mod cse;
 mod dce;
+mod fold_norm;
 mod fuse;
 mod fuse_norm;
 mod pipeline;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use cse::cse;
 pub use dce::dce;
+pub use fold_norm::fold_norm;
 pub use fuse::fuse;
 pub use fuse_norm::fuse_norm;
 pub use pipeline::{Look, Passes};

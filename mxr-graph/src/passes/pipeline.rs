@@ -1,15 +1,19 @@
 //! Which passes run, in which order, and who looks on.
 
-use super::{cse, dce, fuse, fuse_norm, fuse_reductions, simplify};
+use super::{cse, dce, fold_norm, fuse, fuse_norm, fuse_reductions, simplify};
 use crate::error::did_you_mean;
 use crate::graph::{Graph, ValueId};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The switches, one line per pass: its field is its name in `MXR_PASSES` and `MXR_PRINT`.
+/// The switches, one line per pass: its field is its name in `MXR_PASSES` and `MXR_PRINT`; `off` where it runs only when asked
+/// for.
 macro_rules! passes {
-    ($($(#[doc = $doc:literal])+ $name:ident,)*) => {
+    (@ off) => {
+        false
+    };
+    ($($(#[doc = $doc:literal])+ $name:ident $(: $off:ident)?,)*) => {
         /// Which passes run. Dead code elimination always does.
         ///
         /// ```
@@ -28,8 +32,8 @@ macro_rules! passes {
         }
 
         impl Passes {
-            /// All of them.
-            pub const ALL: Passes = Passes { $($name: true,)* verify: cfg!(test), watch: None };
+            /// All of them but those that run only when asked for.
+            pub const ALL: Passes = Passes { $($name: true $(&& passes!(@ $off))?,)* verify: cfg!(test), watch: None };
             /// None of them.
             pub const NONE: Passes = Passes { $($name: false,)* verify: cfg!(test), watch: None };
             /// The names of those that can be switched.
@@ -51,6 +55,9 @@ passes! {
     simplify,
     /// [`cse`]: equal operations computed once.
     cse,
+    /// [`fold_norm`]: in prediction, normalisations become part of the weights before them. Only when asked for: the weights are made
+    /// again in every pass.
+    fold_norm: off,
     /// [`fuse_norm`]: batch normalisation, shortcut and relu merged into one operation.
     fuse_norm,
     /// [`fuse`]: elementwise chains merged into one operation.
@@ -103,6 +110,9 @@ impl Passes {
         let mut follow = |again: Vec<Option<ValueId>>| {
             moved.iter_mut().for_each(|m| *m = m.and_then(|v| again[v.index()]));
         };
+        if self.fold_norm {
+            follow(self.step("fold_norm", graph, fold_norm));
+        }
         if self.fuse_norm {
             follow(self.step("fuse_norm", graph, fuse_norm));
         }
@@ -160,7 +170,7 @@ mod tests {
     #[test]
     fn passes_are_switched_by_name() {
         for name in Passes::NAMES {
-            let mut off = Passes::ALL.switched(&format!("-{name}")).expect("a name of the list");
+            let mut off = Passes::NONE.switched(&format!("all,-{name}")).expect("a name of the list");
             let mut on = Passes::ALL.switched(&format!("none, {name}")).expect("a name of the list");
             for other in Passes::NAMES {
                 assert_eq!(*off.switch(other).expect("listed"), other != name, "-{name}: {other}");
