@@ -20,7 +20,7 @@ pub struct Resident {
     pub trained: u64,
     /// Inputs, outputs, predictions.
     pub io: u64,
-    /// Scratch memory of the kernels, as planned.
+    /// What the arena takes besides for scratch memory of the kernels, as planned.
     pub workspace: u64,
     /// Buffers of packed operands, which belong to the process.
     pub packing: u64,

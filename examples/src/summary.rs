@@ -54,7 +54,7 @@ pub struct Memory {
     pub bars: Bars,
     /// What MXNet 2015 took: its planner on the arrays that its operators made. `None` where it had no such operator.
     pub mxnet2015: Option<Bars>,
-    /// Scratch memory of the kernels on this machine.
+    /// What the arena takes besides for scratch memory of the kernels, on this machine.
     pub workspace: u64,
 }
 
@@ -256,7 +256,7 @@ impl fmt::Display for Summary {
             }
         }
         let workspaces: Vec<String> = memories.map(|(n, m)| format!("{n} {}", mib(m.workspace))).collect();
-        write!(f, "\nworkspaces of kernels beside it: {}", workspaces.join(", "))
+        write!(f, "\nfor workspaces of kernels besides: {}", workspaces.join(", "))
     }
 }
 

@@ -107,8 +107,8 @@ fn text(
         )?;
     }
     t.push_str(
-        "\n## mxr's plans\n\nNaive, in-place, co-share and both are MXNet's planner on mxr's arrays; 2015 is its best on its own \
-         arrays.\n\n| network, pass | naive | in-place | co-share | both | planned | lower bound | planned / bound | naive / \
+        "\n## mxr's plans\n\nNaive, in-place, co-share and both are MXNet's planner on mxr's arrays; 2015 is on its own arrays. \
+         Kernels' workspaces lie between the\narrays; the last column is what the arena takes besides for them.\n\n| network, pass | naive | in-place | co-share | both | planned | lower bound | planned / bound | naive / \
          planned | 2015 naive / planned | 2015, both | workspaces |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for s in summaries {
