@@ -58,9 +58,9 @@ pub fn timeline(title: &str, p: &Planned) -> Result<String, Box<dyn Error>> {
         if boundary < live.len() {
             root.draw(&PathElement::new([(x(boundary), TOP - 14), (x(boundary), y(0))], BLACK.mix(0.5)))?;
             let before = TextStyle::from(small.clone()).pos(Pos::new(HPos::Right, VPos::Bottom));
-            root.draw(&Text::new("forward", (x(boundary) - 6, TOP - 4), &before.color(&FORWARD)))?;
+            root.draw(&Text::new("forward", (x(boundary) - 6, TOP - 4), before.color(&FORWARD)))?;
             let after = TextStyle::from(small.clone()).pos(Pos::new(HPos::Left, VPos::Bottom));
-            root.draw(&Text::new("backward", (x(boundary) + 6, TOP - 4), &after.color(&BACKWARD)))?;
+            root.draw(&Text::new("backward", (x(boundary) + 6, TOP - 4), after.color(&BACKWARD)))?;
         }
         root.draw(&PathElement::new([(LEFT, y(arena)), (x(live.len()), y(arena))], RED.stroke_width(2)))?;
         let over = TextStyle::from(small.clone()).pos(Pos::new(HPos::Left, VPos::Bottom)).color(&RED);
