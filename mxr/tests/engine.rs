@@ -864,3 +864,63 @@ fn the_profiler_records_runs_and_writes_a_chrome_trace() {
         assert!(trace.to_string().contains("dense"));
     });
 }
+
+/// A version names contents: readers between two writers see one number, and every writer makes a new one, whatever became of it.
+#[test]
+fn versions_count_writes_of_every_kind() {
+    for engine in [Engine::serial(), Engine::threaded(3)] {
+        let (a, b, other) = (Var::new(), Var::new(), Var::new());
+        let version = |var: &Var| {
+            let seen = engine.run_here(&[var], &[], "look", |ctx| {
+                assert_eq!(ctx.version(&other), None);
+                Ok(ctx.version(var))
+            });
+            seen.expect("sound").expect("listed")
+        };
+        let mut last = version(&a);
+        let mut changed = |what: &str, yes: bool| {
+            let now = version(&a);
+            assert_eq!(now != last, yes, "{what}");
+            last = now;
+        };
+        changed("nothing", false);
+        engine.push(&[&a], &[&b], "read", |_| Ok(()));
+        changed("a reader", false);
+        engine.push(&[], &[&a], "write", |_| Ok(()));
+        changed("a writer", true);
+        let prepared = engine.prepare(&[], &[&a], "prepared", |_| Ok(()));
+        for _ in 0..3 {
+            engine.push_prepared(&prepared);
+            changed("a prepared writer", true);
+        }
+        engine.run_here(&[], &[&a], "here", |_| Ok(())).expect("sound");
+        changed("a writer in the caller's thread", true);
+        engine.push(&[], &[&a], "fails", |_| Err(OpError::new("no")));
+        engine.clear_error(&a).expect("outside").expect("an error");
+        changed("a writer that failed", true);
+    }
+    // Many writers and one reader at a time: the number never goes back, and the sum of all writes is the last.
+    let engine = Engine::threaded(4);
+    let var = Var::new();
+    let cell = Arc::new(Mutex::new(0u64));
+    std::thread::scope(|s| {
+        for _ in 0..3 {
+            s.spawn(|| {
+                for _ in 0..200 {
+                    let written = cell.clone();
+                    engine.push(&[], &[&var], "add", move |_| {
+                        *written.lock().expect("sound") += 1;
+                        Ok(())
+                    });
+                    engine
+                        .run_here(&[&var], &[], "look", |ctx| {
+                            assert_eq!(ctx.version(&var), Some(*cell.lock().expect("sound")));
+                            Ok(())
+                        })
+                        .expect("sound");
+                }
+            });
+        }
+    });
+    assert_eq!(engine.run_here(&[&var], &[], "look", |ctx| Ok(ctx.version(&var))).expect("sound"), Some(600));
+}

@@ -71,6 +71,23 @@ impl<'op> RunContext<'op> {
         self.find(var).is_some_and(|dep| dep.write)
     }
 
+    /// How often the variable has been written, counting every operation that listed it for writing and came before this
+    /// one, also one that failed or was skipped; `None` if this operation did not list it. Two operations that see the same
+    /// number see the same contents.
+    ///
+    /// ```
+    /// use mxr::engine::{Engine, Var};
+    /// let (engine, weight) = (Engine::serial(), Var::new());
+    /// let version = || engine.run_here(&[&weight], &[], "look", |ctx| Ok(ctx.version(&weight))).unwrap();
+    /// let before = version();
+    /// assert_eq!(version(), before, "reading changes nothing");
+    /// engine.push(&[], &[&weight], "update", |_| Ok(()));
+    /// assert_ne!(version(), before);
+    /// ```
+    pub fn version(&self, var: &Var) -> Option<u64> {
+        self.find(var).map(|dep| dep.var.version())
+    }
+
     /// Borrows what the variable stands for, until the result is dropped: shared, or exclusively for writing.
     ///
     /// At any time there is one exclusive borrow or any number of shared ones, across all threads: between operations the

@@ -193,6 +193,12 @@ impl VarCell {
         self.lock().error.clone()
     }
 
+    /// Writes that have completed. Who has the variable granted for reading sees all of those before the grant, and no other
+    /// completes before that is given back; a writer sees those before its own.
+    pub(super) fn version(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
     pub(super) fn set_error(&self, error: Option<EngineError>) -> Option<EngineError> {
         let mut state = self.lock();
         self.failed.store(error.is_some(), Ordering::Relaxed);

@@ -18,8 +18,9 @@ impl RunContext<'_> {
     pub fn read<'a>(&'a self, buffer: &'a Buffer) -> Result<&'a [u8], StorageError> {
         let start = buffer.start()?;
         self.lend(buffer, false)?.keep();
-        // SAFETY: the block has `len` initialised bytes and lives as long as `buffer`. The shared borrow lasts until the
-        // operation ends, so no exclusive one exists in it, nor, by the grant, in any other operation.
+        // SAFETY: the block has `len` initialised bytes. The shared borrow lasts until the operation ends, so no exclusive one
+        // exists in it, nor, by the grant, in any other operation; so the block is not replaced before either (`grow`
+        // borrows exclusively), and lives as long as `buffer`.
         Ok(unsafe { slice::from_raw_parts(start.as_ptr(), buffer.len()) })
     }
 
@@ -56,6 +57,28 @@ impl RunContext<'_> {
         buffer: &'a Buffer,
     ) -> Result<&'a mut [T], StorageError> {
         slice_of_mut(self.write(buffer)?)
+    }
+
+    /// Makes a buffer at least `len` bytes long, for all its handles, in an operation that listed its variable for writing.
+    /// Where it grows, what was in it is lost; parts that were within it are within it still.
+    ///
+    /// ```
+    /// use mxr::{engine::Engine, storage::Buffer};
+    /// let engine = Engine::serial();
+    /// let arena = Buffer::new(64)?;
+    /// engine.run_here(&[], &[arena.var()], "grow", |ctx| Ok(ctx.grow(&arena, 4096)?))?;
+    /// assert_eq!(arena.len(), 4096);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the operation did not list it for writing, or has lent it; if there is not that much memory: then the buffer is
+    /// what it was.
+    pub fn grow(&self, buffer: &Buffer, len: usize) -> Result<(), StorageError> {
+        // Nobody has a view of the old block while this is borrowed.
+        let _alone = self.lend(buffer, true)?;
+        buffer.enlarge(len)
     }
 
     /// Borrows a buffer's variable, with the refusal in words.
@@ -159,5 +182,50 @@ mod tests {
         assert_eq!(buffer.read_with(&engine, |bytes| bytes.to_vec()).unwrap(), [0; 8]);
         assert!(buffer.to_vec::<char>(&engine).is_err());
         buffer.to_vec::<f32>(&engine).expect("a failed look leaves no mark on what it only reads");
+    }
+
+    #[test]
+    fn a_buffer_grows_between_operations() {
+        for engine in [Engine::serial(), Engine::threaded(2)] {
+            let buffer = Buffer::zeroed(8).unwrap();
+            let lent = buffer.clone();
+            let fill = engine.prepare(&[], &[buffer.var()], "fill", move |ctx| {
+                let bytes = ctx.write(&lent)?;
+                let n = bytes.len();
+                bytes.fill(n as u8);
+                Ok(())
+            });
+            for len in [8, 100, 50, 200] {
+                for _ in 0..10 {
+                    engine.push_prepared(&fill);
+                }
+                let before = buffer.len();
+                engine.run_here(&[], &[buffer.var()], "grow", |ctx| Ok(ctx.grow(&buffer, len)?)).unwrap();
+                assert_eq!(buffer.len(), before.max(len));
+                let now = buffer.to_vec::<u8>(&engine).unwrap();
+                let same = if len > before { vec![0; len] } else { vec![before as u8; before] };
+                assert_eq!(now, same, "zero where it is new");
+            }
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_cannot_grow_is_what_it_was() {
+        let engine = Engine::serial();
+        let buffer = Buffer::from_slice(&[1u8; 16]).unwrap();
+        for len in [1 << 61, usize::MAX] {
+            let refused = engine.run_here(&[], &[buffer.var()], "grow", |ctx| Ok(ctx.grow(&buffer, len)));
+            assert!(refused.unwrap().is_err());
+            assert_eq!(buffer.to_vec::<u8>(&engine).unwrap().len(), 16);
+        }
+        let lists: [(&[&crate::engine::Var], &[&crate::engine::Var]); 2] =
+            [(&[buffer.var()], &[]), (&[], &[buffer.var()])];
+        for (reads, writes) in lists {
+            let lent = engine.run_here(reads, writes, "lend", |ctx| {
+                let _view = ctx.read(&buffer)?;
+                Ok(ctx.grow(&buffer, 64))
+            });
+            assert!(matches!(lent.unwrap(), Err(StorageError::Denied { .. })), "somebody looks at it");
+        }
     }
 }

@@ -260,8 +260,8 @@ impl Operands {
     ) -> Result<(), StorageError> {
         for (view, part) in reads.iter_mut().zip(&self.reads) {
             let start = self.buffers[part.buffer].0.start()?;
-            // SAFETY: `build` has checked that the part lies within its buffer, whose bytes are initialised and live as
-            // long as `self`. Nobody writes it: not another operation and not another view of this one (the caller's
+            // SAFETY: `build` has checked that the part lies within its buffer, which never becomes shorter; its bytes are
+            // initialised and live as long as `self`, and in the same block while it is borrowed. Nobody writes it: not another operation and not another view of this one (the caller's
             // borrow), nor a written part of this list (`check_disjoint`).
             *view = unsafe { slice::from_raw_parts(start.as_ptr().add(part.start), part.len) };
         }
