@@ -178,6 +178,21 @@ impl Graph {
         }
     }
 
+    /// The parameters and states of layer number `layer`, by their names in the operator's schema, to be given to another layer
+    /// as well.
+    pub fn parameters(&self, layer: usize) -> impl Iterator<Item = (&'static str, ValueId)> + '_ {
+        let l = &self.layers[layer];
+        let trained = |v: &ValueId| matches!(self.value(*v).source, Source::Param | Source::Aux);
+        let named = l.op.schema().inputs.iter().zip(l.inputs.iter().copied());
+        let kinds = [OperandKind::Param, OperandKind::Aux];
+        named.filter(move |(o, v)| kinds.contains(&o.kind) && trained(v)).map(|(o, v)| (o.name, v))
+    }
+
+    /// The parameter or state of layer number `layer` that the operator's schema calls `name`.
+    pub fn parameter(&self, layer: usize, name: &str) -> Option<ValueId> {
+        self.parameters(layer).find(|(n, _)| *n == name).map(|(_, v)| v)
+    }
+
     /// Apply an operator by name, with options as written; the visible results come back.
     ///
     /// `inputs` are the data operands, optionally followed by parameters (for tying); parameters that are

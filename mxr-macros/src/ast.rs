@@ -146,7 +146,7 @@ impl Expr {
                 a.calls(see);
                 b.calls(see);
             }
-            ExprKind::Unary(_, a) => a.calls(see),
+            ExprKind::Unary(_, a) | ExprKind::Field(a, _) => a.calls(see),
             ExprKind::Call(call) => {
                 see(call);
                 call.args.iter().for_each(|a| a.value.calls(see));
@@ -203,6 +203,7 @@ impl Expr {
             ExprKind::Bool(b) => b.to_string(),
             ExprKind::Text(t) => format!("{t:?}"),
             ExprKind::Name(name) => name.to_string(),
+            ExprKind::Field(of, name) => format!("{}.{name}", of.short()),
             ExprKind::Hole => "_".to_string(),
             ExprKind::List(parts) => {
                 let parts: Vec<String> = parts.iter().map(Expr::short).collect();
@@ -230,6 +231,8 @@ pub(crate) enum ExprKind {
     Unary(Unary, Box<Expr>),
     Binary(Binary, Box<Expr>, Box<Expr>),
     Call(Call),
+    /// `layer.weight`: a parameter of the layer.
+    Field(Box<Expr>, Ident),
     If(Box<Expr>, Block, Option<Box<Expr>>),
     Block(Block),
     /// Already reported.

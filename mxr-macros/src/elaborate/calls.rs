@@ -85,8 +85,17 @@ impl Elab<'_> {
     fn sort(&mut self, schema: &'static Schema, sorted: &mut Sorted, arg: &Arg, receiver: bool) {
         if let Some(name) = &arg.name {
             let text = name_of(name);
-            if let Some(at) = schema.option(&text) {
-                return self.option(schema, sorted, at, arg, None);
+            let operand = schema.inputs.iter().position(|i| i.name == text);
+            match (schema.option(&text), operand) {
+                // Whether there is a `bias`, or which.
+                (Some(at), Some(input)) => {
+                    return match self.expr(&arg.value) {
+                        value @ Value::Tensor(_) => self.operand(schema, sorted, input, value, arg),
+                        value => self.option(schema, sorted, at, arg, Some(value)),
+                    };
+                }
+                (Some(at), None) => return self.option(schema, sorted, at, arg, None),
+                (None, _) => {}
             }
             if let Some(at) =
                 schema.inputs.iter().position(|i| i.name == text && i.kind != OperandKind::Variadic)

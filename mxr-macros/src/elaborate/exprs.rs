@@ -37,6 +37,7 @@ impl Elab<'_> {
             },
             ExprKind::Binary(op, a, b) => self.binary(*op, a, b, e.at, hint),
             ExprKind::Call(call) => self.call(call, e.at, hint),
+            ExprKind::Field(of, name) => self.parameter(of, name),
             ExprKind::Block(block) => self.braces(block, hint),
             ExprKind::If(condition, then, otherwise) => {
                 self.choose(condition, then, otherwise.as_deref(), e.at, hint)
@@ -90,6 +91,41 @@ impl Elab<'_> {
                 self.fault_help(ident.span(), format!("there is no layer or input `{name}` here"), help)
             }
         }
+    }
+
+    /// `fc1.weight`: the parameter, to be used by another layer as well.
+    fn parameter(&mut self, of: &Expr, ident: &Ident) -> Value {
+        let id = match self.expr(of) {
+            Value::Tensor(id) => id,
+            Value::Unknown => return Value::Unknown,
+            other => {
+                let what = other.describe(&mut self.graph);
+                return self.fault(ident.span(), format!("only a layer has parameters, this is {what}"));
+            }
+        };
+        let name = name_of(ident);
+        let Some(layer) = self.graph.layers.iter().position(|l| l.outputs.contains(&id)) else {
+            let text = format!("`{}` is no layer, it has no `{name}`", of.short());
+            let help = "the parameters of a layer are `layer.weight`, `layer.bias` and so on";
+            return self.fault_help(ident.span(), text, help);
+        };
+        if let Some(v) = self.graph.parameter(layer, &name) {
+            return Value::Tensor(v);
+        }
+        let op = self.graph.layers[layer].op.schema().name;
+        let known: Vec<&str> = self.graph.parameters(layer).map(|(name, _)| name).collect();
+        let help = match (did_you_mean(&name, known.iter().copied()), known.is_empty()) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, false) => format!("it has {}", join_names(known.iter().copied())),
+            (None, true) => "a name stands for the outermost call that is bound to it; bind the layer that \
+                             has the parameter by itself: `let fc = dense(…);`"
+                .to_string(),
+        };
+        self.fault_help(
+            ident.span(),
+            format!("`{}` is the result of {op}, which has no `{name}`", of.short()),
+            help,
+        )
     }
 
     fn braces(&mut self, block: &Block, hint: Option<&Hint>) -> Value {

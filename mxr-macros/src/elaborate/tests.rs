@@ -251,3 +251,70 @@ fn values_without_names_are_spoken_of_by_their_operator() {
     assert!(have[0].contains("the result of `relu` is [N, 3, 32, 32]"), "{have:#?}");
     assert!(have[0].contains("@ relu..)|"), "{have:#?}");
 }
+
+#[test]
+fn a_parameter_of_a_layer_can_be_used_again() {
+    let g = graph(
+        "fn half(x: Tensor) { let fc = dense(tanh(x), 8); relu(fc) }
+        fn Net(data: Tensor<N, 8>) {
+            let fc1 = dense(data, 8);
+            let fc2 = dense(half(fc1), 8, weight = fc1.weight, bias = fc1.bias);
+            let norm = batch_norm(fc2);
+            matmul(norm * norm.gamma, data.dense(8).weight)
+        }",
+    );
+    let params: Vec<&str> =
+        g.values.iter().filter(|v| v.source == Source::Param).map(|v| v.name.as_str()).collect();
+    assert_eq!(
+        params,
+        [
+            "fc1_weight",
+            "fc1_bias",
+            "half0_fc_weight",
+            "half0_fc_bias",
+            "norm_gamma",
+            "norm_beta",
+            "fullyconnected0_weight",
+            "fullyconnected0_bias"
+        ]
+    );
+    let fc2 = g.layers.iter().find(|l| l.name == "fc2").expect("a layer");
+    let weight = g.value(fc2.inputs[1]).name.as_str();
+    assert_eq!((weight, g.value(fc2.inputs[2]).name.as_str()), ("fc1_weight", "fc1_bias"));
+}
+
+#[test]
+fn parameters_that_are_not_there_are_named() {
+    for (body, told) in [
+        (
+            "let fc = dense(flatten(data), 4); dense(flatten(data), 4, weight = fc.wieght)",
+            "`fc` is the result of dense, which has no `wieght` @ wieght..wieght|  = help: did you mean `weight`?",
+        ),
+        (
+            "let fc = dense(flatten(data), 4); dense(flatten(data), 4, weight = fc.kernel)",
+            "`fc` is the result of dense, which has no `kernel` @ kernel..kernel|  = help: it has `weight` and `bias`",
+        ),
+        (
+            "let fc = relu(dense(flatten(data), 4)); matmul(fc, fc.weight)",
+            "`fc` is the result of relu, which has no `weight` @ weight..weight|  = help: a name stands for the \
+             outermost call that is bound to it; bind the layer that has the parameter by itself: `let fc = dense(…);`",
+        ),
+        (
+            "dense(flatten(data), 4, weight = data.weight)",
+            "`data` is no layer, it has no `weight` @ weight..weight|  = help: the parameters of a layer are \
+             `layer.weight`, `layer.bias` and so on",
+        ),
+        (
+            "let n = 3; dense(flatten(data), n.weight)",
+            "only a layer has parameters, this is the integer 3 @ weight..weight|",
+        ),
+        (
+            "let fc = dense(flatten(data), 4); let tied = dense(fc, 4, weight = fc.weight); tied",
+            "`tied`: dense",
+        ),
+    ] {
+        let all = faults(body);
+        let first = all.first().unwrap_or_else(|| panic!("{body} has no fault"));
+        assert!(first.starts_with(told) && all.len() == 1, "{body}: {all:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Expressions: Rust's precedence, no more than the language needs.
 
 use super::{Cursor, MAX_DEPTH, Parser, describe};
-use crate::ast::{Arg, Binary, Block, Call, Expr, ExprKind, Unary};
+use crate::ast::{Arg, Binary, Block, Call, Expr, ExprKind, Unary, name_of};
 use crate::errors::Spans;
 use proc_macro2::{Delimiter, Group, Ident, Literal, TokenTree};
 
@@ -105,7 +105,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A primary expression and the methods called on it.
+    /// A primary expression, the methods called on it, and parameters of its layer.
     fn postfix(&mut self, cursor: &mut Cursor) -> Expr {
         let mut value = self.primary(cursor);
         loop {
@@ -129,6 +129,12 @@ impl Parser<'_> {
                 };
                 cursor.next();
                 let Some(group) = cursor.eat_group(Delimiter::Parenthesis) else {
+                    if mxr_graph::ops::find(&name_of(&name)).is_none() {
+                        let (at, depth) = (value.at.to(name.span()), value.depth + 1);
+                        value =
+                            self.bounded(Expr { kind: ExprKind::Field(Box::new(value), name), at, depth });
+                        continue;
+                    }
                     let help = format!("`.{name}()` calls the operator `{name}`");
                     self.faults.push_help(name.span(), "expected `(` after this", help);
                     return error(value.at.to(name.span()));
