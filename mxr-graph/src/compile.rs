@@ -56,7 +56,10 @@ pub fn predict(graph: Graph) -> Result<Program, ShapeError> {
 /// [`predict`] with chosen passes.
 pub fn predict_with(graph: Graph, passes: &Passes) -> Result<Program, ShapeError> {
     let (graph, declared) = prediction_graph(graph, passes)?;
-    Ok(program(&graph, &declared))
+    let mut program = lower::lower(&graph, &declared);
+    program.hoist();
+    program.plan = memory::symbolic(&program);
+    Ok(program)
 }
 
 /// The graph that [`train`] makes its program from, to look at.

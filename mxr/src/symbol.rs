@@ -39,8 +39,23 @@ pub struct Symbol {
 }
 
 enum SymbolNode {
-    Input { name: String, dtype: DType, shape: Option<Vec<Axis>>, trained: bool },
-    Call { op: &'static str, options: Vec<(&'static str, Arg)>, inputs: Vec<Symbol>, name: Option<String> },
+    Input {
+        name: String,
+        dtype: DType,
+        shape: Option<Vec<Axis>>,
+        trained: bool,
+    },
+    Call {
+        op: &'static str,
+        options: Vec<(&'static str, Arg)>,
+        inputs: Vec<Symbol>,
+        name: Option<String>,
+    },
+    /// A parameter that the layer makes.
+    Parameter {
+        layer: Symbol,
+        name: String,
+    },
     Scalar(f64),
 }
 
@@ -49,6 +64,7 @@ impl Drop for SymbolNode {
     fn drop(&mut self) {
         let operands = |node: &mut SymbolNode| match node {
             SymbolNode::Call { inputs, .. } => std::mem::take(inputs),
+            SymbolNode::Parameter { layer, .. } => vec![std::mem::replace(layer, Symbol::scalar(0.0))],
             SymbolNode::Input { .. } | SymbolNode::Scalar(_) => Vec::new(),
         };
         let mut rest = operands(self);
@@ -156,8 +172,66 @@ impl Symbol {
                     output: 0,
                 }
             }
-            SymbolNode::Call { .. } | SymbolNode::Scalar(_) => self,
+            SymbolNode::Call { .. } | SymbolNode::Parameter { .. } | SymbolNode::Scalar(_) => self,
         }
+    }
+
+    /// A parameter that this layer makes, by its name in the operator: `weight`, `bias`, `gamma`. To use in another place as well,
+    /// as with tied weights; its gradient is the sum of those of all uses.
+    ///
+    /// That the layer has no such parameter is told when the symbol is compiled.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Symbol, opts};
+    /// let fc1 = Symbol::input("x").dense_with(8, opts::Dense::new().name("fc1"));
+    /// let fc2 = fc1.tanh().dense_from(&[&fc1.parameter("weight")], opts::Dense::new().name("fc2"));
+    /// let net = fc2.bind(&[("x", &[4, 8])], BindOptions::new())?;
+    /// let names: Vec<&str> = net.params().map(|(name, _)| name).collect();
+    /// assert_eq!(names, ["fc1_weight", "fc1_bias", "fc2_bias"]);
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn parameter(&self, name: &str) -> Symbol {
+        let node = SymbolNode::Parameter { layer: self.clone(), name: name.to_string() };
+        Symbol { node: Arc::new(node), output: 0 }
+    }
+
+    /// The network up to the layer that was given this name; its first result.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, DType, Mode, NDArray, Symbol, opts};
+    /// let label = Symbol::input("label").dtype(DType::I64);
+    /// let fc1 = Symbol::input("data").dense_with(16, opts::Dense::new().name("fc1"));
+    /// let loss = fc1.relu().dense_with(10, opts::Dense::new().name("fc2")).softmax_cross_entropy(&label);
+    /// let features = loss.layer("fc1")?.bind(&[("data", &[2, 8])], BindOptions::new())?;
+    /// assert_eq!(features.outputs()[0].shape(), [2, 16]);
+    /// assert!(loss.layer("fc3").unwrap_err().to_string().contains("did you mean `fc1`?"));
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When no layer was given this name; a near one is told.
+    pub fn layer(&self, name: &str) -> Result<Symbol> {
+        let (mut found, mut names) = (None, Vec::new());
+        walk(std::slice::from_ref(self), &mut |s| {
+            if let SymbolNode::Call { name: Some(own), .. } = &*s.node {
+                if own == name {
+                    found = Some(Symbol { node: s.node.clone(), output: 0 });
+                }
+                names.push(own.clone());
+            }
+        });
+        found.ok_or_else(|| {
+            let near = mxr_graph::error::did_you_mean(name, names.iter().map(String::as_str));
+            let help = match (near, names.is_empty()) {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, false) => format!("its layers are {}", names.join(", ")),
+                (None, true) => {
+                    "give the layer a name with its options: `opts::Dense::new().name(…)`".to_string()
+                }
+            };
+            Error::invalid("Symbol::layer", format!("no layer was given the name `{name}`"), help)
+        })
     }
 
     /// Compile a network of one output. See [`Symbol::compile_group`].
@@ -181,8 +255,19 @@ impl Symbol {
     /// The first call that does not fit, a missing input shape, or a device without memory.
     #[track_caller]
     pub fn bind(&self, shapes: &[(&str, &[usize])], options: BindOptions) -> Result<Executor> {
-        let programs = Symbol::compile_with("symbol", std::slice::from_ref(self), shapes, &options.passes)?;
-        Executor::bind_shared(programs, &[], options)
+        let layers = options.outputs.iter().map(|l| self.layer(l)).collect::<Result<Vec<Symbol>>>();
+        let Some(layers) = layers.ok().filter(|l| !l.is_empty()) else {
+            let programs =
+                Symbol::compile_with("symbol", std::slice::from_ref(self), shapes, &options.passes)?;
+            return Executor::bind_shared(programs, &[], options);
+        };
+        // Cut before it is compiled: nothing is merged over the cut, and inputs behind it need no shapes.
+        let (all, needed) = (fed(std::slice::from_ref(self)), fed(&layers));
+        let behind = |name: &str| all.contains(&name) && !needed.contains(&name);
+        let shapes: Vec<(&str, &[usize])> = shapes.iter().filter(|(n, _)| !behind(n)).copied().collect();
+        let mut programs = Symbol::compile_with("symbol", &layers, &shapes, &options.passes)?;
+        programs.train = None;
+        Executor::bind_shared(programs, &[], BindOptions { outputs: Vec::new(), ..options })
     }
 
     fn compile_with(
@@ -220,6 +305,34 @@ impl Symbol {
         let train = compile::train_with(graph, &passes)?;
         Ok(SharedPrograms { train: Some(Arc::new(train)), predict: Arc::new(predict) })
     }
+}
+
+/// Shows every node once, those closer to the outputs first.
+fn walk<'a>(outputs: &'a [Symbol], see: &mut dyn FnMut(&'a Symbol)) {
+    let mut seen = HashSet::new();
+    let mut stack: Vec<&Symbol> = outputs.iter().rev().collect();
+    while let Some(symbol) = stack.pop() {
+        if !seen.insert(Arc::as_ptr(&symbol.node)) {
+            continue;
+        }
+        see(symbol);
+        match &*symbol.node {
+            SymbolNode::Call { inputs, .. } => stack.extend(inputs.iter().rev()),
+            SymbolNode::Parameter { layer, .. } => stack.push(layer),
+            SymbolNode::Input { .. } | SymbolNode::Scalar(_) => {}
+        }
+    }
+}
+
+/// The names of what is fed.
+fn fed(outputs: &[Symbol]) -> Vec<&str> {
+    let mut names = Vec::new();
+    walk(outputs, &mut |s| {
+        if let SymbolNode::Input { name, trained: false, .. } = &*s.node {
+            names.push(name.as_str());
+        }
+    });
+    names
 }
 
 /// What the generated methods call.
@@ -273,6 +386,11 @@ impl Replay<'_> {
                     vec![self.leaf(name, *dtype, shape.as_deref(), *trained)?]
                 }
                 SymbolNode::Scalar(value) => vec![self.number(*value, DType::F32)?],
+                SymbolNode::Parameter { layer, .. } if !self.done.contains_key(&Arc::as_ptr(&layer.node)) => {
+                    stack.push(layer.clone());
+                    continue;
+                }
+                SymbolNode::Parameter { layer, name } => vec![self.parameter(layer, name)?],
                 SymbolNode::Call { op, options, inputs, name } => {
                     let ready =
                         |i: &&Symbol| i.number().is_some() || self.done.contains_key(&Arc::as_ptr(&i.node));
@@ -298,25 +416,43 @@ impl Replay<'_> {
         self.result(root)
     }
 
+    /// A parameter that a layer has made.
+    fn parameter(&self, symbol: &Symbol, name: &str) -> Result<ValueId> {
+        let made = self.result(symbol)?;
+        let wrong = |what: String, help: String| Err(Error::invalid("symbol", what, help));
+        let Some(at) = self.graph.layers.iter().position(|l| l.outputs.contains(&made)) else {
+            return wrong(
+                format!("`parameter(\"{name}\")` of `{}`, which is no layer", self.graph.value(made).name),
+                "ask the result of the layer that makes the parameter".to_string(),
+            );
+        };
+        if let Some(v) = self.graph.parameter(at, name) {
+            return Ok(v);
+        }
+        let (layer, known) = (&self.graph.layers[at], self.graph.parameters(at).map(|(n, _)| n));
+        let known: Vec<&str> = known.collect();
+        wrong(
+            format!("layer `{}` ({}) has no parameter `{name}`", layer.name, layer.op.schema().name),
+            match (mxr_graph::error::did_you_mean(name, known.iter().copied()), known.is_empty()) {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, true) => "ask the result of the layer that makes the parameter".to_string(),
+                (None, false) => format!("it has {}", known.join(", ")),
+            },
+        )
+    }
+
     /// What is fed comes before everything else, as in the signature of `network!`, so that both make the same program.
     fn inputs_first(&mut self, outputs: &[Symbol]) -> Result<()> {
-        let mut seen = HashSet::new();
-        let mut stack: Vec<&Symbol> = outputs.iter().rev().collect();
-        while let Some(symbol) = stack.pop() {
-            let key = Arc::as_ptr(&symbol.node);
-            if !seen.insert(key) {
-                continue;
+        let mut result = Ok(());
+        walk(outputs, &mut |symbol| {
+            if let SymbolNode::Input { name, dtype, shape, trained: false } = &*symbol.node
+                && result.is_ok()
+            {
+                let leaf = self.leaf(name, *dtype, shape.as_deref(), false);
+                result = leaf.map(|v| drop(self.done.insert(Arc::as_ptr(&symbol.node), vec![v])));
             }
-            match &*symbol.node {
-                SymbolNode::Input { name, dtype, shape, trained: false } => {
-                    let v = self.leaf(name, *dtype, shape.as_deref(), false)?;
-                    self.done.insert(key, vec![v]);
-                }
-                SymbolNode::Call { inputs, .. } => stack.extend(inputs.iter().rev()),
-                _ => {}
-            }
-        }
-        Ok(())
+        });
+        result
     }
 
     fn leaf(&mut self, name: &str, dtype: DType, shape: Option<&[Axis]>, trained: bool) -> Result<ValueId> {
@@ -382,6 +518,7 @@ impl fmt::Debug for Symbol {
         match &*self.node {
             SymbolNode::Input { name, dtype, .. } => write!(f, "Symbol({name}: {dtype})"),
             SymbolNode::Call { op, name, .. } => write!(f, "Symbol({})", name.as_deref().unwrap_or(op)),
+            SymbolNode::Parameter { layer, name } => write!(f, "{layer:?}.{name}"),
             SymbolNode::Scalar(value) => write!(f, "Symbol({value})"),
         }
     }

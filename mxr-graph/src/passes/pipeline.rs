@@ -55,8 +55,8 @@ passes! {
     simplify,
     /// [`cse`]: equal operations computed once.
     cse,
-    /// [`fold_norm`]: in prediction, normalisations become part of the weights before them. Only when asked for: the weights are made
-    /// again in every pass.
+    /// [`fold_norm`]: in prediction, normalisations become part of the weights before them. Only when asked for. What it makes of weights
+    /// is kept from run to run ([`Program::hoist`](crate::program::Program::hoist)).
     fold_norm: off,
     /// [`fuse_norm`]: batch normalisation, shortcut and relu merged into one operation.
     fuse_norm,

@@ -3,6 +3,7 @@
 //! `network!` emits it as a constant, `Symbol` builds the same on the heap; one executor runs both.
 
 mod bind;
+mod hoist;
 mod print;
 mod rows;
 mod select;
@@ -99,6 +100,8 @@ pub enum Role {
     Aux,
     /// Made by a step; in the planned arena, unless it is an output, a prediction or a gradient that outlives the run.
     Internal,
+    /// Made by a step of [`Program::prologue`], of weights and states alone; kept from run to run.
+    Kept,
 }
 
 /// One kernel call.

@@ -12,18 +12,22 @@ impl Program {
     /// gradients that nothing of it needs are gone. The numbers of values, layers and expressions stay as they are.
     ///
     /// Wanted values that are neither outputs nor predictions of the program become outputs; one that is fed (the layer returns
-    /// its input) becomes an output through a copy with a number of its own.
+    /// its input) becomes an output through a copy with a number of its own. Outputs come in the order in which they are wanted.
     pub fn select(&self, wanted: &[u32], grads: &[u32]) -> Program {
         let mut p = self.clone();
         p.grads.to_mut().retain(|(of, _)| grads.contains(of));
-        p.outputs.to_mut().retain(|v| wanted.contains(v));
         p.predictions.to_mut().retain(|v| wanted.contains(v));
-        for w in wanted {
-            if !p.outputs.contains(w) && !p.predictions.contains(w) {
-                let out = if p.values[*w as usize].role == Role::Internal { *w } else { p.copy_of(*w) };
-                p.outputs.to_mut().push(out);
-            }
+        let mut outputs: Vec<u32> = Vec::with_capacity(wanted.len());
+        let first = |(at, w): &(usize, &u32)| !wanted[..*at].contains(w);
+        for (_, w) in wanted.iter().enumerate().filter(first) {
+            let out = match p.values[*w as usize].role {
+                _ if p.predictions.contains(w) && !self.outputs.contains(w) => continue,
+                Role::Internal => *w,
+                _ => p.copy_of(*w),
+            };
+            outputs.push(out);
         }
+        p.outputs = outputs.into();
 
         let mut needed = alloc::vec![false; p.values.len()];
         for v in p.outputs.iter().chain(p.predictions.iter()).chain(p.grads.iter().map(|(_, g)| g)) {
@@ -64,7 +68,7 @@ impl Program {
             writes: alloc::vec![new].into(),
             layer: 0,
         };
-        self.steps.to_mut().insert(0, step);
+        self.steps.to_mut().insert(self.forward as usize, step);
         self.forward += 1;
         new
     }

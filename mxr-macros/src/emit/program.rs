@@ -189,5 +189,6 @@ fn role(r: Role) -> &'static str {
         Role::Param => "Param",
         Role::Aux => "Aux",
         Role::Internal => "Internal",
+        Role::Kept => "Kept",
     }
 }

@@ -1,15 +1,17 @@
 //! One program bound: a place for every value, a kernel for every step, two operations for the engine.
 
 use super::Mode;
+use super::arena::{Arena, Mark, TAKEN_OVER};
 use super::monitor::{Monitor, Observation};
-use super::options::{BindOptions, GradReq};
+use super::options::{BindOptions, GradReq, SharedArrays};
+use super::prologue::Prologue;
 use crate::device::Device;
 use crate::device::cpu;
 use crate::device::kernel::{Call, Kernel, Key, Part, Request, Spec};
 use crate::engine::{EngineError, OpError, Prepared, Properties, RunContext, Var};
 use crate::error::{Error, Result};
 use crate::ndarray::{NDArray, memory};
-use crate::storage::{Buffer, Operands, VarLists};
+use crate::storage::{Operands, VarLists};
 use mxr_graph::dtype::DType;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::expr::Expr;
@@ -29,12 +31,15 @@ pub(super) struct Arrays {
     pub(super) aux: Vec<(String, NDArray)>,
     /// By the name of what they are the gradient of.
     pub(super) grads: Vec<(String, NDArray)>,
+    /// Of another network: what has a name of these is not made, but taken.
+    shared: SharedArrays,
 }
 
 impl Arrays {
-    pub(super) fn new(device: &Device) -> Arrays {
+    pub(super) fn new(device: &Device, shared: &SharedArrays) -> Arrays {
         Arrays {
             device: device.clone(),
+            shared: shared.clone(),
             inputs: Vec::new(),
             params: Vec::new(),
             aux: Vec::new(),
@@ -44,20 +49,59 @@ impl Arrays {
 
     /// The array of this role and name, made at its first mention.
     fn of(&mut self, role: Role, name: &str, shape: &[usize], dtype: DType) -> Result<NDArray> {
-        let list = match role {
-            Role::Input => &mut self.inputs,
-            Role::Param => &mut self.params,
-            Role::Aux => &mut self.aux,
-            Role::HeadGrad | Role::Internal => panic!("{name} is not shared between modes"),
+        let (list, theirs) = match role {
+            Role::Input => (&mut self.inputs, &[][..]),
+            Role::Param => (&mut self.params, &self.shared.params[..]),
+            Role::Aux => (&mut self.aux, &self.shared.aux[..]),
+            Role::HeadGrad | Role::Internal | Role::Kept => panic!("{name} is not shared between modes"),
         };
         if let Some((_, a)) = list.iter().find(|(n, _)| n == name) {
             debug_assert_eq!(a.shape(), shape, "{name} has one shape in all modes");
             return Ok(a.clone());
         }
-        let array = NDArray::zeros_on(&self.device, shape, dtype)?;
+        let array = match theirs.iter().find(|(n, _)| n == name) {
+            None => NDArray::zeros_on(&self.device, shape, dtype)?,
+            Some((_, a)) if a.shape() == shape && a.dtype() == dtype => a.clone(),
+            Some((_, a)) => {
+                return Err(Error::invalid(
+                    format!("parameter `{name}`"),
+                    format!(
+                        "is {dtype}{shape:?} here and {}{:?} in `{}`, with which it is to be shared",
+                        a.dtype(),
+                        a.shape(),
+                        self.shared.network
+                    ),
+                    "share parameters between forms of one network, or give the layer another name",
+                ));
+            }
+        };
         list.push((name.to_string(), array.clone()));
         Ok(array)
     }
+
+    /// The array of the gradient of a value.
+    fn grad(&self, of: &str, shape: &[usize], dtype: DType) -> Result<NDArray> {
+        let theirs = self.shared.grads.iter().find(|(n, _)| n == of);
+        match theirs.filter(|(_, a)| a.shape() == shape && a.dtype() == dtype) {
+            Some((_, a)) => Ok(a.clone()),
+            None => NDArray::zeros_on(&self.device, shape, dtype),
+        }
+    }
+}
+
+/// Values whose gradients are added to sums, with these gradients, which die in the arena where they are made; and the
+/// program in which they do.
+pub(super) fn summed(mut program: Program, options: &BindOptions) -> (Program, Vec<(u32, u32)>) {
+    let adds = |(of, _): &&(u32, u32)| {
+        let value = &program.values[*of as usize];
+        options.request(&value.name).unwrap_or(options.all) == GradReq::Add
+    };
+    let sums: Vec<(u32, u32)> = program.grads.iter().filter(adds).copied().collect();
+    if !sums.is_empty() {
+        program.grads.to_mut().retain(|pair| !sums.contains(pair));
+        program.plan = mxr_graph::memory::symbolic(&program);
+    }
+    (program, sums)
 }
 
 /// Find an array by name.
@@ -198,7 +242,7 @@ impl Layout {
         self.arena
     }
 
-    /// Without workspaces.
+    /// Bytes of the arena without workspaces.
     pub(super) fn internal(&self) -> usize {
         self.internal
     }
@@ -313,7 +357,7 @@ fn at_layer(program: &Program, step: &mxr_graph::program::Step, e: Error) -> Err
 /// What both modes use.
 pub(super) struct Shared<'a> {
     pub(super) device: &'a Device,
-    pub(super) arena: Buffer,
+    pub(super) arena: &'a Arena,
     pub(super) seed: u64,
     pub(super) steps: &'a Arc<AtomicU64>,
     pub(super) monitor: &'a Arc<Monitor>,
@@ -321,19 +365,10 @@ pub(super) struct Shared<'a> {
     pub(super) site: &'static std::panic::Location<'static>,
 }
 
-pub(super) fn block(bytes: usize) -> Result<Buffer> {
-    let buffer = Buffer::new(bytes).map_err(memory)?;
-    buffer.allocate().map_err(memory)?;
-    Ok(buffer)
-}
-
 /// A program ready to run.
 pub(super) struct Bound {
     forward: Prepared,
     backward: Option<Prepared>,
-    /// Adds what the backward pass made to the gradients that are sums. An operation of its own: it needs their old values,
-    /// the backward pass needs nothing old.
-    accumulate: Option<Prepared>,
     /// Sets all gradients to 0.
     zero: Option<Prepared>,
     /// Of everything it reads or writes, each once.
@@ -342,19 +377,18 @@ pub(super) struct Bound {
     pub(super) predictions: Vec<NDArray>,
     /// Head gradients by the number of their output.
     pub(super) heads: Vec<(usize, NDArray)>,
-    /// Bytes of the arena that internal arrays take.
-    pub(super) arena: usize,
-    /// And what kernels' workspaces need besides.
-    pub(super) workspace: usize,
+    /// Bytes of what weights alone make, kept from run to run.
+    pub(super) kept: usize,
+    pub(super) mark: Mark,
 }
 
 impl Bound {
     pub(super) fn new(
         program: &Program,
         mode: Mode,
+        sums: &[(u32, u32)],
         layout: Layout,
         arrays: &mut Arrays,
-        options: &BindOptions,
         shared: &Shared<'_>,
     ) -> Result<Bound> {
         let homes = homes(program, &layout, arrays, shared)?;
@@ -362,8 +396,15 @@ impl Bound {
         let array = |v: u32| homes[v as usize].array.clone().expect("a kept value is an array");
         let mut steps = Vec::with_capacity(program.steps.len());
         let mut forward = 0;
+        let mut zeros = Vec::new();
         for at in 0..program.steps.len() {
             forward += usize::from(at < program.forward as usize);
+            // A sum takes up its gradient before a later step overwrites that.
+            for (of, grad) in made_before(program, at, sums) {
+                let (array, step) = sum(program, of, layout.specs(program, &[grad])[0], part(grad), arrays)?;
+                zeros.push(clear(&array, &program.values[of as usize].name)?);
+                steps.push(step);
+            }
             let results = |s: &mxr_graph::program::Step| {
                 s.writes.iter().map(|v| Made::new(program, *v, &layout.shapes)).collect()
             };
@@ -386,7 +427,7 @@ impl Bound {
             let scratch = (kernel.workspace > 0).then(|| {
                 let bytes = layout.workspaces[at].clone();
                 assert_eq!(bytes.len(), kernel.workspace, "a kernel needs what was planned for it");
-                Part { buffer: shared.arena.clone(), bytes }
+                Part { buffer: shared.arena.buffer().clone(), bytes }
             });
             let operands =
                 r.operands(&read_parts, &write_parts, scratch).map_err(|e| at_layer(program, step, e))?;
@@ -394,21 +435,21 @@ impl Bound {
             let (layer, results) = (layer_name(program, step).to_string(), results(step));
             steps.push(Ready { operands, kernel: Some(kernel), layer, results });
         }
-        let backward = steps.split_off(forward);
-        let (mut sums, mut zeros) = (Vec::new(), Vec::new());
-        for (of, grad) in program.grads.iter() {
-            let name = program.values[*of as usize].name.to_string();
-            let made = array(*grad);
-            if options.request(&name).unwrap_or(options.all) == GradReq::Add {
-                let sum = NDArray::zeros_on(shared.device, made.shape(), made.dtype())?;
-                sums.push(accumulate(&sum, &made, &name)?);
-                zeros.push(clear(&sum, &name)?);
-                arrays.grads.push((name, sum));
-            } else {
-                zeros.push(clear(&made, &name)?);
-                arrays.grads.push((name, made));
-            }
+        for (of, grad) in made_before(program, program.steps.len(), sums) {
+            let (array, step) = sum(program, of, layout.specs(program, &[grad])[0], part(grad), arrays)?;
+            zeros.push(clear(&array, &program.values[of as usize].name)?);
+            steps.push(step);
         }
+        let backward = steps.split_off(forward);
+        let run = steps.split_off(program.prologue());
+        let prologue = (!steps.is_empty()).then(|| Prologue::new(steps));
+        for (of, grad) in program.grads.iter() {
+            let (name, made) = (program.values[*of as usize].name.to_string(), array(*grad));
+            zeros.push(clear(&made, &name)?);
+            arrays.grads.push((name, made));
+        }
+        let place = |name: &str| program.values.iter().position(|v| v.name == name);
+        arrays.grads.sort_by_key(|(name, _)| place(name));
         let heads: Vec<(usize, NDArray)> = program
             .heads
             .iter()
@@ -420,40 +461,54 @@ impl Bound {
         for (_, h) in &heads {
             h.fill_with(1.0)?;
         }
-        let all = VarLists::of(steps.iter().chain(&backward).chain(&sums).map(|s| &s.operands));
+        let ahead = prologue.iter().flat_map(|p| &p.steps);
+        let all = VarLists::of(ahead.chain(&run).chain(&backward).map(|s| &s.operands));
         // Written by the forward pass and read by the backward pass, which must not run on what a failed one left.
         let passed = Var::new();
         let mut vars: Vec<Var> = all.reads().into_iter().chain(all.writes()).cloned().collect();
         vars.push(passed.clone());
-        let pass = |what, steps: Vec<Ready>, reads: &[&Var], writes: &[&Var], whole, counts| {
-            let kind = Pass { network: &program.name, what, reads, writes, whole, counts };
+        let (mark, arena) = (Mark::new(), shared.arena);
+        let pass = |what, turn, steps: Vec<Ready>, prologue, reads: &[&Var], writes: &[&Var], whole| {
+            let kind = Pass { network: &program.name, what, turn, prologue, reads, writes, whole };
             operation(kind, steps, shared)
         };
         let some = |steps: &[Ready]| !steps.is_empty();
+        let (onward, back) = (Turn::Forward(mark, mode), Turn::Backward(mark));
+        let kept = (0..program.values.len()).filter(|v| program.values[*v].role == Role::Kept);
+        let kept = kept.filter_map(|v| homes[v].part.as_ref()).map(|p| p.bytes.len()).sum();
         Ok(Bound {
             // States are the exception among what it writes; where a pass failed they hold numbers all the same, of before
             // or after that pass.
-            forward: pass("forward", steps, &[], &[&passed], true, mode == Mode::Train),
-            backward: some(&backward).then(|| pass("backward", backward, &[&passed], &[], true, false)),
-            accumulate: some(&sums).then(|| pass("accumulate", sums, &[&passed], &[], false, false)),
-            zero: some(&zeros).then(|| pass("zero_grads", zeros, &[], &[], true, false)),
+            forward: pass("forward", onward, run, prologue, &[], &[&passed, arena.var()], true),
+            // Sums need their old values.
+            backward: some(&backward)
+                .then(|| pass("backward", back, backward, None, &[&passed], &[arena.var()], sums.is_empty())),
+            zero: some(&zeros).then(|| pass("zero_grads", Turn::Other, zeros, None, &[], &[], true)),
             vars,
             outputs: program.outputs.iter().map(|v| array(*v)).collect(),
             predictions: program.predictions.iter().map(|v| array(*v)).collect(),
             heads,
-            arena: layout.internal,
-            workspace: layout.arena - layout.internal,
+            kept,
+            mark,
         })
     }
 
-    pub(super) fn forward(&self, device: &Device) {
+    pub(super) fn forward(&self, device: &Device, arena: &Arena) {
+        arena.ask(self.mark);
         device.engine().push_prepared(&self.forward);
     }
 
-    pub(super) fn backward(&self, device: &Device) {
-        for pass in self.backward.iter().chain(&self.accumulate) {
+    /// # Errors
+    ///
+    /// When the values of the forward pass are known to be gone.
+    pub(super) fn backward(&self, device: &Device, arena: &Arena) -> Result<(), &'static str> {
+        if !arena.is_asked(self.mark) {
+            return Err(TAKEN_OVER);
+        }
+        if let Some(pass) = &self.backward {
             device.engine().push_prepared(pass);
         }
+        Ok(())
     }
 
     pub(super) fn zero_grads(&self, device: &Device) {
@@ -494,7 +549,9 @@ fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Share
         .chain(program.outputs.iter())
         .chain(program.predictions.iter())
         .chain(program.grads.iter().map(|(_, g)| g));
-    for v in listed.copied() {
+    let between = |v: &&u32| program.values[**v as usize].role == Role::Kept;
+    let between = program.steps.iter().flat_map(|s| s.writes.iter()).filter(between);
+    for v in listed.chain(between).copied() {
         let i = v as usize;
         if homes[i].array.is_some() {
             continue;
@@ -505,7 +562,12 @@ fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Share
             Role::Input | Role::Param | Role::Aux => {
                 arrays.of(value.role, &value.name, shape, value.dtype)?
             }
-            Role::HeadGrad | Role::Internal => NDArray::zeros_on(shared.device, shape, value.dtype)?,
+            Role::HeadGrad | Role::Internal | Role::Kept => {
+                match program.grads.iter().find(|(_, g)| *g == v) {
+                    Some((of, _)) => arrays.grad(&program.values[*of as usize].name, shape, value.dtype)?,
+                    None => NDArray::zeros_on(shared.device, shape, value.dtype)?,
+                }
+            }
         };
         homes[i] = Home { part: Some(array.part()), array: Some(array) };
     }
@@ -514,7 +576,8 @@ fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Share
         match layout.plan.places[i] {
             Place::Fixed(offset) => {
                 let start = offset as usize;
-                homes[i].part = Some(Part { buffer: shared.arena.clone(), bytes: start..start + bytes });
+                homes[i].part =
+                    Some(Part { buffer: shared.arena.buffer().clone(), bytes: start..start + bytes });
             }
             Place::Within(root, at) => {
                 if let Some(array) = &homes[root as usize].array {
@@ -529,38 +592,53 @@ fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Share
     Ok(homes)
 }
 
-/// `sum += made` after the backward pass.
-fn accumulate(sum: &NDArray, made: &NDArray, name: &str) -> Result<Ready> {
+/// Of these, the gradients that the step before step `at` has made.
+fn made_before(program: &Program, at: usize, sums: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    let made = at.checked_sub(1).map_or(&[][..], |before| &program.steps[before].writes);
+    sums.iter().filter(|(_, grad)| made.contains(grad)).copied().collect()
+}
+
+/// The sum of the gradients of a value, and `sum += made`.
+fn sum(
+    program: &Program,
+    of: u32,
+    spec: Spec<'_>,
+    made: Part,
+    arrays: &mut Arrays,
+) -> Result<(NDArray, Ready)> {
+    let name = &*program.values[of as usize].name;
+    let sum = arrays.grad(name, spec.shape, spec.dtype)?;
     let expr = Expr::binary(BinOp::Add).lines;
-    on_gradient(&Instr::Map(0), &expr, &[sum, made], &[Some(0), None], sum, name)
+    let (reads, parts) = ([sum.spec(), spec], [sum.part(), made]);
+    let step = on_gradient((&Instr::Map(0), &expr), &reads, &parts, &[Some(0), None], &sum, name)?;
+    arrays.grads.push((name.to_string(), sum.clone()));
+    Ok((sum, step))
 }
 
 /// `gradient = 0`.
 fn clear(gradient: &NDArray, name: &str) -> Result<Ready> {
-    on_gradient(&Instr::Fill(0.0), &[], &[], &[], gradient, name)
+    on_gradient((&Instr::Fill(0.0), &[]), &[], &[], &[], gradient, name)
 }
 
 /// A step on a gradient as a whole.
 fn on_gradient(
-    instr: &Instr,
-    expr: &[Scalar],
-    reads: &[&NDArray],
+    (instr, expr): (&Instr, &[Scalar]),
+    reads: &[Spec<'_>],
+    parts: &[Part],
     in_place: &[Option<usize>],
     gradient: &NDArray,
     name: &str,
 ) -> Result<Ready> {
-    let specs: Vec<Spec<'_>> = reads.iter().map(|a| a.spec()).collect();
-    let parts: Vec<Part> = reads.iter().map(|a| a.part()).collect();
-    let r = Request { instr, expr, reads: &specs, writes: &[gradient.spec()], in_place };
-    let operands = r.operands(&parts, &[gradient.part()], None)?;
+    let r = Request { instr, expr, reads, writes: &[gradient.spec()], in_place };
+    let operands = r.operands(parts, &[gradient.part()], None)?;
     operands.allocate().map_err(memory)?;
     let layer = format!("gradient of {name}");
     Ok(Ready { operands, kernel: Some(cpu::prepare(&r)?), layer, results: Vec::new() })
 }
 
 /// A step with everything it needs.
-struct Ready {
-    operands: Operands,
+pub(super) struct Ready {
+    pub(super) operands: Operands,
     /// None where the result is there already: it is read then, and only shown.
     kernel: Option<Kernel>,
     layer: String,
@@ -585,54 +663,80 @@ impl Made {
 struct Pass<'a> {
     network: &'a str,
     what: &'a str,
+    turn: Turn,
+    /// What runs before the steps, where it has to.
+    prologue: Option<Prologue>,
     /// Further variables.
     reads: &'a [&'a Var],
     writes: &'a [&'a Var],
     /// Whether it needs nothing of what was in the memory that it writes.
     whole: bool,
-    /// Whether each run is a position of its own in the random numbers.
-    counts: bool,
+}
+
+/// What an operation is to the arena.
+#[derive(Clone, Copy)]
+enum Turn {
+    Forward(Mark, Mode),
+    Backward(Mark),
+    Other,
 }
 
 /// All steps of one direction as one operation of the engine: a step costs no more than its kernel.
 fn operation(pass: Pass<'_>, steps: Vec<Ready>, shared: &Shared<'_>) -> Prepared {
-    let vars = VarLists::of(steps.iter().map(|s| &s.operands));
+    let ahead = pass.prologue.iter().flat_map(|p| &p.steps);
+    let vars = VarLists::of(ahead.chain(&steps).map(|s| &s.operands));
     let (seed, position, monitor) = (shared.seed, shared.steps.clone(), shared.monitor.clone());
     let name = format!("{}.{}", pass.network, pass.what);
     let props = Properties::new(name).overwrites(pass.whole).pushed_at(shared.site);
-    let counts = pass.counts;
+    let (turn, prologue, arena) = (pass.turn, pass.prologue, shared.arena.clone());
     let run = move |ctx: &RunContext<'_>| -> Result<(), OpError> {
-        let step =
-            if counts { position.fetch_add(1, Ordering::Relaxed) } else { position.load(Ordering::Relaxed) };
-        let (key, watched) = (Key { seed, step }, monitor.is_on());
-        for s in &steps {
-            if s.kernel.is_none() && !watched {
-                continue;
-            }
-            ctx.with(&s.operands, |reads, writes| {
-                if let Some(kernel) = &s.kernel {
-                    (kernel.run)(&mut Call { reads, writes: &mut *writes, key })
-                        .map_err(|e| OpError::new(format!("layer `{}`: {e}", s.layer)))?;
-                }
-                let show = |(made, bytes): (&Made, &[u8])| {
-                    monitor.show(&Observation {
-                        layer: &s.layer,
-                        value: &made.name,
-                        shape: &made.shape,
-                        dtype: made.dtype,
-                        bytes,
-                    });
-                };
-                if watched && s.kernel.is_some() {
-                    s.results.iter().zip(writes.iter().map(|w| &**w)).for_each(show);
-                } else if watched {
-                    s.results.iter().zip(reads.iter().copied()).for_each(show);
-                }
-                Ok::<(), OpError>(())
-            })??;
+        match turn {
+            Turn::Forward(mark, _) => arena.enter(mark),
+            Turn::Backward(mark) => arena.take(mark)?,
+            Turn::Other => {}
         }
-        Ok(())
+        // Each training pass is a position of its own in the random numbers.
+        let step = match turn {
+            Turn::Forward(_, Mode::Train) => position.fetch_add(1, Ordering::Relaxed),
+            _ => position.load(Ordering::Relaxed),
+        };
+        let key = Key { seed, step };
+        if let Some(prologue) = &prologue {
+            prologue.refresh(ctx, |steps| replay(steps, ctx, key, &monitor))?;
+        }
+        replay(&steps, ctx, key, &monitor)
     };
     let (reads, writes) = ([&vars.reads(), pass.reads].concat(), [&vars.writes(), pass.writes].concat());
     shared.device.engine().prepare(&reads, &writes, props, run)
+}
+
+fn replay(steps: &[Ready], ctx: &RunContext<'_>, key: Key, monitor: &Monitor) -> Result<(), OpError> {
+    let watched = monitor.is_on();
+    for s in steps {
+        if s.kernel.is_none() && !watched {
+            continue;
+        }
+        ctx.with(&s.operands, |reads, writes| {
+            if let Some(kernel) = &s.kernel {
+                (kernel.run)(&mut Call { reads, writes: &mut *writes, key })
+                    .map_err(|e| OpError::new(format!("layer `{}`: {e}", s.layer)))?;
+            }
+            let show = |(made, bytes): (&Made, &[u8])| {
+                monitor.show(&Observation {
+                    layer: &s.layer,
+                    value: &made.name,
+                    shape: &made.shape,
+                    dtype: made.dtype,
+                    bytes,
+                });
+            };
+            if watched && s.kernel.is_some() {
+                s.results.iter().zip(writes.iter().map(|w| &**w)).for_each(show);
+            } else if watched {
+                s.results.iter().zip(reads.iter().copied()).for_each(show);
+            }
+            Ok::<(), OpError>(())
+        })??;
+    }
+    Ok(())
 }

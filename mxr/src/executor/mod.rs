@@ -1,11 +1,14 @@
 //! A bound network: memory laid out, kernels chosen, every step ready to be replayed without an allocation.
 
+mod arena;
 mod bound;
 mod budget;
 mod monitor;
 mod network;
 mod options;
 mod params;
+mod partial;
+mod prologue;
 
 pub use monitor::Observation;
 pub use network::{LayerId, Network, Programs};
@@ -16,6 +19,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::io::HostArray;
 use crate::ndarray::NDArray;
+use arena::Arena;
 use bound::{Arrays, Bound};
 use monitor::{Callback, Monitor};
 use mxr_graph::program::{BindError, Program};
@@ -86,6 +90,7 @@ pub struct Executor {
     name: String,
     device: Device,
     arrays: Arrays,
+    arena: Arena,
     train: Option<Bound>,
     predict: Bound,
     train_program: Option<Program>,
@@ -102,7 +107,8 @@ pub struct Executor {
 /// What a bound network occupies, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryReport {
-    /// The arena of internal arrays, shared by training and prediction.
+    /// The arena of internal arrays, shared by training and prediction: the largest that one of them needs, and one of the
+    /// networks that share it ([`BindOptions::share_memory`]), all of which report the same bytes.
     pub arena: usize,
     /// What the arena has for scratch memory of the kernels besides; it lies between the arrays where there is room.
     pub workspace: usize,
@@ -112,6 +118,9 @@ pub struct MemoryReport {
     pub gradients: usize,
     /// Inputs, head gradients, outputs and predictions.
     pub io: usize,
+    /// What predictions compute of parameters and states alone. It is kept from run to run and computed again when one of
+    /// these was written.
+    pub kept: usize,
 }
 
 impl Executor {
@@ -148,38 +157,54 @@ impl Executor {
         symbols: &[(&str, usize)],
         options: &BindOptions,
     ) -> Result<Executor> {
-        let device = options.device.clone().unwrap_or_else(Device::cpu);
+        let device = options.place()?;
         let given: Vec<(&str, i64)> =
             symbols.iter().map(|(n, v)| (*n, i64::try_from(*v).unwrap_or(i64::MAX))).collect();
+        let (train, predict) = match &options.outputs[..] {
+            [] => (train, predict),
+            layers => (None, partial::up_to(&predict, layers)?),
+        };
         let train = train.map(|p| bound::requested(p, options)).transpose()?;
+        let (train, sums) = match train.map(|p| bound::summed(p, options)) {
+            Some((p, sums)) => (Some(p), sums),
+            None => (None, Vec::new()),
+        };
         let train = train.map(|p| budget::fitted(p, Mode::Train, &given, options)).transpose()?;
         let predict = budget::fitted(predict, Mode::Predict, &given, options)?;
-        let mut arrays = Arrays::new(&device);
+        let mut arrays = Arrays::new(&device, &options.shared_arrays);
         let steps = Arc::new(AtomicU64::new(0));
         let monitor = Arc::new(Monitor::default());
         let train_layout = train.as_ref().map(|p| bound::Layout::new(p, &given, options)).transpose()?;
         let predict_layout = bound::Layout::new(&predict, &given, options)?;
         let layouts = || train_layout.iter().chain([&predict_layout]);
+        let bytes = layouts().map(|l| l.arena()).max().unwrap_or(0);
+        let internal = layouts().map(|l| l.internal()).max().unwrap_or(0);
+        let arena = match &options.shared_arena {
+            Some(arena) => {
+                arena.fit(bytes, internal)?;
+                arena.clone()
+            }
+            None => Arena::new(&device, bytes, internal)?,
+        };
         let shared = bound::Shared {
             device: &device,
-            arena: bound::block(layouts().map(|l| l.arena()).max().unwrap_or(0))?,
+            arena: &arena,
             seed: options.seed,
             steps: &steps,
             site: std::panic::Location::caller(),
             monitor: &monitor,
         };
         let train_bound = match (&train, train_layout) {
-            (Some(p), Some(layout)) => {
-                Some(Bound::new(p, Mode::Train, layout, &mut arrays, options, &shared)?)
-            }
+            (Some(p), Some(layout)) => Some(Bound::new(p, Mode::Train, &sums, layout, &mut arrays, &shared)?),
             _ => None,
         };
-        let predict_bound =
-            Bound::new(&predict, Mode::Predict, predict_layout, &mut arrays, options, &shared)?;
+        let predict_bound = Bound::new(&predict, Mode::Predict, &[], predict_layout, &mut arrays, &shared)?;
+        options.shared_arrays.used(&arrays, &predict.name)?;
         Ok(Executor {
             name: predict.name.to_string(),
             device,
             arrays,
+            arena,
             train: train_bound,
             predict: predict_bound,
             train_program: train,
@@ -207,9 +232,14 @@ impl Executor {
     ) -> Result<Option<MemoryReport>> {
         let given: Vec<(&str, i64)> =
             symbols.iter().map(|(n, v)| (*n, i64::try_from(*v).unwrap_or(i64::MAX))).collect();
-        let program = match mode {
-            Mode::Train => programs.train.map(|p| bound::requested(p.clone(), options)).transpose()?,
-            Mode::Predict => Some(programs.predict.clone()),
+        let program = match (mode, &options.outputs[..]) {
+            (Mode::Train, []) => {
+                let asked = programs.train.map(|p| bound::requested(p.clone(), options)).transpose()?;
+                asked.map(|p| bound::summed(p, options).0)
+            }
+            (Mode::Train, _) => None,
+            (Mode::Predict, []) => Some(programs.predict.clone()),
+            (Mode::Predict, layers) => Some(partial::up_to(programs.predict, layers)?),
         };
         let program = program.map(|p| budget::fitted(p, mode, &given, options)).transpose()?;
         let layout = program.map(|p| bound::Layout::new(&p, &given, options)).transpose()?;
@@ -279,12 +309,12 @@ impl Executor {
             Mode::Train => self.train.as_ref().ok_or_else(|| {
                 Error::invalid(
                     format!("{}.forward", self.name),
-                    "the network was declared for prediction only",
-                    "declare it without `#[predict]` to train it",
+                    "the network was declared for prediction only, or bound up to some of its layers",
+                    "declare it without `#[predict]`, and bind it without `outputs`, to train it",
                 )
             })?,
         };
-        bound.forward(&self.device);
+        bound.forward(&self.device, &self.arena);
         self.last = Some(mode);
         self.passed = mode == Mode::Train;
         Ok(())
@@ -295,19 +325,24 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// When the call before was not a forward pass for training.
+    /// When the call before was not a forward pass for training, or another network that shares the memory has run since.
     pub fn backward(&mut self) -> Result<()> {
+        let refused =
+            |why: &str, help: &str| Err(Error::invalid(format!("{}.backward", self.name), why, help));
         match &self.train {
             Some(bound) if self.passed => {
                 self.passed = false;
-                bound.backward(&self.device);
-                Ok(())
+                bound.backward(&self.device, &self.arena).or_else(|why| {
+                    refused(
+                        why,
+                        "run `backward` right after `forward(Mode::Train)`, or bind without `share_memory`",
+                    )
+                })
             }
-            _ => Err(Error::invalid(
-                format!("{}.backward", self.name),
+            _ => refused(
                 "it needs the values of a forward pass for training, and such a pass was not the call before it",
                 "call `forward(Mode::Train)` before each `backward`",
-            )),
+            ),
         }
     }
 
@@ -461,13 +496,14 @@ impl Executor {
             .flat_map(|b| b.outputs.iter().chain(&b.predictions).chain(b.heads.iter().map(|(_, a)| a)))
             .map(|a| a.bytes().len())
             .sum();
-        let arena = self.modes().map(|b| b.arena).max().unwrap_or(0);
+        let (arena, workspace) = self.arena.bytes();
         MemoryReport {
             arena,
-            workspace: self.modes().map(|b| b.arena + b.workspace).max().unwrap_or(0) - arena,
+            workspace,
             parameters: bytes(&self.arrays.params) + bytes(&self.arrays.aux),
             gradients: bytes(&self.arrays.grads),
             io: bytes(&self.arrays.inputs) + results,
+            kept: self.modes().map(|b| b.kept).sum(),
         }
     }
 }

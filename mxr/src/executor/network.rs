@@ -30,6 +30,12 @@ impl LayerId {
     }
 }
 
+impl AsRef<str> for LayerId {
+    fn as_ref(&self) -> &str {
+        self.name
+    }
+}
+
 impl fmt::Debug for LayerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)

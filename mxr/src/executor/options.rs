@@ -1,6 +1,11 @@
 //! How a network is bound: device, gradients wanted, seed.
 
+use super::Executor;
+use super::arena::Arena;
+use super::bound::Arrays;
 use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::ndarray::NDArray;
 
 /// What happens to a gradient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,7 +13,9 @@ pub enum GradReq {
     /// Each backward pass replaces it.
     #[default]
     Write,
-    /// Each backward pass adds to it: accumulation over micro-batches.
+    /// Each backward pass adds to it: accumulation over micro-batches, from one [`Executor::zero_grads`] to the next. What is
+    /// added is made in the arena and added at once, so it costs no second array. After an error the sum stays one until it
+    /// begins anew.
     Add,
     /// It is not computed, and neither is what only it needs.
     Null,
@@ -30,6 +37,38 @@ pub struct BindOptions {
     pub(crate) memory_budget: Option<u64>,
     pub(crate) recompute: Vec<String>,
     pub(crate) passes: String,
+    pub(crate) outputs: Vec<String>,
+    pub(crate) shared_arrays: SharedArrays,
+    pub(crate) shared_arena: Option<Arena>,
+}
+
+/// Arrays of a network that another one takes over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedArrays {
+    pub(crate) network: String,
+    pub(crate) params: Vec<(String, NDArray)>,
+    pub(crate) aux: Vec<(String, NDArray)>,
+    /// Of parameters.
+    pub(crate) grads: Vec<(String, NDArray)>,
+}
+
+impl SharedArrays {
+    /// Whether anything was taken over.
+    pub(super) fn used(&self, arrays: &Arrays, by: &str) -> Result<()> {
+        let theirs = |name: &str| self.params.iter().any(|(n, _)| n == name);
+        let taken = arrays.params.iter().any(|(n, _)| theirs(n));
+        if taken || self.params.is_empty() || arrays.params.is_empty() {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            format!("{by}.bind"),
+            format!(
+                "no parameter has the name of a parameter of `{}`, with which they are to be shared",
+                self.network
+            ),
+            "name the layers alike in both",
+        ))
+    }
 }
 
 impl BindOptions {
@@ -152,6 +191,100 @@ impl BindOptions {
     pub fn recompute(mut self, block: &str) -> BindOptions {
         self.recompute.push(block.to_string());
         self
+    }
+
+    /// Bind up to these layers, for prediction: the network returns their results, in this order, and computes nothing that
+    /// these do not need; nor does it ask for inputs, weights and memory that only other layers need. Layers are named as
+    /// constants (`LeNet::conv1`) or by their names.
+    ///
+    /// The results are those of the network in prediction: a loss is what it predicts. A layer that is computed together with what
+    /// follows it has none of its own there, which is an error that names the nearest layer that has one.
+    /// [`Symbol::layer`](crate::Symbol::layer) gives the network up to a layer as a symbol, to be trained, too.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Mode, NDArray};
+    /// mxr::network!(
+    ///     pub fn Net(data: Tensor<N, 1, 28, 28>, label: Tensor<N, i64>) {
+    ///         let conv1 = conv2d(data, 8, kernel = 5);
+    ///         let pool1 = max_pool(relu(conv1), kernel = 2, stride = 2);
+    ///         let fc1 = relu(dense(flatten(pool1), 128));
+    ///         softmax_cross_entropy(dense(fc1, 10), label)
+    ///     }
+    /// );
+    /// let mut features = Net::bind_with(2, BindOptions::new().outputs([Net::fc1, Net::pool1]))?;
+    /// features.set_input("data", &NDArray::zeros(&[2, 1, 28, 28])?)?;
+    /// features.forward(Mode::Predict)?;
+    /// let shapes: Vec<&[usize]> = features.outputs().iter().map(|f| f.shape()).collect();
+    /// assert_eq!(shapes, [&[2, 128][..], &[2, 8, 12, 12]]);
+    ///
+    /// let early = Net::bind_with(2, BindOptions::new().outputs(["pool1"]))?;
+    /// assert_eq!(early.params().count(), 2); // of `conv1`
+    /// let told = Net::bind_with(2, BindOptions::new().outputs(["pool2"])).err().map(|e| e.to_string());
+    /// assert!(told.is_some_and(|t| t.contains("did you mean `pool1`?")));
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn outputs(mut self, layers: impl IntoIterator<Item = impl AsRef<str>>) -> BindOptions {
+        self.outputs = layers.into_iter().map(|l| l.as_ref().to_string()).collect();
+        self
+    }
+
+    /// Use the parameters and states of another bound network, and the gradients of parameters where both have them: an
+    /// update through one is an update of both. What the other does not have is made. For forms of one network: one that
+    /// trains and one that evaluates with another batch size, one per length of sequences, a network and its features.
+    ///
+    /// With one [`Updater`](crate::optimizer::Updater) made for either of them, both are trained.
+    ///
+    /// # Errors
+    ///
+    /// Binding fails where a parameter of the same name has another shape, or none has the same name.
+    pub fn share_params(mut self, other: &Executor) -> BindOptions {
+        self.shared_arrays = other.shared_arrays();
+        self
+    }
+
+    /// Use the arena of another bound network, which grows where this one needs more: together they take the memory of the
+    /// largest, not the sum. They take turns; their results are what they would be in memory of their own. A backward pass
+    /// has to follow its own forward pass directly: after a pass of another network in the same memory it is refused.
+    ///
+    /// Binding the largest first saves growing, for which binding waits until passes under way have ended.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Executor, Mode, Symbol};
+    /// let x = Symbol::input("x").shape(["T".into(), 8.into()]);
+    /// let net = x.dense(64).tanh().dense(1).square().sum().compile("net")?;
+    /// let long = Executor::bind_shared(net.clone(), &[("T", 60)], BindOptions::new())?;
+    /// let options = BindOptions::new().share_params(&long).share_memory(&long);
+    /// let mut short = Executor::bind_shared(net, &[("T", 20)], options)?;
+    /// assert_eq!(short.memory().arena, long.memory().arena);
+    /// assert!(short.params().zip(long.params()).all(|((_, a), (_, b))| a.shares_memory_with(b)));
+    /// short.forward(Mode::Train)?;
+    /// short.backward()?;
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Binding fails where the device is another one, or there is too little memory.
+    pub fn share_memory(mut self, other: &Executor) -> BindOptions {
+        self.shared_arena = Some(other.arena.clone());
+        self
+    }
+
+    /// The device to bind on.
+    pub(crate) fn place(&self) -> Result<Device> {
+        let arrays = self.shared_arrays.params.first().map(|(_, a)| a.device());
+        let mut shared = self.shared_arena.iter().map(Arena::device).chain(arrays);
+        let Some(device) = self.device.as_ref().or_else(|| shared.clone().next()) else {
+            return Ok(Device::cpu());
+        };
+        match shared.all(|d| d.same(device)) {
+            true => Ok(device.clone()),
+            false => Err(Error::invalid(
+                "bind",
+                "the networks that are to share parameters or memory are on different devices",
+                "bind them all with the same `device`",
+            )),
+        }
     }
 
     pub(crate) fn accumulates(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Parameters, states and gradients of a bound network: by name, by layer, from and to files.
 
 use super::bound::named;
+use super::options::SharedArrays;
 use super::{Executor, LayerId};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
@@ -69,6 +70,18 @@ impl Executor {
             }
         }
         Vec::new()
+    }
+
+    /// What another network takes over.
+    pub(super) fn shared_arrays(&self) -> SharedArrays {
+        let params = &self.arrays.params;
+        let of_param = |(n, _): &&(String, NDArray)| params.iter().any(|(p, _)| p == n);
+        SharedArrays {
+            network: self.name.clone(),
+            params: params.clone(),
+            aux: self.arrays.aux.clone(),
+            grads: self.arrays.grads.iter().filter(of_param).cloned().collect(),
+        }
     }
 
     /// All parameters in MXNet's order.
