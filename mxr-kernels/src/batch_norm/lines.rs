@@ -96,37 +96,21 @@ impl<T> Array<T> {
     }
 }
 
-/// A piece of memory: `n` elements at `at`.
-#[derive(Clone, Copy)]
-pub(super) struct Piece {
-    pub(super) at: usize,
-    pub(super) n: usize,
+/// How many lines a group has of one outer index: a run per channel, or where channels are neighbours a line per [`LANES`] of
+/// them.
+#[inline(always)]
+pub(super) fn lines(d: &BatchNorm, g: Group) -> usize {
+    if d.inner == 1 { g.width.div_ceil(LANES) } else { g.width }
 }
 
-/// Calls `line(channel, start, length)` for the run of every channel of the group in outer index `o`; where channels are
-/// neighbours, for every [`LANES`] of them.
+/// The (first) channel of a line in its group, where it starts in outer index `o`, and its length.
 #[inline(always)]
-pub(super) fn lines(d: &BatchNorm, g: Group, o: usize, mut line: impl FnMut(usize, usize, usize)) {
+pub(super) fn line(d: &BatchNorm, g: Group, o: usize, i: usize) -> (usize, usize, usize) {
     let start = (o * d.channels + g.first) * d.inner;
     if d.inner == 1 {
-        for c in (0..g.width).step_by(LANES) {
-            line(c, start + c, LANES.min(g.width - c));
-        }
+        let c = i * LANES;
+        (c, start + c, LANES.min(g.width - c))
     } else {
-        for c in 0..g.width {
-            line(c, start + c * d.inner, d.inner);
-        }
-    }
-}
-
-/// Calls `body` for the pieces of a run.
-#[inline(always)]
-pub(super) fn pieces(start: usize, len: usize, mut body: impl FnMut(Piece)) {
-    let whole = len - len % LANES;
-    for i in (0..whole).step_by(LANES) {
-        body(Piece { at: start + i, n: LANES });
-    }
-    if whole < len {
-        body(Piece { at: start + whole, n: len - whole });
+        (i, start + i * d.inner, d.inner)
     }
 }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::batch_norm::BatchNorm;
-use crate::batch_norm::lines::{Array, Group, LANES, Piece, WIDE, lines, pieces};
+use crate::batch_norm::lines::{Array, Group, LANES, WIDE, line, lines};
 use crate::element::Float;
 use crate::isa::Isa;
 use crate::level::{self, Body, Level};
@@ -179,6 +179,52 @@ struct SumBlock<'a, T, const KIND: u8> {
     outer: Range<usize>,
 }
 
+/// Not closures: those are compiled without the block's instruction set unless the compiler happens to inline them.
+impl<T: Float, const KIND: u8> SumBlock<'_, T, KIND> {
+    /// Adds elements `at..at + n`.
+    ///
+    /// # Safety
+    /// As for [`Pass::sums`]; the elements are of this block.
+    #[inline(always)]
+    unsafe fn piece<L: Level>(
+        of: &Arrays<T>,
+        with: &Coefficients<T, LANES>,
+        at: usize,
+        n: usize,
+        a: &mut [f64; LANES],
+        b: &mut [f64; LANES],
+    ) {
+        // SAFETY: the caller's promise.
+        let x = unsafe { of.x.load(at, n) };
+        let mut counted = x;
+        if KIND != sum::STATISTICS {
+            // SAFETY: as above.
+            counted = unsafe { of.dy.load(at, n) };
+        }
+        if KIND == sum::BY_INPUT {
+            for l in 0..LANES {
+                let y = normal::<L, T>(x[l], with.m[l], with.s[l], with.t[l]);
+                counted[l] = if y > T::ZERO { counted[l] } else { T::ZERO };
+            }
+        }
+        if KIND == sum::BY_OUTPUT {
+            // SAFETY: as above.
+            let y = unsafe { of.y.load(at, n) };
+            for l in 0..LANES {
+                counted[l] = if y[l] > T::ZERO { counted[l] } else { T::ZERO };
+            }
+            // SAFETY: as above; `out` of this kind is an array that is written.
+            unsafe { of.out.store(at, n, counted) };
+        }
+        for l in 0..n {
+            let off = x[l].to_f64() - with.k[l];
+            let v = if KIND == sum::STATISTICS { off } else { counted[l].to_f64() };
+            a[l] += v;
+            b[l] = L::fma(v, off, b[l]);
+        }
+    }
+}
+
 impl<T: Float, const KIND: u8> Body for SumBlock<'_, T, KIND> {
     type Output = Sums;
 
@@ -189,50 +235,28 @@ impl<T: Float, const KIND: u8> Body for SumBlock<'_, T, KIND> {
         // One row of lanes per channel, or per piece of neighbouring channels.
         let (mut a, mut b) = ([[0f64; LANES]; WIDE], [[0f64; LANES]; WIDE]);
         for o in self.outer {
-            lines(d, g, o, |c, start, len| {
-                let row = if columns { c / LANES } else { c };
+            for i in 0..lines(d, g) {
+                let (c, start, len) = line(d, g, o, i);
                 let with = with.lanes(c, columns);
-                let (mut sum_a, mut sum_b) = (a[row], b[row]);
-                pieces(start, len, |Piece { at, n }| {
-                    // SAFETY: `Pass::sums` has the caller's promise for this group; blocks have different outer indices.
-                    let x = unsafe { of.x.load(at, n) };
-                    let mut counted = x;
-                    if KIND != sum::STATISTICS {
-                        // SAFETY: as above.
-                        counted = unsafe { of.dy.load(at, n) };
+                let (mut sum_a, mut sum_b) = (a[i], b[i]);
+                let whole = len - len % LANES;
+                // SAFETY: `Pass::sums` has the caller's promise for this group; blocks have different outer indices.
+                unsafe {
+                    for at in (start..start + whole).step_by(LANES) {
+                        Self::piece::<L>(&of, &with, at, LANES, &mut sum_a, &mut sum_b);
                     }
-                    if KIND == sum::BY_INPUT {
-                        for l in 0..LANES {
-                            let y = normal::<L, T>(x[l], with.m[l], with.s[l], with.t[l]);
-                            counted[l] = if y > T::ZERO { counted[l] } else { T::ZERO };
-                        }
+                    if whole < len {
+                        Self::piece::<L>(&of, &with, start + whole, len - whole, &mut sum_a, &mut sum_b);
                     }
-                    if KIND == sum::BY_OUTPUT {
-                        // SAFETY: as above.
-                        let y = unsafe { of.y.load(at, n) };
-                        for l in 0..LANES {
-                            counted[l] = if y[l] > T::ZERO { counted[l] } else { T::ZERO };
-                        }
-                        // SAFETY: as above; `out` of this kind is an array that is written.
-                        unsafe { of.out.store(at, n, counted) };
-                    }
-                    let lanes = if n == LANES { LANES } else { n };
-                    for l in 0..lanes {
-                        let off = x[l].to_f64() - with.k[l];
-                        let v = if KIND == sum::STATISTICS { off } else { counted[l].to_f64() };
-                        sum_a[l] += v;
-                        sum_b[l] = L::fma(v, off, sum_b[l]);
-                    }
-                });
-                (a[row], b[row]) = (sum_a, sum_b);
-            });
+                }
+                (a[i], b[i]) = (sum_a, sum_b);
+            }
         }
         let mut sums = Sums::ZERO;
         for j in 0..g.width {
-            let whole = |lanes: &[[f64; LANES]; WIDE]| {
-                if columns { lanes[j / LANES][j % LANES] } else { lanes[j].iter().sum() }
-            };
-            (sums.a[j], sums.b[j]) = (whole(&a), whole(&b));
+            let (row, lane) = if columns { (j / LANES, j % LANES) } else { (j, 0) };
+            sums.a[j] = if columns { a[row][lane] } else { a[row].iter().sum() };
+            sums.b[j] = if columns { b[row][lane] } else { b[row].iter().sum() };
         }
         sums
     }
@@ -245,6 +269,63 @@ struct ResultBlock<'a, T, const KIND: u8, const MASKED: bool> {
     mask: &'a [T; WIDE],
 }
 
+impl<T: Float, const KIND: u8, const MASKED: bool> ResultBlock<'_, T, KIND, MASKED> {
+    /// Writes elements `at..at + n`; `t` is that of the forward pass.
+    ///
+    /// # Safety
+    /// As for [`Pass::results`]; the elements are of this block.
+    #[inline(always)]
+    unsafe fn piece<L: Level>(
+        of: &Arrays<T>,
+        with: &Coefficients<T, LANES>,
+        t: &[T; LANES],
+        at: usize,
+        n: usize,
+    ) {
+        let mut out = [T::ZERO; LANES];
+        let mut x = out;
+        if KIND != result::SCALE || MASKED {
+            // SAFETY: the caller's promise.
+            x = unsafe { of.x.load(at, n) };
+        }
+        if KIND <= result::ADD_RELU {
+            for l in 0..LANES {
+                out[l] = normal::<L, T>(x[l], with.m[l], with.s[l], with.t[l]);
+            }
+            if KIND >= result::ADD {
+                // SAFETY: as above.
+                let y = unsafe { of.y.load(at, n) };
+                for l in 0..LANES {
+                    out[l] += y[l];
+                }
+            }
+            if KIND == result::RELU || KIND == result::ADD_RELU {
+                for y in &mut out {
+                    *y = relu(*y);
+                }
+            }
+        } else {
+            // SAFETY: as above.
+            let mut dy = unsafe { of.dy.load(at, n) };
+            if MASKED {
+                for l in 0..LANES {
+                    let y = normal::<L, T>(x[l], with.m[l], with.s[l], t[l]);
+                    dy[l] = if y > T::ZERO { dy[l] } else { T::ZERO };
+                }
+            }
+            for l in 0..LANES {
+                out[l] = if KIND == result::SCALE {
+                    dy[l] * with.s[l]
+                } else {
+                    L::fma(with.m[l] - x[l], with.u[l], L::fma(dy[l], with.s[l], -with.t[l]))
+                };
+            }
+        }
+        // SAFETY: as above; `out` is an array that is written.
+        unsafe { of.out.store(at, n, out) };
+    }
+}
+
 impl<T: Float, const KIND: u8, const MASKED: bool> Body for ResultBlock<'_, T, KIND, MASKED> {
     type Output = ();
 
@@ -253,50 +334,24 @@ impl<T: Float, const KIND: u8, const MASKED: bool> Body for ResultBlock<'_, T, K
         let Pass { d, g, with, of, .. } = self.pass;
         let columns = d.inner == 1;
         for o in self.outer {
-            lines(d, g, o, |c, start, len| {
+            for i in 0..lines(d, g) {
+                let (c, start, len) = line(d, g, o, i);
                 let with = with.lanes(c, columns);
                 let mut t = [self.mask[c]; LANES];
                 if columns {
                     t.copy_from_slice(&self.mask[c..c + LANES]);
                 }
-                pieces(start, len, |Piece { at, n }| {
-                    let mut out = [T::ZERO; LANES];
-                    // SAFETY: `Pass::results` has the caller's promise for this group; blocks have different outer indices.
-                    let load = |from: Array<T>| unsafe { from.load(at, n) };
-                    let x = if KIND == result::SCALE && !MASKED { out } else { load(of.x) };
-                    if KIND <= result::ADD_RELU {
-                        for l in 0..LANES {
-                            out[l] = normal::<L, T>(x[l], with.m[l], with.s[l], with.t[l]);
-                        }
-                        if KIND >= result::ADD {
-                            let y = load(of.y);
-                            for l in 0..LANES {
-                                out[l] += y[l];
-                            }
-                        }
-                        if KIND == result::RELU || KIND == result::ADD_RELU {
-                            out = out.map(relu);
-                        }
-                    } else {
-                        let mut dy = load(of.dy);
-                        if MASKED {
-                            for l in 0..LANES {
-                                let y = normal::<L, T>(x[l], with.m[l], with.s[l], t[l]);
-                                dy[l] = if y > T::ZERO { dy[l] } else { T::ZERO };
-                            }
-                        }
-                        for l in 0..LANES {
-                            out[l] = if KIND == result::SCALE {
-                                dy[l] * with.s[l]
-                            } else {
-                                L::fma(with.m[l] - x[l], with.u[l], L::fma(dy[l], with.s[l], -with.t[l]))
-                            };
-                        }
+                let whole = len - len % LANES;
+                // SAFETY: `Pass::results` has the caller's promise for this group; blocks have different outer indices.
+                unsafe {
+                    for at in (start..start + whole).step_by(LANES) {
+                        Self::piece::<L>(&of, &with, &t, at, LANES);
                     }
-                    // SAFETY: as above; `out` is an array that is written.
-                    unsafe { of.out.store(at, n, out) };
-                });
-            });
+                    if whole < len {
+                        Self::piece::<L>(&of, &with, &t, start + whole, len - whole);
+                    }
+                }
+            }
         }
     }
 }
