@@ -123,9 +123,17 @@ fn pool2d(c: &mut Criterion) {
         let work = Work::Bytes(F32 * (inside + outside) as f64);
         bench(&mut group, BenchmarkId::new("forward", &name), work, || pool2d::forward(&d, &x, &mut y));
         if kind == PoolKind::Max {
-            let work = Work::Bytes(F32 * 2.0 * (inside + outside) as f64);
+            let mut places = vec![0u8; outside];
+            let work = Work::Bytes(F32 * (inside + outside) as f64 + outside as f64);
+            bench(&mut group, BenchmarkId::new("forward, places", &name), work, || {
+                pool2d::forward_places(&d, &x, &mut y, &mut places);
+            });
+            bench(&mut group, BenchmarkId::new("backward, places", &name), work, || {
+                pool2d::backward_places(&d, &places, &dy, &mut dx);
+            });
+            let work = Work::Bytes(F32 * (2 * inside + outside) as f64);
             bench(&mut group, BenchmarkId::new("backward", &name), work, || {
-                pool2d::backward_max(&d, &x, &y, &dy, &mut dx);
+                pool2d::backward_max(&d, &x, &dy, &mut dx);
             });
         } else {
             bench(&mut group, BenchmarkId::new("backward", &name), work, || {

@@ -66,6 +66,7 @@ pub fn predict_with(graph: Graph, passes: &Passes) -> Result<Program, ShapeError
 pub fn training_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Declared), ShapeError> {
     let mut declared = declared(&graph);
     passes::predictions(&mut graph)?;
+    passes.run_before(&mut graph, true);
     let inputs = (0..graph.values.len() as u32).map(ValueId).filter(|v| {
         let v = graph.value(*v);
         v.source == Source::Input && v.dtype.is_float()
@@ -87,6 +88,7 @@ pub fn prediction_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Dec
         *needed &= !l.outputs.is_empty();
     }
     passes.look("predict", true, &graph);
+    passes.run_before(&mut graph, false);
     declared.follow(&passes.run(&mut graph));
     Ok((graph, declared))
 }

@@ -36,6 +36,9 @@ pub struct ConvAttrs {
 pub enum PoolKind {
     /// The largest element; the gradient goes to the first largest one in row-major order.
     Max,
+    /// The largest element or 0, whichever is larger: the maximum, rectified. The gradient goes to the first largest element
+    /// if that is above 0.
+    ReluMax,
     /// The mean of the window.
     Avg,
 }
@@ -180,8 +183,14 @@ pub enum Instr {
     Conv2dBackwardWeight(ConvAttrs),
     /// `x [n, c, h, w] -> y [n, c, oh, ow]`.
     Pool2d(PoolAttrs),
-    /// Max: `x, y, dy -> dx`; average: `dy -> dx`.
+    /// Maximum: `x, dy -> dx`; average: `dy -> dx`.
     Pool2dBackward(PoolAttrs),
+    /// A maximum that remembers where it was found: `x -> y, place`, where `place` is `u8` of the shape of `y` and holds
+    /// `ky · kw + kx` of the window (`kw` is the width of the image where the window is all of it). [`PoolKind::ReluMax`]
+    /// sets bit 7 where `y` is not above 0.
+    Pool2dPlaces(PoolAttrs),
+    /// `place, dy -> dx`.
+    Pool2dPlacesBackward(PoolAttrs),
     /// Training: `x, gamma, beta, moving_mean, moving_var (, residual) -> y, mean, inv_std`; reads 3 and 4 are updated
     /// in place: statistics are of the batch, the variance is biased.
     BatchNormTrain(BatchNormAttrs, Epilogue),
@@ -220,7 +229,10 @@ pub enum Instr {
     CrossEntropy(CrossEntropyAttrs),
     /// `prob, label, dloss -> dlogits`.
     CrossEntropyBackward(CrossEntropyAttrs),
-    /// `x -> y, mask`: `mask` is `u8`, `y = x · mask / (1 − p)`. Random bits are a function of the run's seed, its step
+    /// `x -> y, mask`: `y = max(x, 0)`, and a mask as that of [`Instr::Dropout`]: 1 where `x > 0`.
+    ReluMask,
+    /// `x -> y, mask`: `y = x · mask / (1 − p)`. The mask is `u8` with one bit per element, the lowest first. Its last axis counts
+    /// the bytes of a row; the axes before are the first ones of `x`, and a row begins with a byte of its own. Random bits are a function of the run's seed, its step
     /// number, `stream` and the element's index alone.
     Dropout {
         /// Probability of a zero.
@@ -228,7 +240,7 @@ pub enum Instr {
         /// Tells the dropout layers of one network apart.
         stream: u32,
     },
-    /// `dy, mask -> dx`.
+    /// `dy, mask -> dx`, `dx = dy · mask / (1 − p)`.
     DropoutBackward {
         /// Probability of a zero.
         p: f32,

@@ -24,10 +24,9 @@ const STRATEGIES: [Strategy; 5] =
 /// What a program gives: outputs in order, then gradients by the name of what they are of.
 type Results = (Vec<Vec<f64>>, BTreeMap<String, Vec<f64>>);
 
-/// Run a program in the memory of a plan.
+/// Run a program in the memory of a plan: the arena holds numbers of f64, and bytes.
 fn execute(p: &Program, plan: &Plan, symbols: &[i64], given: &BTreeMap<String, Vec<f64>>) -> Results {
-    // Everything is f64, so bytes of the arena are words of 8.
-    let mut arena = vec![f64::NAN; plan.bytes as usize / 8];
+    let mut arena = vec![0xff; plan.bytes as usize];
     let mut outside: Vec<Vec<f64>> = vec![Vec::new(); p.values.len()];
     let extents: Vec<Vec<usize>> = (0..p.values.len() as u32).map(|v| p.extents(v, symbols)).collect();
     let count = |v: usize| extents[v].iter().product::<usize>();
@@ -37,8 +36,15 @@ fn execute(p: &Program, plan: &Plan, symbols: &[i64], given: &BTreeMap<String, V
             None => vec![f64::NAN; count(v)],
         };
     }
-    let read = |arena: &[f64], outside: &[Vec<f64>], v: u32| match plan.places[v as usize] {
-        Place::Fixed(at) => arena[at as usize / 8..][..count(v as usize)].to_vec(),
+    let byte = |v: u32| p.values[v as usize].dtype == DType::U8;
+    let read = |arena: &[u8], outside: &[Vec<f64>], v: u32| match plan.places[v as usize] {
+        Place::Fixed(at) if byte(v) => {
+            arena[at as usize..][..count(v as usize)].iter().map(|b| f64::from(*b)).collect()
+        }
+        Place::Fixed(at) => {
+            let words = arena[at as usize..][..count(v as usize) * 8].chunks(8);
+            words.map(|w| f64::from_ne_bytes(w.try_into().expect("eight bytes"))).collect()
+        }
         Place::Within(root, at) => outside[root as usize][at as usize / 8..][..count(v as usize)].to_vec(),
         Place::Outside => outside[v as usize].clone(),
         Place::Scaled(_) => unreachable!("a bound plan"),
@@ -54,15 +60,23 @@ fn execute(p: &Program, plan: &Plan, symbols: &[i64], given: &BTreeMap<String, V
             other => Lowered::Instr(other),
         };
         let xs: Vec<&[f64]> = xs.iter().map(|x| &x[..]).collect();
-        let w = s.writes[0];
-        let y = compute(&lowered, &xs, &shapes, &extents[w as usize]).expect("a known instruction");
-        match plan.places[w as usize] {
-            Place::Fixed(at) => arena[at as usize / 8..][..y.len()].copy_from_slice(&y),
-            Place::Within(root, at) => {
-                outside[root as usize][at as usize / 8..][..y.len()].copy_from_slice(&y)
+        let results = compute(&lowered, &xs, &shapes, &extents[s.writes[0] as usize]);
+        for (w, y) in s.writes.iter().zip(results.expect("a known instruction")) {
+            assert_eq!(y.len(), count(*w as usize), "{p}");
+            match plan.places[*w as usize] {
+                Place::Fixed(at) => {
+                    let bytes: Vec<u8> = match byte(*w) {
+                        true => y.iter().map(|y| *y as u8).collect(),
+                        false => y.iter().flat_map(|y| y.to_ne_bytes()).collect(),
+                    };
+                    arena[at as usize..][..bytes.len()].copy_from_slice(&bytes);
+                }
+                Place::Within(root, at) => {
+                    outside[root as usize][at as usize / 8..][..y.len()].copy_from_slice(&y)
+                }
+                Place::Outside => outside[*w as usize] = y,
+                Place::Scaled(_) => unreachable!("a bound plan"),
             }
-            Place::Outside => outside[w as usize] = y,
-            Place::Scaled(_) => unreachable!("a bound plan"),
         }
     }
     let outputs = p.outputs.iter().map(|v| outside[*v as usize].clone()).collect();
@@ -124,6 +138,76 @@ fn check(want: &Results, have: &Results, what: &dyn Fn() -> String) {
     }
 }
 
+/// A random network of images: rectifiers, poolings, joins, dropout, and what may or may not keep their operands.
+fn images(rng: &mut Rng) -> Graph {
+    let mut g = Graph::new("images");
+    let w = g.param("w", Shape::of(&[3, 1, 1]), DType::F64);
+    let x = g.input("x", Shape::of(&[2, 3, 5, 6]), DType::F64);
+    let call = |g: &mut Graph, op: &str, options: &[(&str, Arg)], inputs: &[ValueId]| {
+        g.call(find(op).expect("listed"), options, inputs, None).ok().map(|y| y[0])
+    };
+    let mut pool = vec![x];
+    for _ in 0..10 {
+        let x = pool[pool.len() - 1 - rng.below(pool.len().min(4))];
+        let small = reference::numbers(&g.shape(x)).iter().product::<usize>() < 300;
+        let made = match rng.below(11) {
+            0..=2 => call(&mut g, "relu", &[], &[x]),
+            3 => call(&mut g, rng.pick(&["leaky_relu", "clip", "square", "tanh"]), &[], &[x]).or_else(|| {
+                let bounds = [("min", Arg::Float(-0.4)), ("max", Arg::Float(0.5))];
+                call(&mut g, "clip", &bounds, &[x])
+            }),
+            4 | 5 => {
+                let window = [
+                    ("kernel", Arg::Int(rng.range(2, 3))),
+                    ("stride", Arg::Int(rng.range(1, 2))),
+                    ("pad", Arg::Int(rng.range(0, 1))),
+                    ("rounding", rng.pick(&["floor", "ceil"]).into()),
+                ];
+                call(&mut g, "max_pool", &window, &[x])
+            }
+            6 | 7 if small => {
+                let y = pool[pool.len() - 1 - rng.below(pool.len().min(3))];
+                let (a, b) = (call(&mut g, "relu", &[], &[x]), call(&mut g, "relu", &[], &[y]));
+                let ends = [a.unwrap_or(x), if rng.below(4) == 0 { y } else { b.unwrap_or(y) }];
+                call(&mut g, "concat", &[("axis", Arg::Int(rng.range(0, 1)))], &ends)
+            }
+            7 | 8 => call(&mut g, "dropout", &[("p", Arg::Float(0.4))], &[x]),
+            9 => call(&mut g, "mul", &[], &[x, w]),
+            _ => call(&mut g, "add", &[], &[x, pool[rng.below(pool.len())]]),
+        };
+        pool.extend(made);
+    }
+    let last = pool[pool.len() - 1];
+    let ended = match rng.below(3) {
+        0 => call(&mut g, "global_max_pool", &[], &[last]),
+        1 => call(&mut g, "mean", &[], &[last]),
+        _ => None,
+    };
+    g.outputs = vec![ended.unwrap_or(last)];
+    if rng.below(3) == 0 {
+        g.outputs.push(pool[rng.below(pool.len())]);
+    }
+    assert!(g.settle().is_empty());
+    g
+}
+
+/// What random networks are fed.
+fn operands(g: &Graph, rng: &mut Rng, rough: bool) -> BTreeMap<String, Vec<f64>> {
+    let mut given = BTreeMap::new();
+    for v in &g.values {
+        if !matches!(v.source, Source::Node { .. }) {
+            let count = reference::numbers(&v.shape).iter().product();
+            let mut values = rng.fill(count, SampleValues::AwayFromZero(0.1, 0.9));
+            if rough {
+                // So that elements are equal, and 0.
+                values.iter_mut().for_each(|v| *v = (*v * 4.0).round() / 4.0);
+            }
+            given.insert(v.name.clone(), values);
+        }
+    }
+    given
+}
+
 /// No pass, all of them, each alone, all but one.
 fn choices() -> Vec<(String, Passes)> {
     let text = Passes::NAMES.iter().flat_map(|n| [format!("none,{n}"), format!("-{n}")]);
@@ -141,54 +225,8 @@ fn passes_and_plans_change_no_bit() {
     let (mut rng, mut steps) = (Rng(21), vec![0; choices.len()]);
     for round in 0..120 {
         let g = network(&mut rng, round % 3 != 0);
-        let mut given = BTreeMap::new();
-        for v in &g.values {
-            if !matches!(v.source, Source::Node { .. }) {
-                let count = reference::numbers(&v.shape).iter().product();
-                given.insert(v.name.clone(), rng.fill(count, SampleValues::AwayFromZero(0.1, 0.9)));
-            }
-        }
-        let mut want: [Option<Results>; 2] = [None, None];
-        for ((name, passes), count) in choices.iter().zip(&mut steps) {
-            for (mode, program) in
-                [train_with(g.clone(), passes), predict_with(g.clone(), passes)].into_iter().enumerate()
-            {
-                let p = program.unwrap_or_else(|e| panic!("round {round}: {e}\n{g}"));
-                let symbols = p.bind_symbols(&[]).expect("shapes of numbers");
-                let problem = p.problem(&symbols);
-                for (_, head) in p.heads.iter() {
-                    let name = p.values[*head as usize].name.to_string();
-                    let count = p.extents(*head, &symbols).iter().product();
-                    given.entry(name).or_insert_with(|| rng.fill(count, SampleValues::Uniform(0.5, 1.5)));
-                }
-                for s in STRATEGIES {
-                    let plan = plan(&problem, s);
-                    verify(&problem, &plan).unwrap_or_else(|e| panic!("round {round}, {s:?}: {e}\n{p}"));
-                    let have = execute(&p, &plan, &symbols, &given);
-                    match &want[mode] {
-                        None => want[mode] = Some(have),
-                        Some(w) => {
-                            check(w, &have, &|| format!("round {round}, passes {name}, {s:?}\n{g}\n{p}"))
-                        }
-                    }
-                }
-                if mode == 0 {
-                    *count += p.steps.len();
-                    check_selection(&p, &symbols, &given, want[mode].as_ref().expect("set above"));
-                    let (general, places) = symbolic_places(&p).expect("shapes of numbers");
-                    assert_eq!(p.plan, Some(general));
-                    // Where parts of arrays begin is known with the symbols.
-                    if !p
-                        .accesses(None)
-                        .iter()
-                        .any(|a| matches!(a.inplace, InPlace::Part(_) | InPlace::Concat))
-                    {
-                        let have = execute(&p, &general.at(&places, 1), &symbols, &given);
-                        check(want[mode].as_ref().expect("set above"), &have, &|| format!("{p}"));
-                    }
-                }
-            }
-        }
+        let given = operands(&g, &mut rng, false);
+        same_results(&g, given, &mut rng, &choices, &mut steps);
     }
     let of = |name: &str| steps[choices.iter().position(|(n, _)| n == name).expect("a choice")];
     for ((name, _), s) in choices.iter().zip(&steps) {
@@ -196,6 +234,66 @@ fn passes_and_plans_change_no_bit() {
     }
     assert!(["simplify", "cse", "fuse", "reduce"].iter().all(|n| of(&format!("none,{n}")) < of("none")));
     assert!(of("all") < of("-fuse") && of("all") < of("-reduce"));
+}
+
+#[test]
+fn passes_change_no_bit_of_poolings_joins_and_masks() {
+    let choices: Vec<(String, Passes)> = ["none", "none,sink", "none,saved", "none,sink,saved", "all"]
+        .into_iter()
+        .map(|t| (t.to_string(), Passes { verify: true, ..Passes::ALL.switched(t).expect("names") }))
+        .collect();
+    let (mut rng, mut steps) = (Rng(7), vec![0; choices.len()]);
+    for _ in 0..100 {
+        let g = images(&mut rng);
+        let given = operands(&g, &mut rng, true);
+        same_results(&g, given, &mut rng, &choices, &mut steps);
+    }
+    assert!(steps[2] < steps[0] && steps[3] < steps[2], "{steps:?}");
+}
+
+/// One network with several choices of passes and all memory plans; the steps of the training programs are counted.
+fn same_results(
+    g: &Graph,
+    mut given: BTreeMap<String, Vec<f64>>,
+    rng: &mut Rng,
+    choices: &[(String, Passes)],
+    steps: &mut [usize],
+) {
+    let mut want: [Option<Results>; 2] = [None, None];
+    for ((name, passes), count) in choices.iter().zip(steps) {
+        for (mode, program) in
+            [train_with(g.clone(), passes), predict_with(g.clone(), passes)].into_iter().enumerate()
+        {
+            let p = program.unwrap_or_else(|e| panic!("{e}\n{g}"));
+            let symbols = p.bind_symbols(&[]).expect("shapes of numbers");
+            let problem = p.problem(&symbols);
+            for (_, head) in p.heads.iter() {
+                let name = p.values[*head as usize].name.to_string();
+                let count = p.extents(*head, &symbols).iter().product();
+                given.entry(name).or_insert_with(|| rng.fill(count, SampleValues::Uniform(0.5, 1.5)));
+            }
+            for s in STRATEGIES {
+                let plan = plan(&problem, s);
+                verify(&problem, &plan).unwrap_or_else(|e| panic!("{s:?}: {e}\n{p}"));
+                let have = execute(&p, &plan, &symbols, &given);
+                match &want[mode] {
+                    None => want[mode] = Some(have),
+                    Some(w) => check(w, &have, &|| format!("passes {name}, {s:?}\n{g}\n{p}")),
+                }
+            }
+            if mode == 0 {
+                *count += p.steps.len();
+                check_selection(&p, &symbols, &given, want[mode].as_ref().expect("set above"));
+                let (general, places) = symbolic_places(&p).expect("shapes of numbers");
+                assert_eq!(p.plan, Some(general));
+                // Where parts of arrays begin is known with the symbols.
+                if !p.accesses(None).iter().any(|a| matches!(a.inplace, InPlace::Part(_) | InPlace::Concat)) {
+                    let have = execute(&p, &general.at(&places, 1), &symbols, &given);
+                    check(want[mode].as_ref().expect("set above"), &have, &|| format!("{p}"));
+                }
+            }
+        }
+    }
 }
 
 /// A part of the program gives the same as the whole.

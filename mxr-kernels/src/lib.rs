@@ -15,6 +15,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod batch_norm;
+pub mod bits;
 pub mod cast;
 pub mod concat;
 pub mod conv2d;
@@ -34,6 +35,7 @@ pub mod par;
 pub mod pool2d;
 pub mod random;
 pub mod reduce;
+pub mod relu_mask;
 mod scratch;
 #[doc(inline)]
 pub use scratch::scratch_bytes;

@@ -57,6 +57,7 @@ impl Instr {
             Instr::Softmax { .. } | Instr::Dropout { .. } | Instr::DropoutBackward { .. } => {
                 InPlace::Pairs(&[(0, 0)])
             }
+            Instr::ReluMask => InPlace::Pairs(&[(0, 0)]),
             // A residual is added element by element; over anything else there are no such bytes to begin with.
             Instr::BatchNormApply(..) | Instr::BatchNormInfer(..) => InPlace::Pairs(&[(0, 0), (5, 0)]),
             Instr::BatchNormTrain(_, Epilogue { residual: true, .. }) => InPlace::Pairs(&[(5, 0)]),

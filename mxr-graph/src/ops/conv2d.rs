@@ -151,11 +151,7 @@ impl Operator for Conv2d {
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
         let Some(dy) = cx.dy(0) else { return Ok(()) };
         let (x, w) = (cx.x(0), cx.x(1));
-        if cx.wants(0) {
-            let attrs = backward_attrs(cx, x);
-            let dx = cx.apply(&Conv2dBackwardData, attrs, &[dy, w])[0];
-            cx.add(0, dx);
-        }
+        // The gradient of x comes last: by then x itself may be dead.
         if cx.wants(1) {
             let attrs = backward_attrs(cx, w);
             let dw = cx.apply(&Conv2dBackwardWeight, attrs, &[x, dy])[0];
@@ -165,6 +161,11 @@ impl Operator for Conv2d {
             let axes = Arg::List(alloc::vec![Arg::Int(0), Arg::Int(2), Arg::Int(3)]);
             let db = cx.call(&SUM, &[("axes", axes)], &[dy])[0];
             cx.add(2, db);
+        }
+        if cx.wants(0) {
+            let attrs = backward_attrs(cx, x);
+            let dx = cx.apply(&Conv2dBackwardData, attrs, &[dy, w])[0];
+            cx.add(0, dx);
         }
         Ok(())
     }

@@ -137,10 +137,7 @@ impl Operator for Dense {
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
         let Some(dy) = cx.dy(0) else { return Ok(()) };
         let (x, w) = (cx.x(0), cx.x(1));
-        if cx.wants(0) {
-            let dx = cx.call(&MatMul, &[], &[dy, w])[0];
-            cx.add(0, dx);
-        }
+        // The gradient of x comes last: by then x itself may be dead.
         if cx.wants(1) {
             let (dy, x) = (matrix(cx, dy), matrix(cx, x));
             let dw = cx.call(&MatMul, &[("transpose_a", Arg::Bool(true))], &[dy, x])[0];
@@ -151,6 +148,10 @@ impl Operator for Dense {
             let axes = Arg::List((0..rank - 1).map(Arg::Int).collect());
             let db = cx.call(&SUM, &[("axes", axes)], &[dy])[0];
             cx.add(2, db);
+        }
+        if cx.wants(0) {
+            let dx = cx.call(&MatMul, &[], &[dy, w])[0];
+            cx.add(0, dx);
         }
         Ok(())
     }

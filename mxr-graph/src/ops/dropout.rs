@@ -1,6 +1,6 @@
 //! `dropout`: zeros at random, and its gradient.
 
-use super::{Lower, Lowered, Operator, Sample};
+use super::{Lower, Lowered, Operator, Sample, mask};
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -50,10 +50,10 @@ static SCHEMA: Schema = Schema {
 static BACKWARD_SCHEMA: Schema = Schema {
     name: "dropout_backward",
     auto_name: "dropout_backward",
-    doc: "The gradient of `dropout`: `dx = dy · mask / (1 − p)`.",
+    doc: "The gradient of `dropout`, and with `p = 0` of `relu_mask`: `dx = dy · mask / (1 − p)`.",
     inputs: &[
         Operand::data("dy", "any shape"),
-        Operand::data("mask", "the same shape, 1 where an element was kept"),
+        Operand::data("mask", "one bit per element, 1 where it was kept"),
     ],
     outputs: &["output"],
     visible: 1,
@@ -85,7 +85,7 @@ impl Operator for Dropout {
         }
         let x = cx.shape(0);
         cx.output(x.clone(), dtype)?;
-        cx.output(x, DType::U8)
+        cx.output(mask::shape(&x), DType::U8)
     }
 
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {

@@ -31,6 +31,7 @@ mod loss;
 pub mod lrn;
 pub mod map;
 pub mod map_reduce;
+pub(crate) mod mask;
 pub mod matmul;
 pub mod maximum;
 pub mod minimum;
@@ -42,6 +43,7 @@ pub mod pow;
 pub mod reciprocal;
 pub mod reduce;
 pub mod relu;
+pub mod relu_mask;
 pub mod reshape;
 pub mod rsqrt;
 pub mod select;
@@ -96,6 +98,7 @@ pub static OPS: &[&dyn Operator] = &[
     &fill::Fill,
     &expand::Expand,
     &relu::Relu,
+    &relu_mask::ReluMask,
     &reduce::SUM,
     &reduce::MEAN,
     &reduce::MAX,
@@ -110,6 +113,7 @@ pub static OPS: &[&dyn Operator] = &[
     &pool::AVG_POOL,
     &pool::GLOBAL_MAX_POOL,
     &pool::GLOBAL_AVG_POOL,
+    &pool::WindowMax,
     &pool::MAX_POOL_BACKWARD,
     &pool::AVG_POOL_BACKWARD,
     &batch_norm::BatchNorm,

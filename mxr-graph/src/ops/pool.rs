@@ -3,9 +3,10 @@
 use super::window::{Window, pair, quad, slide};
 use super::{Lower, Lowered, Operator, Reshape, Sample, SampleValues};
 use crate::dim::Dim;
+use crate::dtype::DType;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
-use crate::graph::{Graph, ValueId};
+use crate::graph::{Graph, Node, ValueId};
 use crate::infer::Infer;
 use crate::instr::{Instr, PoolAttrs, PoolKind};
 use crate::schema::{Arg, Attr, Attrs, Default, Operand, OptionDef, OptionKind, Options, Schema};
@@ -26,6 +27,9 @@ pub struct GlobalPool {
     schema: &'static Schema,
     backward: &'static PoolBackward,
 }
+
+/// A maximum as the passes make it; see the schema.
+pub struct WindowMax;
 
 /// The gradient of a pooling; see the schemas.
 pub struct PoolBackward {
@@ -149,15 +153,17 @@ pub static GLOBAL_AVG_POOL: GlobalPool = GlobalPool {
     backward: &AVG_POOL_BACKWARD,
 };
 
-const BACKWARD_OPTIONS: [OptionDef; 7] = [
-    OptionDef::named("shape", OptionKind::Shape, Default::Required, "the extents of the input"),
-    OptionDef::named("kernel", OptionKind::Pair(1), Default::Int(1), "as of the pooling"),
-    OptionDef::named("stride", OptionKind::Pair(1), Default::Int(1), "as of the pooling"),
-    OptionDef::named("pad", OptionKind::Pad, Default::Int(0), "as of the pooling"),
-    ROUNDING,
-    OptionDef::named("count_pad", OptionKind::Bool, Default::Bool(true), "as of the pooling"),
-    OptionDef::named("global", OptionKind::Bool, Default::Bool(false), "of whole images"),
-];
+const SHAPE: OptionDef =
+    OptionDef::named("shape", OptionKind::Shape, Default::Required, "the extents of the input");
+const OF_KERNEL: OptionDef =
+    OptionDef::named("kernel", OptionKind::Pair(1), Default::Int(1), "as of the pooling");
+const OF_STRIDE: OptionDef =
+    OptionDef::named("stride", OptionKind::Pair(1), Default::Int(1), "as of the pooling");
+const OF_PAD: OptionDef = OptionDef::named("pad", OptionKind::Pad, Default::Int(0), "as of the pooling");
+const GLOBAL: OptionDef =
+    OptionDef::named("global", OptionKind::Bool, Default::Bool(false), "of whole images");
+const RELU: OptionDef =
+    OptionDef::named("relu", OptionKind::Bool, Default::Bool(false), "the maximum is rectified");
 
 /// `max_pool_backward`.
 pub static MAX_POOL_BACKWARD: PoolBackward = PoolBackward {
@@ -165,15 +171,14 @@ pub static MAX_POOL_BACKWARD: PoolBackward = PoolBackward {
     schema: &Schema {
         name: "max_pool_backward",
         auto_name: "max_pool_backward",
-        doc: "The gradient of `max_pool` and `global_max_pool`: of each window, `dy` goes to the first element that equals `y`.",
+        doc: "The gradient of `max_pool`, `global_max_pool` and `window_max`: of each window, `dy` goes to the first largest element.",
         inputs: &[
-            Operand::data("x", "`[n, c, h, w]`"),
-            Operand::data("y", "`[n, c, oh, ow]`"),
+            Operand::data("x", "`[n, c, h, w]`, or the places `[n, c, oh, ow]` of type u8"),
             Operand::data("dy", "`[n, c, oh, ow]`"),
         ],
         outputs: &["output"],
         visible: 1,
-        options: &BACKWARD_OPTIONS,
+        options: &[SHAPE, OF_KERNEL, OF_STRIDE, OF_PAD, ROUNDING, GLOBAL, RELU],
         internal: true,
     },
 };
@@ -188,9 +193,37 @@ pub static AVG_POOL_BACKWARD: PoolBackward = PoolBackward {
         inputs: &[Operand::data("dy", "`[n, c, oh, ow]`")],
         outputs: &["output"],
         visible: 1,
-        options: &BACKWARD_OPTIONS,
+        options: &[
+            SHAPE,
+            OF_KERNEL,
+            OF_STRIDE,
+            OF_PAD,
+            ROUNDING,
+            GLOBAL,
+            OptionDef::named("count_pad", OptionKind::Bool, Default::Bool(true), "as of the pooling"),
+        ],
         internal: true,
     },
+};
+
+static WINDOW_MAX: Schema = Schema {
+    name: "window_max",
+    auto_name: "window_max",
+    doc: "`max_pool` or `global_max_pool`, followed by `relu` where asked, and with the place of every maximum in its window where asked, \
+          for the gradient: `ky · kw + kx`, and bit 7 where a rectified maximum is not above 0.",
+    inputs: &[Operand::data("x", "`[n, c, h, w]`")],
+    outputs: &["output", "places"],
+    visible: 1,
+    options: &[
+        OF_KERNEL,
+        OF_STRIDE,
+        OF_PAD,
+        ROUNDING,
+        GLOBAL,
+        RELU,
+        OptionDef::named("places", OptionKind::Bool, Default::Bool(false), "give the places"),
+    ],
+    internal: true,
 };
 
 const IMAGES: &str = "images are [n, c, h, w]: `reshape` adds the axes that are missing";
@@ -222,25 +255,15 @@ impl Operator for Pool {
 
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
         let option = |name| cx.options().get(name).clone();
-        let count_pad = match self.kind {
-            PoolKind::Max => Attr::Bool(true),
-            PoolKind::Avg => option("count_pad"),
-        };
-        let window = [
-            option("kernel"),
-            option("stride"),
-            option("pad"),
-            option("rounding"),
-            count_pad,
-            Attr::Bool(false),
-        ];
+        let last = if self.kind == PoolKind::Avg { option("count_pad") } else { Attr::Bool(false) };
+        let window =
+            [option("kernel"), option("stride"), option("pad"), option("rounding"), Attr::Bool(false), last];
         self.backward.apply(cx, window);
         Ok(())
     }
 
     fn lower(&self, cx: Lower<'_>) -> Lowered {
-        let count_pad = self.kind == PoolKind::Max || cx.options().bool("count_pad");
-        Lowered::Instr(Instr::Pool2d(attrs(self.kind, cx.options(), count_pad)))
+        Lowered::Instr(Instr::Pool2d(attrs(self.kind, cx.options())))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -301,10 +324,9 @@ impl Operator for GlobalPool {
     }
 
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
-        let one = Attr::Ints(alloc::vec![1, 1]);
-        let none = Attr::Ints(alloc::vec![0; 4]);
-        let floor = Attr::Word("floor");
-        self.backward.apply(cx, [one.clone(), one, none, floor, Attr::Bool(true), Attr::Bool(true)]);
+        let [kernel, stride, pad, rounding] = whole();
+        let last = Attr::Bool(self.kind == PoolKind::Avg);
+        self.backward.apply(cx, [kernel, stride, pad, rounding, Attr::Bool(true), last]);
         Ok(())
     }
 
@@ -321,23 +343,95 @@ impl Operator for GlobalPool {
 impl GlobalPool {
     fn itself(&self) -> &'static GlobalPool {
         match self.kind {
-            PoolKind::Max => &GLOBAL_MAX_POOL,
             PoolKind::Avg => &GLOBAL_AVG_POOL,
+            _ => &GLOBAL_MAX_POOL,
         }
     }
 }
 
+impl WindowMax {
+    /// The options that make `node`, a max-pooling, this operator; `None` when it is none.
+    pub(crate) fn attrs_of(node: &Node, relu: bool, places: bool) -> Option<Attrs> {
+        let is = |op: &dyn Operator| core::ptr::eq(node.op.schema(), op.schema());
+        let options = Options { schema: node.op.schema(), attrs: &node.attrs };
+        let (window, global) = if is(&GLOBAL_MAX_POOL) {
+            (whole(), true)
+        } else if is(&MAX_POOL) {
+            (["kernel", "stride", "pad", "rounding"].map(|n| options.get(n).clone()), false)
+        } else if is(&WindowMax) {
+            let window = ["kernel", "stride", "pad", "rounding"].map(|n| options.get(n).clone());
+            (window, options.bool("global"))
+        } else {
+            return None;
+        };
+        let mut attrs = window.to_vec();
+        attrs.extend([Attr::Bool(global), Attr::Bool(relu), Attr::Bool(places)]);
+        Some(attrs)
+    }
+
+    /// How many places a window of these options has over images of this shape, if that is a number.
+    pub(crate) fn window_places(attrs: &Attrs, x: &Shape) -> Option<i64> {
+        let options = Options { schema: &WINDOW_MAX, attrs };
+        if options.bool("global") {
+            return x[2].as_const()?.checked_mul(x[3].as_const()?);
+        }
+        let [kh, kw] = options.pair("kernel")?;
+        kh.checked_mul(kw)
+    }
+}
+
+impl Operator for WindowMax {
+    fn schema(&self) -> &'static Schema {
+        &WINDOW_MAX
+    }
+
+    fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
+        let dtype = cx.float(0)?;
+        let x = cx.rank(0, 4, IMAGES)?;
+        let [oh, ow] = if cx.options().bool("global") {
+            [Dim::ONE, Dim::ONE]
+        } else {
+            let window = window(cx.options());
+            slide(cx, &x, &window)?
+        };
+        let y: Shape = [x[0].clone(), x[1].clone(), oh, ow].into();
+        if cx.options().bool("places") {
+            cx.output(y.clone(), dtype)?;
+            return cx.output(y, DType::U8);
+        }
+        cx.output(y, dtype)
+    }
+
+    fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
+        Err(cx.no_gradient())
+    }
+
+    fn lower(&self, cx: Lower<'_>) -> Lowered {
+        let attrs = attrs(PoolKind::Max, cx.options());
+        Lowered::Instr(if cx.options().bool("places") {
+            Instr::Pool2dPlaces(attrs)
+        } else {
+            Instr::Pool2d(attrs)
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        // Passes make it of other calls, whose samples run it.
+        Vec::new()
+    }
+}
+
 impl PoolBackward {
-    /// Add the gradient of a pooling; `window` holds the options of [`BACKWARD_OPTIONS`] after `shape`.
+    /// Add the gradient of a pooling; `window` holds the options after `shape`.
     fn apply(&'static self, cx: &mut Grad<'_>, window: [Attr; 6]) {
         let Some(dy) = cx.dy(0) else { return };
-        let (x, y) = (cx.x(0), cx.y(0));
+        let x = cx.x(0);
         let shape = cx.graph().shape(x).iter().map(|d| Some(d.clone())).collect();
         let mut attrs = alloc::vec![Attr::Dims(shape)];
         attrs.extend(window);
         let dx = match self.kind {
-            PoolKind::Max => cx.apply(self, attrs, &[x, y, dy])[0],
             PoolKind::Avg => cx.apply(self, attrs, &[dy])[0],
+            _ => cx.apply(self, attrs, &[x, dy])[0],
         };
         cx.add(0, dx);
     }
@@ -349,7 +443,7 @@ impl Operator for PoolBackward {
     }
 
     fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
-        let dtype = cx.same_dtype()?;
+        let dtype = cx.dtype(cx.inputs() - 1);
         let Attr::Dims(dims) = cx.attr("shape").clone() else { unreachable!("a required shape") };
         let shape = Shape(dims.into_iter().flatten().collect());
         let dy = cx.rank(cx.inputs() - 1, 4, "")?;
@@ -369,7 +463,7 @@ impl Operator for PoolBackward {
 
     /// The mean is linear: the gradient of its gradient is the mean. Of the maximum there is none here.
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
-        if self.kind == PoolKind::Max {
+        if self.kind != PoolKind::Avg {
             return Err(cx.no_gradient());
         }
         let Some(ddx) = cx.dy(0) else { return Ok(()) };
@@ -385,18 +479,17 @@ impl Operator for PoolBackward {
     }
 
     fn lower(&self, cx: Lower<'_>) -> Lowered {
-        let options = cx.options();
-        Lowered::Instr(Instr::Pool2dBackward(if options.bool("global") {
-            global(self.kind)
-        } else {
-            attrs(self.kind, options, options.bool("count_pad"))
-        }))
+        let attrs = attrs(self.kind, cx.options());
+        Lowered::Instr(match cx.graph.value(cx.node.inputs[0]).dtype {
+            DType::U8 => Instr::Pool2dPlacesBackward(attrs),
+            _ => Instr::Pool2dBackward(attrs),
+        })
     }
 
     fn samples(&self) -> Vec<Sample> {
         match self.kind {
-            // Its operands must be what a maximum left: the samples of the pooling run it.
-            PoolKind::Max => Vec::new(),
+            // It has no gradient itself: the samples of the pooling run it.
+            PoolKind::Max | PoolKind::ReluMax => Vec::new(),
             PoolKind::Avg => alloc::vec![
                 Sample::new(&[&[2, 3, 3, 3]])
                     .with_list("shape", &[2, 3, 6, 5])
@@ -421,19 +514,31 @@ fn window(options: Options<'_>) -> Window {
     }
 }
 
-fn attrs(kind: PoolKind, options: Options<'_>, count_pad: bool) -> PoolAttrs {
+/// What the schema does not have is not asked for.
+fn attrs(kind: PoolKind, options: Options<'_>) -> PoolAttrs {
+    let flag = |name| options.schema.option(name).is_some() && options.bool(name);
+    let kind = if flag("relu") { PoolKind::ReluMax } else { kind };
+    if flag("global") {
+        return global(kind);
+    }
     PoolAttrs {
         kind,
         kernel: pair(options, "kernel"),
         stride: pair(options, "stride"),
         pad: quad(options, "pad"),
-        count_pad,
+        count_pad: kind != PoolKind::Avg || options.bool("count_pad"),
         global: false,
     }
 }
 
 fn global(kind: PoolKind) -> PoolAttrs {
     PoolAttrs { kind, kernel: [1; 2], stride: [1; 2], pad: [0; 4], count_pad: true, global: true }
+}
+
+/// Kernel, stride, pad and rounding where the window is the whole image.
+fn whole() -> [Attr; 4] {
+    let one = Attr::Ints(alloc::vec![1, 1]);
+    [one.clone(), one, Attr::Ints(alloc::vec![0; 4]), Attr::Word("floor")]
 }
 
 #[cfg(test)]

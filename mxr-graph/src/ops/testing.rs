@@ -198,8 +198,8 @@ fn operands(instr: &Instr) -> ((usize, usize), usize) {
         | Instr::Cast => (exactly(1), 1),
         Instr::MatMul { .. } | Instr::Conv2d(_) => ((2, 3), 1),
         Instr::Conv2dBackwardData(_) | Instr::Conv2dBackwardWeight(_) => (exactly(2), 1),
-        Instr::Pool2dBackward(p) if p.kind == crate::instr::PoolKind::Max => (exactly(3), 1),
-        Instr::Pool2dBackward(_) => (exactly(1), 1),
+        Instr::Pool2dBackward(p) if p.kind == crate::instr::PoolKind::Avg => (exactly(1), 1),
+        Instr::Pool2dBackward(_) | Instr::Pool2dPlacesBackward(_) => (exactly(2), 1),
         Instr::BatchNormTrain(_, e) => (exactly(5 + usize::from(e.residual)), 3),
         Instr::BatchNormApply(_, e) | Instr::BatchNormInfer(_, e) => {
             (exactly(5 + usize::from(e.residual)), 1)
@@ -209,7 +209,7 @@ fn operands(instr: &Instr) -> ((usize, usize), usize) {
         Instr::LrnBackward(_) | Instr::CrossEntropyBackward(_) => (exactly(3), 1),
         Instr::SoftmaxBackward { .. } | Instr::DropoutBackward { .. } => (exactly(2), 1),
         Instr::CrossEntropy(_) => (exactly(2), 2),
-        Instr::Dropout { .. } => (exactly(1), 2),
+        Instr::Dropout { .. } | Instr::ReluMask | Instr::Pool2dPlaces(_) => (exactly(1), 2),
     }
 }
 

@@ -10,7 +10,9 @@ mod predict;
 mod print;
 mod readers;
 mod reduce;
+mod saved;
 mod simplify;
+mod sink;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +25,9 @@ pub use pipeline::{Look, Passes};
 pub use predict::{predict, predictions};
 pub use print::Printed;
 pub use reduce::fuse_reductions;
+pub use saved::saved;
 pub use simplify::simplify;
+pub use sink::sink;
 
 use crate::dim::Dim;
 use crate::graph::{Graph, Node, Source, ValueId};

@@ -1,6 +1,6 @@
 //! Which passes run, in which order, and who looks on.
 
-use super::{cse, dce, fold_norm, fuse, fuse_norm, fuse_reductions, simplify};
+use super::{cse, dce, fold_norm, fuse, fuse_norm, fuse_reductions, saved, simplify, sink};
 use crate::error::did_you_mean;
 use crate::graph::{Graph, ValueId};
 use alloc::format;
@@ -55,11 +55,15 @@ passes! {
     simplify,
     /// [`cse`]: equal operations computed once.
     cse,
+    /// [`sink`]: rectifying after a maximum rather than before it.
+    sink,
     /// [`fold_norm`]: in prediction, normalisations become part of the weights before them. Only when asked for. What it makes of weights
     /// is kept from run to run ([`Program::hoist`](crate::program::Program::hoist)).
     fold_norm: off,
     /// [`fuse_norm`]: batch normalisation, shortcut and relu merged into one operation.
     fuse_norm,
+    /// [`saved`]: the least is kept for the backward pass.
+    saved,
     /// [`fuse`]: elementwise chains merged into one operation.
     fuse,
     /// [`fuse_reductions`]: reductions evaluate the elementwise value that they combine.
@@ -102,7 +106,14 @@ impl Passes {
         Ok(self)
     }
 
-    /// Run them; entry `i` of the result is the new number of value `i`.
+    /// Run those that come before the gradient is made; no value changes its number. `exact` where it will be made.
+    pub(crate) fn run_before(&self, graph: &mut Graph, exact: bool) {
+        if self.sink {
+            self.step("sink", graph, |g| sink(g, exact));
+        }
+    }
+
+    /// Run the others; entry `i` of the result is the new number of value `i`.
     pub fn run(&self, graph: &mut Graph) -> Vec<Option<ValueId>> {
         self.pass("simplify", self.simplify, graph, simplify);
         self.pass("cse", self.cse, graph, cse);
@@ -115,6 +126,9 @@ impl Passes {
         }
         if self.fuse_norm {
             follow(self.step("fuse_norm", graph, fuse_norm));
+        }
+        if self.saved {
+            follow(self.step("saved", graph, saved));
         }
         self.pass("fuse", self.fuse, graph, fuse);
         self.pass("reduce", self.reduce, graph, fuse_reductions);

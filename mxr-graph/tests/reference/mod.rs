@@ -2,6 +2,7 @@
 //! their own; this one says whether the operators and their gradients mean what they should.
 #![allow(dead_code, unreachable_pub)] // every test crate takes its share
 
+mod kept;
 pub mod random;
 
 use mxr_graph::expr::Expr;
@@ -68,8 +69,9 @@ pub type Values = Vec<Option<Vec<f64>>>;
 pub fn run(graph: &Graph, mut values: Values) -> Result<Values, String> {
     values.resize(graph.values.len(), None);
     for node in &graph.nodes {
-        let y = eval(graph, node, &values)?;
-        values[node.outputs[0].index()] = Some(y);
+        for (o, y) in node.outputs.iter().zip(eval(graph, node, &values)?) {
+            values[o.index()] = Some(y);
+        }
     }
     Ok(values)
 }
@@ -106,8 +108,8 @@ fn broadcast(shape: &[usize], index: &[usize]) -> usize {
     shape.iter().zip(tail).fold(0, |at, (n, i)| at * n + if *n == 1 { 0 } else { *i })
 }
 
-fn eval(graph: &Graph, node: &Node, values: &Values) -> Result<Vec<f64>, String> {
-    // A second result is not computed here; the instruction that reads one is not known either.
+fn eval(graph: &Graph, node: &Node, values: &Values) -> Result<Vec<Vec<f64>>, String> {
+    // Of statistics only the first result is computed here; the instruction that reads another is not known either.
     let xs: Vec<&[f64]> =
         node.inputs.iter().map(|i| values[i.index()].as_deref().unwrap_or_default()).collect();
     let shapes: Vec<Vec<usize>> = node.inputs.iter().map(|i| numbers(&graph.value(*i).shape)).collect();
@@ -118,13 +120,22 @@ fn eval(graph: &Graph, node: &Node, values: &Values) -> Result<Vec<f64>, String>
     compute(&node.op.lower(Lower { graph, node }), &xs, &shapes, &numbers(&to.shape))
 }
 
-/// The first result of an instruction; one that is not known here comes back as text.
+/// The results of an instruction, the first of shape `to`; an instruction that is not known here comes back as text.
 pub fn compute(
     lowered: &Lowered,
     xs: &[&[f64]],
     shapes: &[Vec<usize>],
     to: &[usize],
-) -> Result<Vec<f64>, String> {
+) -> Result<Vec<Vec<f64>>, String> {
+    if let Lowered::Instr(instr) = lowered
+        && let Some(results) = kept::compute(instr, xs, shapes, to)
+    {
+        return Ok(results);
+    }
+    single(lowered, xs, shapes, to).map(|y| vec![y])
+}
+
+fn single(lowered: &Lowered, xs: &[&[f64]], shapes: &[Vec<usize>], to: &[usize]) -> Result<Vec<f64>, String> {
     let x = |i: usize| xs[i];
     let shape = |i: usize| shapes[i].clone();
     let count: usize = to.iter().product();
@@ -143,8 +154,8 @@ pub fn compute(
                     *c = *n;
                 }
             }
-            let mapped = compute(&Lowered::Map(e.clone()), xs, shapes, &common)?;
-            return compute(&Lowered::Instr(Instr::Reduce(*kind, *axes)), &[&mapped], &[common], to);
+            let mapped = single(&Lowered::Map(e.clone()), xs, shapes, &common)?;
+            return single(&Lowered::Instr(Instr::Reduce(*kind, *axes)), &[&mapped], &[common], to);
         }
         Lowered::Instr(instr) => *instr,
     };

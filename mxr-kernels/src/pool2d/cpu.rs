@@ -9,14 +9,14 @@ use mxr_graph::instr::PoolKind;
 use crate::element::Float;
 use crate::isa::Isa;
 use crate::level::{self, Body, Level};
-use crate::pool2d::{Axis, Pool2d};
+use crate::pool2d::{Axis, Pool2d, rectify};
 
 /// Elements of a padded row.
-const ROW: usize = 2048;
+pub(super) const ROW: usize = 2048;
 /// The largest horizontal step.
 const STEPS: usize = 4;
 /// Elements that are worked on together.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 pub(crate) fn accepts(d: &Pool2d) -> bool {
     let [_, a] = d.axes();
@@ -24,7 +24,7 @@ pub(crate) fn accepts(d: &Pool2d) -> bool {
 }
 
 /// Elements of a phase that whole vectors of outputs touch.
-fn phase_len(a: &Axis) -> usize {
+pub(super) fn phase_len(a: &Axis) -> usize {
     a.out.next_multiple_of(LANES) + a.kernel / a.stride + 1
 }
 
@@ -36,25 +36,21 @@ pub(crate) fn backward_avg<T: Float>(isa: Isa, d: &Pool2d, dy: &[T], dx: &mut [T
     level::run(isa, BackwardAvg { d, dy, dx });
 }
 
-pub(crate) fn backward_max<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
-    level::run(isa, BackwardMax { d, x, y, dy, dx });
-}
-
 /// Scratch memory of one padded row.
 #[repr(align(64))]
-struct Row<T> {
-    flat: [T; ROW],
+pub(super) struct Row<T> {
+    pub(super) flat: [T; ROW],
     dealt: [T; ROW],
 }
 
-impl<T: Float> Row<T> {
-    fn new(pad: T) -> Self {
+impl<T: Copy> Row<T> {
+    pub(super) fn new(pad: T) -> Self {
         Row { flat: [pad; ROW], dealt: [pad; ROW] }
     }
 
     /// The phases of the flat row, one after the other.
     #[inline(always)]
-    fn deal(&mut self, a: &Axis, len: usize) -> &[T] {
+    pub(super) fn deal(&mut self, a: &Axis, len: usize) -> &[T] {
         match a.stride {
             1 => return &self.flat,
             2 => self.deal_in::<2>(len),
@@ -96,8 +92,8 @@ impl<T: Float> Row<T> {
 }
 
 #[inline(always)]
-fn load<T: Float>(x: &[T], at: usize) -> [T; LANES] {
-    let mut v = [T::ZERO; LANES];
+pub(super) fn load<T: Copy + Default>(x: &[T], at: usize) -> [T; LANES] {
+    let mut v = [T::default(); LANES];
     v.copy_from_slice(&x[at..at + LANES]);
     v
 }
@@ -121,6 +117,7 @@ impl<T: Float> Body for Forward<'_, T> {
         let Forward { d, x, y } = self;
         match d.attrs.kind {
             PoolKind::Max => fold_planes(d, x, y, T::NEG_INFINITY, larger::<T>, |_, _| {}),
+            PoolKind::ReluMax => fold_planes(d, x, y, T::NEG_INFINITY, larger::<T>, |_, y| rectify(y)),
             PoolKind::Avg => fold_planes(d, x, y, T::ZERO, |a, b| a + b, |oy, y| divide(d, oy, y)),
         }
     }
@@ -256,60 +253,5 @@ impl<T: Float> Body for BackwardAvg<'_, T> {
 fn add<T: Float>(to: &mut [T], g: &[T]) {
     for (to, &g) in to.iter_mut().zip(g) {
         *to += g;
-    }
-}
-
-struct BackwardMax<'a, T> {
-    d: &'a Pool2d,
-    x: &'a [T],
-    y: &'a [T],
-    dy: &'a [T],
-    dx: &'a mut [T],
-}
-
-impl<T: Float> Body for BackwardMax<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Level>(self) {
-        let BackwardMax { d, x, y, dy, dx } = self;
-        let [rows, a] = d.axes();
-        let len = phase_len(&a);
-        let (plane, out) = (d.h * d.w, (d.oh * d.ow).max(1));
-        let mut row = Row::new(T::ZERO);
-        let mut given = Row::new(T::ZERO);
-        // A row of outputs, and of the gradients that no element has received yet.
-        let (mut top, mut waiting) = ([T::ZERO; ROW], [T::ZERO; ROW]);
-        let n = d.ow.next_multiple_of(LANES);
-        let index: [u32; ROW] = std::array::from_fn(|i| i as u32);
-        dx.fill(T::ZERO);
-        let planes = x.chunks_exact(plane).zip(y.chunks_exact(out)).zip(dy.chunks_exact(out));
-        for (((x, y), dy), dx) in planes.zip(dx.chunks_exact_mut(plane)) {
-            for (oy, (y, dy)) in y.chunks_exact(d.ow).zip(dy.chunks_exact(d.ow)).enumerate() {
-                top[..d.ow].copy_from_slice(y);
-                waiting[..d.ow].copy_from_slice(dy);
-                for iy in rows.window(oy) {
-                    row.flat[a.before..a.before + d.w].copy_from_slice(&x[iy * d.w..][..d.w]);
-                    let phases = row.deal(&a, len);
-                    given.dealt[..a.stride * len].fill(T::ZERO);
-                    for k in 0..a.kernel {
-                        let tap = k % a.stride * len + k / a.stride;
-                        let outputs = a.outputs(k);
-                        let (first, count) = (outputs.start as u32, outputs.len() as u32);
-                        let rows = phases[tap..].iter().zip(&top[..n]).zip(&index);
-                        let gradients = given.dealt[tap..].iter_mut().zip(&mut waiting[..n]);
-                        for (((&x, &y), &i), (g, left)) in rows.zip(gradients) {
-                            // Padding equals nothing, whatever the scratch row holds there.
-                            let real = i.wrapping_sub(first) < count;
-                            let hit = ((x == y) | (x.is_nan() & y.is_nan())) & real;
-                            *g += if hit { *left } else { T::ZERO };
-                            *left = if hit { T::ZERO } else { *left };
-                        }
-                    }
-                    let g = &given.collect(&a, len)[a.before..][..d.w];
-                    add(&mut dx[iy * d.w..][..d.w], g);
-                }
-            }
-        }
     }
 }

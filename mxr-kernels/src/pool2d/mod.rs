@@ -5,10 +5,16 @@
 //! largest element in row-major order, or to the first NaN if there is one. A window without any input element, which
 //! no valid output size contains, has the maximum −∞, the mean 0 and no gradient.
 //!
-//! Candidates, best first: `cpu` works a row at a time, down the window and then across it, and accepts rows of up to
-//! about 2,000 elements and steps up to 4; global pooling is a reduction; the reference takes the rest, spread over planes.
+//! What the gradient of a maximum needs is the *place* of the largest element in its window, `ky · kw + kx`, one byte where
+//! the window has at most 256 places. [`PoolKind::ReluMax`] rectifies the maximum as well; then bit 7 of the byte says that the
+//! result is not above 0, so that no gradient flows, and 128 places are left.
+//!
+//! Candidates, best first: `cpu` and `place` (maxima with their places) work a row at a time, down the window and then across
+//! it, and accept rows of up to about 2,000 elements and steps up to 4; global pooling is a reduction; the reference takes the
+//! rest, spread over planes.
 
 mod cpu;
+mod place;
 pub mod reference;
 #[cfg(test)]
 mod tests;
@@ -39,6 +45,9 @@ pub struct Pool2d {
     pub attrs: PoolAttrs,
 }
 
+/// In the place of a rectified maximum: the result is not above 0.
+pub const ZERO_GRADIENT: u8 = 0x80;
+
 /// One axis of a window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Axis {
@@ -66,13 +75,6 @@ impl Axis {
         } else {
             self.window(o).len()
         }
-    }
-
-    /// The outputs whose tap `k` lies in the input.
-    pub(crate) fn outputs(&self, k: usize) -> std::ops::Range<usize> {
-        let low = self.before.saturating_sub(k).div_ceil(self.stride);
-        let high = (self.size + self.before).saturating_sub(k).div_ceil(self.stride).min(self.out);
-        low.min(high)..high
     }
 }
 
@@ -117,6 +119,13 @@ impl Pool2d {
         self.attrs.global && self.oh * self.ow == 1
     }
 
+    /// Whether the places of a window fit into a byte.
+    pub fn has_places(&self) -> bool {
+        let [rows, columns] = self.axes();
+        let most = if self.attrs.kind == PoolKind::ReluMax { 128 } else { 256 };
+        rows.kernel * columns.kernel <= most
+    }
+
     fn grain(&self) -> usize {
         (16 * 1024 / (self.h * self.w).max(1)).max(1)
     }
@@ -159,8 +168,12 @@ pub fn forward_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &mut [T]) {
         return;
     }
     if d.is_reduction() && d.h * d.w > 0 {
-        let kind = if d.attrs.kind == PoolKind::Max { ReduceKind::Max } else { ReduceKind::Mean };
-        return reduce::reduce_on(isa, &Reduce::new(kind, &[d.planes(), d.h * d.w], Axes(2)), x, y);
+        let kind = if d.attrs.kind == PoolKind::Avg { ReduceKind::Mean } else { ReduceKind::Max };
+        reduce::reduce_on(isa, &Reduce::new(kind, &[d.planes(), d.h * d.w], Axes(2)), x, y);
+        if d.attrs.kind == PoolKind::ReluMax {
+            rectify(y);
+        }
+        return;
     }
     let (grain, plane) = (d.grain(), d.h * d.w);
     par::for_each_mut(y, grain * d.oh * d.ow, |block, y| {
@@ -204,22 +217,81 @@ pub fn backward_avg_on<T: Float>(isa: Isa, d: &Pool2d, dy: &[T], dx: &mut [T]) {
     });
 }
 
-/// `dx` of a max pooling from its input, output and the output's gradient.
+/// `y = pool(x)` of a maximum, and the place of each in its window.
+///
+/// # Panics
+/// If the lengths are not those of the descriptor, or the places do not fit into bytes ([`Pool2d::has_places`]).
+pub fn forward_places<T: Float>(d: &Pool2d, x: &[T], y: &mut [T], place: &mut [u8]) {
+    forward_places_on(Isa::detect(), d, x, y, place);
+}
+
+/// [`forward_places`] with a chosen instruction set.
+///
+/// # Panics
+/// As [`forward_places`].
+pub fn forward_places_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &mut [T], place: &mut [u8]) {
+    assert!(d.has_places(), "the places of a pooling's window fit into a byte");
+    assert_eq!(x.len(), d.in_len(), "length of the input of a pooling");
+    assert_eq!(y.len(), d.out_len(), "length of the output of a pooling");
+    assert_eq!(place.len(), d.out_len(), "length of the places of a pooling");
+    if y.is_empty() {
+        return;
+    }
+    let (grain, plane, out) = (d.grain(), d.h * d.w, d.oh * d.ow);
+    par::for_each_mut2(y, grain * out, place, grain * out, |block, y, place| {
+        let planes = y.len() / out;
+        let (part, x) = (d.of_planes(planes), &x[block * grain * plane..][..planes * plane]);
+        if place::fits(d) {
+            place::forward(isa, &part, x, y, place);
+        } else {
+            reference::forward_places(&part, x, y, place);
+        }
+    });
+}
+
+/// `dx` of a max pooling from the places of [`forward_places`] and the output's gradient.
+///
+/// # Panics
+/// If the lengths are not those of the descriptor, or the places do not fit into bytes ([`Pool2d::has_places`]).
+pub fn backward_places<T: Float>(d: &Pool2d, place: &[u8], dy: &[T], dx: &mut [T]) {
+    backward_places_on(Isa::detect(), d, place, dy, dx);
+}
+
+/// [`backward_places`] with a chosen instruction set.
+///
+/// # Panics
+/// As [`backward_places`].
+pub fn backward_places_on<T: Float>(isa: Isa, d: &Pool2d, place: &[u8], dy: &[T], dx: &mut [T]) {
+    assert!(d.has_places(), "the places of a pooling's window fit into a byte");
+    assert_eq!(dx.len(), d.in_len(), "length of the input's gradient of a pooling");
+    assert_eq!(place.len(), d.out_len(), "length of the places of a pooling");
+    assert_eq!(dy.len(), d.out_len(), "length of the output's gradient of a pooling");
+    if dx.is_empty() {
+        return;
+    }
+    let (grain, plane, out) = (d.grain(), d.h * d.w, d.oh * d.ow);
+    par::for_each_mut(dx, grain * plane, |block, dx| {
+        let planes = dx.len() / plane;
+        let own = block * grain * out..(block * grain + planes) * out;
+        place::backward(isa, &d.of_planes(planes), &place[own.clone()], &dy[own], dx);
+    });
+}
+
+/// `dx` of a max pooling from its input, whose places are looked up again, and the output's gradient.
 ///
 /// # Panics
 /// If the lengths are not those of the descriptor.
-pub fn backward_max<T: Float>(d: &Pool2d, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
-    backward_max_on(Isa::detect(), d, x, y, dy, dx);
+pub fn backward_max<T: Float>(d: &Pool2d, x: &[T], dy: &[T], dx: &mut [T]) {
+    backward_max_on(Isa::detect(), d, x, dy, dx);
 }
 
 /// [`backward_max`] with a chosen instruction set.
 ///
 /// # Panics
 /// As [`backward_max`].
-pub fn backward_max_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
+pub fn backward_max_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], dy: &[T], dx: &mut [T]) {
     assert_eq!(x.len(), d.in_len(), "length of the input of a pooling");
     assert_eq!(dx.len(), d.in_len(), "length of the input's gradient of a pooling");
-    assert_eq!(y.len(), d.out_len(), "length of the output of a pooling");
     assert_eq!(dy.len(), d.out_len(), "length of the output's gradient of a pooling");
     if dx.is_empty() {
         return;
@@ -229,11 +301,19 @@ pub fn backward_max_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &[T], dy: &[T
         let planes = dx.len() / plane;
         let part = d.of_planes(planes);
         let x = &x[block * grain * plane..][..planes * plane];
-        let (y, dy) = (&y[block * grain * out..][..planes * out], &dy[block * grain * out..][..planes * out]);
-        if !d.is_reduction() && cpu::accepts(d) {
-            cpu::backward_max(isa, &part, x, y, dy, dx);
+        let dy = &dy[block * grain * out..][..planes * out];
+        if place::fits(d) {
+            place::backward_from_input(isa, &part, x, dy, dx);
         } else {
-            reference::backward_max(&part, x, y, dy, dx);
+            reference::backward_max(&part, x, dy, dx);
         }
     });
+}
+
+/// `max(y, 0)`; NaN stays.
+#[inline(always)]
+fn rectify<T: Float>(y: &mut [T]) {
+    for y in y {
+        *y = if (*y > T::ZERO) | y.is_nan() { *y } else { T::ZERO };
+    }
 }

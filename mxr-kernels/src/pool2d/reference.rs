@@ -3,7 +3,7 @@
 use mxr_graph::instr::PoolKind;
 
 use crate::element::Float;
-use crate::pool2d::Pool2d;
+use crate::pool2d::{Pool2d, ZERO_GRADIENT};
 
 /// `f(plane, output index, [oy, ox])` for every output.
 fn each(d: &Pool2d, mut f: impl FnMut(usize, usize, [usize; 2])) {
@@ -29,12 +29,22 @@ fn count(d: &Pool2d, [oy, ox]: [usize; 2]) -> f64 {
     (rows.count(oy, with_pad) * columns.count(ox, with_pad)).max(1) as f64
 }
 
+/// The largest element; NaN wins.
+fn largest<T: Float>(elements: impl Iterator<Item = T>) -> T {
+    elements.fold(T::NEG_INFINITY, |a, b| if a > b || a.is_nan() { a } else { b })
+}
+
+fn rectified<T: Float>(y: T) -> T {
+    if y > T::ZERO || y.is_nan() { y } else { T::ZERO }
+}
+
 /// `y = pool(x)`.
 pub fn forward<T: Float>(d: &Pool2d, x: &[T], y: &mut [T]) {
     each(d, |plane, out, at| {
         let elements = window(d, plane, at).map(|i| x[i]);
         y[out] = match d.attrs.kind {
-            PoolKind::Max => elements.fold(T::NEG_INFINITY, |a, b| if a > b || a.is_nan() { a } else { b }),
+            PoolKind::Max => largest(elements),
+            PoolKind::ReluMax => rectified(largest(elements)),
             PoolKind::Avg => elements.fold(T::ZERO, |a, b| a + b) / T::from_f64(count(d, at)),
         };
     });
@@ -49,12 +59,34 @@ pub fn backward_avg<T: Float>(d: &Pool2d, dy: &[T], dx: &mut [T]) {
     });
 }
 
+/// The input index of the first largest element of a window.
+fn first<T: Float>(d: &Pool2d, plane: usize, at: [usize; 2], x: &[T]) -> Option<usize> {
+    let y = largest(window(d, plane, at).map(|i| x[i]));
+    window(d, plane, at).find(|&i| x[i] == y || x[i].is_nan() && y.is_nan())
+}
+
+/// `y = pool(x)` of a maximum, and the place of each.
+pub fn forward_places<T: Float>(d: &Pool2d, x: &[T], y: &mut [T], place: &mut [u8]) {
+    let [rows, columns] = d.axes();
+    forward(d, x, y);
+    each(d, |plane, out, at| {
+        place[out] = first(d, plane, at, x).map_or(0, |i| {
+            let (iy, ix) = (i / d.w % d.h + rows.before, i % d.w + columns.before);
+            ((iy - at[0] * rows.stride) * columns.kernel + ix - at[1] * columns.stride) as u8
+        });
+        if d.attrs.kind == PoolKind::ReluMax && (y[out] <= T::ZERO || y[out].is_nan()) {
+            place[out] |= ZERO_GRADIENT;
+        }
+    });
+}
+
 /// `dx` of a max pooling.
-pub fn backward_max<T: Float>(d: &Pool2d, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
+pub fn backward_max<T: Float>(d: &Pool2d, x: &[T], dy: &[T], dx: &mut [T]) {
     dx.fill(T::ZERO);
     each(d, |plane, out, at| {
-        let largest = |&i: &usize| x[i] == y[out] || x[i].is_nan() && y[out].is_nan();
-        if let Some(i) = window(d, plane, at).find(largest) {
+        let Some(i) = first(d, plane, at, x) else { return };
+        // Where the maximum is rectified, nothing flows unless it is above 0.
+        if d.attrs.kind == PoolKind::Max || x[i] > T::ZERO {
             dx[i] += dy[out];
         }
     });

@@ -26,18 +26,25 @@ fn rough<T: Float>(len: usize, nan: bool) -> Vec<T> {
 }
 
 fn check<T: Float>(mut d: Pool2d) {
-    let dy: Vec<T> = data(d.out_len(), 2);
-    for (kind, count_pad) in [(PoolKind::Max, false), (PoolKind::Avg, false), (PoolKind::Avg, true)] {
+    let kinds =
+        [(PoolKind::Max, false), (PoolKind::ReluMax, false), (PoolKind::Avg, false), (PoolKind::Avg, true)];
+    for (kind, count_pad) in kinds {
         d.attrs.kind = kind;
         d.attrs.count_pad = count_pad;
-        let x: Vec<T> = rough(d.in_len(), kind == PoolKind::Max);
+        let max = kind != PoolKind::Avg;
+        let x: Vec<T> = rough(d.in_len(), max);
+        let dy: Vec<T> = data(d.out_len(), 2);
         let mut want_y = vec![T::ZERO; d.out_len()];
         let mut want_dx = vec![T::ONE; d.in_len()];
+        let mut want_place = vec![9; d.out_len()];
         reference::forward(&d, &x, &mut want_y);
-        if kind == PoolKind::Max {
-            reference::backward_max(&d, &x, &want_y, &dy, &mut want_dx);
+        if max {
+            reference::backward_max(&d, &x, &dy, &mut want_dx);
         } else {
             reference::backward_avg(&d, &dy, &mut want_dx);
+        }
+        if max && d.has_places() {
+            reference::forward_places(&d, &x, &mut want_y, &mut want_place);
         }
         for isa in Isa::ALL {
             let what = format!("{isa:?} {d:?}");
@@ -45,10 +52,19 @@ fn check<T: Float>(mut d: Pool2d) {
                 let mut y = vec![T::ONE; d.out_len()];
                 let mut dx = vec![T::ONE; d.in_len()];
                 forward_on(isa, &d, &x, &mut y);
-                if kind == PoolKind::Max {
-                    backward_max_on(isa, &d, &x, &y, &dy, &mut dx);
-                } else {
+                if !max {
                     backward_avg_on(isa, &d, &dy, &mut dx);
+                    return (y, dx);
+                }
+                backward_max_on(isa, &d, &x, &dy, &mut dx);
+                if d.has_places() {
+                    let (mut again, mut place) = (vec![T::ONE; d.out_len()], vec![9; d.out_len()]);
+                    let mut same = vec![T::ONE; d.in_len()];
+                    forward_places_on(isa, &d, &x, &mut again, &mut place);
+                    backward_places_on(isa, &d, &place, &dy, &mut same);
+                    assert_same(&again, &y, &what);
+                    assert_same(&same, &dx, &what);
+                    assert_eq!(place, want_place, "{what}");
                 }
                 (y, dx)
             };
@@ -56,6 +72,10 @@ fn check<T: Float>(mut d: Pool2d) {
             let (y2, dx2) = with_threads(2, run);
             assert_same(&y, &y2, &what);
             assert_same(&dx, &dx2, &what);
+            if max {
+                assert_same(&y, &want_y, &what);
+                assert_same(&dx, &want_dx, &what);
+            }
             assert_close(&y, &want_y, 2e-6, 1e-14, &what);
             assert_close(&dx, &want_dx, 2e-6, 1e-14, &what);
         }
@@ -116,10 +136,37 @@ fn averages_count_padding_as_asked() {
 fn the_first_of_equal_maxima_gets_the_gradient_and_a_nan_before_all() {
     let d = pool([1, 1, 2, 2], [2, 2], [2, 2], [0; 4], false);
     let mut dx = [9f32; 4];
-    backward_max(&d, &[1.0, 5.0, 5.0, 5.0], &[5.0], &[3.0], &mut dx);
+    backward_max(&d, &[1.0, 5.0, 5.0, 5.0], &[3.0], &mut dx);
     assert_eq!(dx, [0.0, 3.0, 0.0, 0.0]);
-    backward_max(&d, &[1.0, 5.0, f32::NAN, f32::NAN], &[f32::NAN], &[3.0], &mut dx);
+    backward_max(&d, &[1.0, 5.0, f32::NAN, f32::NAN], &[3.0], &mut dx);
     assert_eq!(dx, [0.0, 0.0, 3.0, 0.0]);
+    let (mut y, mut place) = ([0f32], [9]);
+    forward_places(&d, &[1.0, 5.0, f32::NAN, f32::NAN], &mut y, &mut place);
+    assert!(y[0].is_nan() && place == [2]);
+    // Negative infinity is an element like any other, and padding never wins.
+    let padded = pool([1, 1, 1, 1], [3, 3], [1, 1], [1; 4], false);
+    forward_places(&padded, &[f32::NEG_INFINITY], &mut y, &mut place);
+    assert_eq!((y, place), ([f32::NEG_INFINITY], [4]));
+}
+
+#[test]
+fn what_is_rectified_to_nothing_gets_no_gradient() {
+    let mut d = pool([1, 1, 2, 2], [2, 2], [2, 2], [0; 4], false);
+    d.attrs.kind = PoolKind::ReluMax;
+    for (x, want, back) in [
+        ([-1.0, -2.0, 3.0, 3.0], 3.0, [0.0, 0.0, 7.0, 0.0]),
+        ([-1.0, -2.0, -3.0, -0.5], 0.0, [0.0; 4]),
+        ([-1.0, 0.0, -3.0, -0.0], 0.0, [0.0; 4]),
+        ([1.0, f32::NAN, 3.0, 3.0], f32::NAN, [0.0; 4]),
+    ] {
+        let (mut y, mut place, mut dx) = ([9f32], [9], [9f32; 4]);
+        forward_places(&d, &x, &mut y, &mut place);
+        backward_places(&d, &place, &[7.0], &mut dx);
+        assert!(y[0].to_bits() == want.to_bits() || y[0].is_nan() && want.is_nan(), "{x:?}: {y:?}");
+        assert_eq!(dx, back, "{x:?}");
+        backward_max(&d, &x, &[7.0], &mut dx);
+        assert_eq!(dx, back, "{x:?}");
+    }
 }
 
 #[test]

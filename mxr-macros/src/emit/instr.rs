@@ -21,6 +21,8 @@ pub(super) fn instr(i: &Instr) -> String {
         Instr::Conv2dBackwardWeight(a) => format!("Conv2dBackwardWeight({})", conv(a)),
         Instr::Pool2d(a) => format!("Pool2d({})", pool(a)),
         Instr::Pool2dBackward(a) => format!("Pool2dBackward({})", pool(a)),
+        Instr::Pool2dPlaces(a) => format!("Pool2dPlaces({})", pool(a)),
+        Instr::Pool2dPlacesBackward(a) => format!("Pool2dPlacesBackward({})", pool(a)),
         Instr::BatchNormTrain(a, e) => format!("BatchNormTrain({}, {})", batch_norm(a), epilogue(e)),
         Instr::BatchNormApply(a, e) => format!("BatchNormApply({}, {})", batch_norm(a), epilogue(e)),
         Instr::BatchNormInfer(a, e) => format!("BatchNormInfer({}, {})", batch_norm(a), epilogue(e)),
@@ -32,6 +34,7 @@ pub(super) fn instr(i: &Instr) -> String {
         Instr::SoftmaxBackward { axis, log } => format!("SoftmaxBackward {{ axis: {axis}, log: {log} }}"),
         Instr::CrossEntropy(a) => format!("CrossEntropy({})", cross_entropy(a)),
         Instr::CrossEntropyBackward(a) => format!("CrossEntropyBackward({})", cross_entropy(a)),
+        Instr::ReluMask => "ReluMask".to_string(),
         Instr::Dropout { p, stream } => format!("Dropout {{ p: {}, stream: {stream} }}", float32(*p)),
         Instr::DropoutBackward { p } => format!("DropoutBackward {{ p: {} }}", float32(*p)),
         Instr::Transpose { perm } => format!("Transpose {{ perm: {perm:?} }}"),
@@ -71,6 +74,7 @@ fn pool(a: &PoolAttrs) -> String {
     let PoolAttrs { kind, kernel, stride, pad, count_pad, global } = a;
     let kind = match kind {
         PoolKind::Max => "Max",
+        PoolKind::ReluMax => "ReluMax",
         PoolKind::Avg => "Avg",
     };
     format!(

@@ -1,4 +1,4 @@
-//! Elementwise expressions, conversion, constants, dropout.
+//! Elementwise expressions, conversion, constants, rectifiers with masks, dropout.
 
 use super::{float, kernel, moved, no_kernel, read, source, write};
 use crate::device::kernel::{Call, From, Kernel, Request};
@@ -8,7 +8,7 @@ use mxr_graph::dtype::DType;
 use mxr_graph::instr::{Axes, ReduceKind};
 use mxr_kernels::map::{MapElement, Plan, Src};
 use mxr_kernels::map_reduce::MapReduce;
-use mxr_kernels::{cast, dropout, fill, random};
+use mxr_kernels::{cast, dropout, fill, random, relu_mask};
 
 pub(super) fn map(r: &Request<'_>) -> Result<Kernel> {
     let shapes: Vec<&[usize]> = r.reads.iter().map(|s| s.shape).collect();
@@ -130,22 +130,41 @@ pub(super) fn fill(r: &Request<'_>, value: f64) -> Result<Kernel> {
     }
 }
 
+/// Elements of a row of a mask, whose last axis counts bytes.
+fn mask_row(len: usize, mask: &[usize]) -> usize {
+    let rows = mask.split_last().map_or(1, |(_, rows)| rows.iter().product::<usize>());
+    len / rows.max(1)
+}
+
+pub(super) fn relu_mask(r: &Request<'_>) -> Result<Kernel> {
+    let s = r.sources()[0];
+    let row = mask_row(r.writes[0].len(), r.writes[1].shape);
+    float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
+        let x = source::<T>(call, s)?;
+        let [y, mask, ..] = &mut *call.writes else { panic!("two results") };
+        relu_mask::forward(row, x, write(y)?, write(mask)?);
+        Ok(())
+    })))
+}
+
 pub(super) fn dropout(r: &Request<'_>, p: f32, stream: u32) -> Result<Kernel> {
     let s = r.sources()[0];
+    let row = mask_row(r.writes[0].len(), r.writes[1].shape);
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
         let x = source::<T>(call, s)?;
         let key = random::Key { seed: call.key.seed, step: call.key.step as u32, stream };
         let [y, mask, ..] = &mut *call.writes else { panic!("two results") };
-        dropout::forward(p, key, x, write(y)?, write(mask)?);
+        dropout::forward(p, key, row, x, write(y)?, write(mask)?);
         Ok(())
     })))
 }
 
 pub(super) fn dropout_backward(r: &Request<'_>, p: f32) -> Result<Kernel> {
     let s = r.sources();
+    let row = mask_row(r.writes[0].len(), r.reads[1].shape);
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
         let (dy, mask) = (source::<T>(call, s[0])?, read::<u8>(call, s[1])?);
-        dropout::backward(p, dy, mask, write(&mut call.writes[0])?);
+        dropout::backward(p, row, dy, mask, write(&mut call.writes[0])?);
         Ok(())
     })))
 }
