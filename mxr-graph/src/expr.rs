@@ -94,6 +94,11 @@ impl Expr {
             (Sub, Some(x), Some(y)) => self.constant(x - y),
             (Mul, Some(x), Some(y)) => self.constant(x * y),
             (Div, Some(x), Some(y)) => self.constant(x / y),
+            (BinOp::Max, Some(x), Some(y)) if x > y => self.constant(x),
+            (BinOp::Max, Some(x), Some(y)) if x < y => self.constant(y),
+            (BinOp::Min, Some(x), Some(y)) if x < y => self.constant(x),
+            (BinOp::Min, Some(x), Some(y)) if x > y => self.constant(y),
+            (BinOp::Max | BinOp::Min, _, _) if a == b => a,
             (BinOp::Gt, Some(x), Some(y)) => self.constant(f64::from(x > y)),
             (BinOp::Ge, Some(x), Some(y)) => self.constant(f64::from(x >= y)),
             (BinOp::Eq, Some(x), Some(y)) => self.constant(f64::from(x == y)),
@@ -106,8 +111,23 @@ impl Expr {
             (Add, Some(0.0), _) => b,
             (Div, Some(1.0), _) => self.un(UnOp::Recip, b),
             (Pow, _, Some(2.0)) => self.bin(Mul, a, a),
-            _ => self.push(Scalar::Bin(op, a, b)),
+            _ => self.without_signs(op, a, b),
         }
+    }
+
+    /// `a + (−b)` is `a − b`, `a − (−b)` is `a + b`, `(−a) · (−b)` is `a · b`: a sign is exact, in floating point
+    /// and in integers that wrap around.
+    fn without_signs(&mut self, op: BinOp, a: Line, b: Line) -> Line {
+        let negated =
+            |l: Line| if let Scalar::Un(UnOp::Neg, x) = self.lines[usize::from(l)] { Some(x) } else { None };
+        let (op, a, b) = match (op, negated(a), negated(b)) {
+            (BinOp::Add, _, Some(y)) => (BinOp::Sub, a, y),
+            (BinOp::Add, Some(x), _) => (BinOp::Sub, b, x),
+            (BinOp::Sub, _, Some(y)) => (BinOp::Add, a, y),
+            (BinOp::Mul, Some(x), Some(y)) => (BinOp::Mul, x, y),
+            _ => (op, a, b),
+        };
+        self.push(Scalar::Bin(op, a, b))
     }
 
     /// `if c != 0 { a } else { b }`.
@@ -490,6 +510,25 @@ mod tests {
             e.bin(BinOp::Sub, power, difference)
         });
         assert_eq!(shared.to_string(), "t = x0 + x1; pow(t, x1) - (x0 - t)");
+    }
+
+    #[test]
+    fn signs_cancel() {
+        let e = Expr::build(|e| {
+            let (x, y) = (e.input(0), e.input(1));
+            let (nx, ny) = (e.un(UnOp::Neg, x), e.un(UnOp::Neg, y));
+            let product = e.bin(BinOp::Mul, nx, ny);
+            let sum = e.bin(BinOp::Add, nx, product);
+            let rest = e.bin(BinOp::Sub, sum, ny);
+            e.bin(BinOp::Max, rest, rest)
+        });
+        assert_eq!(e.to_string(), "x0 * x1 - x0 + x1");
+        let e = Expr::build(|e| {
+            let (two, three) = (e.constant(2.0), e.constant(3.0));
+            let (most, least) = (e.bin(BinOp::Max, two, three), e.bin(BinOp::Min, two, three));
+            e.bin(BinOp::Sub, most, least)
+        });
+        assert_eq!(e.lines, [Scalar::Const(1.0)]);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub mod train;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use executor::{
-    BindOptions, Executor, GradReq, LayerId, MemoryReport, Mode, Network, Observation, ParamKey, Programs,
+    BindOptions, Compiled, Executor, GradReq, LayerId, MemoryReport, Mode, Network, Observation, ParamKey, Programs,
     SharedPrograms,
 };
 pub use mxr_graph::dtype::DType;
@@ -66,9 +66,12 @@ pub use mxr_graph as graph;
 /// What generated code needs and nobody else.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::executor::Compiled;
     pub use mxr_graph::dim::{Dim, Mono, Symbol, SymbolDef, Term};
     pub use mxr_graph::dtype::DType;
     pub use mxr_graph::instr::*;
     pub use mxr_graph::memory;
     pub use mxr_graph::program::*;
+    pub use mxr_kernels::map::Function;
+    pub use mxr_kernels::map::function as formula;
 }

@@ -79,3 +79,38 @@ fn the_statistics_of_a_layer() -> Result<()> {
     let top = reduced("max", &(&y * 0.5).exp(), &[0])?;
     check("layer normalisation", &top.sum(), &[("x", &[50, 96])], 2)
 }
+
+mxr::network!(
+    fn Gated(x: Tensor<N, 37>, y: Tensor<N, 37>, d: Tensor<N, 37, f64>) {
+        let gate = sigmoid(x * 0.7) * tanh(y) + gelu(x - y) / (1.0 + square(y));
+        let doubles = mean(square(exp(d * 0.5) - 1.0) * d);
+        (mean(square(gate - y)), doubles)
+    }
+);
+
+/// A release build compiles functions of the larger expressions; every build has the interpreter.
+#[test]
+fn functions_have_the_bits_of_the_interpreter() -> Result<()> {
+    let run = |options: BindOptions| -> Result<Vec<Vec<u64>>> {
+        let mut net =
+            Gated::bind_with(60, options.input_grad("x", GradReq::Write).input_grad("d", GradReq::Write))?;
+        net.set_input("x", &data(&[60, 37], 1))?;
+        net.set_input("y", &data(&[60, 37], 2))?;
+        net.set_input("d", &data(&[60, 37], 3))?;
+        net.forward(Mode::Train)?;
+        net.backward()?;
+        let arrays = [
+            net.outputs()[0].clone(),
+            net.outputs()[1].clone(),
+            net.grad("x")?.clone(),
+            net.grad("d")?.clone(),
+        ];
+        let bits = |a: &NDArray| {
+            Ok(a.to_dtype(mxr::DType::F64)?.to_vec::<f64>()?.into_iter().map(f64::to_bits).collect())
+        };
+        arrays.iter().map(bits).collect()
+    };
+    assert_eq!(run(BindOptions::new())?, run(BindOptions::new().interpreted())?);
+    assert_eq!(Gated::PROGRAMS.functions.is_empty(), cfg!(debug_assertions));
+    Ok(())
+}

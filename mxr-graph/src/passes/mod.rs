@@ -15,6 +15,7 @@ mod simplify;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod transpose;
 
 pub use cse::cse;
 pub use dce::dce;
@@ -28,6 +29,7 @@ pub use reduce::fuse_reductions;
 pub use saved::saved;
 pub use simplify::simplify;
 pub use sink::sink;
+pub use transpose::cancel_transposes;
 
 use crate::dim::Dim;
 use crate::graph::{Graph, Node, Source, ValueId};

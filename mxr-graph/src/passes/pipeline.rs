@@ -1,6 +1,8 @@
 //! Which passes run, in which order, and who looks on.
 
-use super::{cse, dce, fold_norm, fuse, fuse_norm, fuse_reductions, saved, simplify, sink};
+use super::{
+    cancel_transposes, cse, dce, fold_norm, fuse, fuse_norm, fuse_reductions, saved, simplify, sink,
+};
 use crate::error::did_you_mean;
 use crate::graph::{Graph, ValueId};
 use alloc::format;
@@ -60,6 +62,8 @@ passes! {
     /// [`fold_norm`]: in prediction, normalisations become part of the weights before them. Only when asked for. What it makes of weights
     /// is kept from run to run ([`Program::hoist`](crate::program::Program::hoist)).
     fold_norm: off,
+    /// [`cancel_transposes`]: transposes around elementwise operations cancelled, those in front of products made their flags.
+    transpose,
     /// [`fuse_norm`]: batch normalisation, shortcut and relu merged into one operation.
     fuse_norm,
     /// [`saved`]: the least is kept for the backward pass.
@@ -117,6 +121,7 @@ impl Passes {
     pub fn run(&self, graph: &mut Graph) -> Vec<Option<ValueId>> {
         self.pass("simplify", self.simplify, graph, simplify);
         self.pass("cse", self.cse, graph, cse);
+        self.pass("transpose", self.transpose, graph, cancel_transposes);
         let mut moved = self.step("dce", graph, dce);
         let mut follow = |again: Vec<Option<ValueId>>| {
             moved.iter_mut().for_each(|m| *m = m.and_then(|v| again[v.index()]));

@@ -9,10 +9,13 @@ use crate::graph::{Graph, Source};
 use crate::instr::{Axes, Instr, ReduceKind};
 use crate::ops::{Lower, Lowered, MapReduce};
 use crate::schema::Options;
+use alloc::vec::Vec;
 
-/// Runs of consecutive elements that are kept or combined together are at least this long, or the whole is evaluated in
-/// one sweep; shorter ones cost more to set up than a value that goes through memory.
-const RUN: i64 = 32;
+/// Where only parts of rows are combined: the shortest run of elements that is worth evaluating on its own. Shorter ones
+/// cost more to set up than a value that goes through memory.
+const RUN: i64 = 256;
+/// Where rows are added up: the longest row of which several are evaluated together.
+const ROW: i64 = 128;
 
 /// Let a sum, a mean or an extreme evaluate the elementwise value that nobody else reads, instead of reading it: the mean of
 /// squares of a loss, the gradient of a bias behind an activation. What is computed keeps its bits: the kernel combines the same
@@ -59,15 +62,18 @@ fn candidate(graph: &Graph, uses: &Uses, at: usize) -> Option<(usize, Expr, Redu
 
 /// Whether the value is evaluated in runs that are worth it.
 fn in_long_runs(shape: &[Dim], axes: Axes) -> bool {
-    let long = |a: &usize| shape[*a] != Dim::ONE;
-    let all: alloc::vec::Vec<usize> = (0..shape.len()).filter(long).collect();
+    let all: Vec<usize> = (0..shape.len()).filter(|a| shape[*a] != Dim::ONE).collect();
     let Some(last) = all.last() else { return false };
-    let group = all.iter().rev().take_while(|a| axes.has(**a) == axes.has(*last)).count();
-    let outer = &all[..all.len() - group];
-    // All rows or all columns of a matrix, whatever its axes: one sweep.
-    if outer.iter().all(|a| axes.has(*a) != axes.has(*last)) {
-        return true;
+    let gone = axes.has(*last);
+    let group = all.iter().rev().take_while(|a| axes.has(**a) == gone).count();
+    let (outer, inner) = all.split_at(all.len() - group);
+    let run = inner.iter().fold(Dim::ONE, |n, a| n.mul(&shape[*a])).as_const();
+    let matrix = outer.iter().all(|a| axes.has(*a) != gone);
+    match (gone, matrix) {
+        // Rows, one after the other.
+        (true, true) => true,
+        (true, false) => run.is_none_or(|n| n >= RUN),
+        (false, true) => run.is_some_and(|n| n <= ROW),
+        (false, false) => false,
     }
-    let run = all[all.len() - group..].iter().fold(Dim::ONE, |n, a| n.mul(&shape[*a]));
-    run.as_const().is_none_or(|n| n >= RUN)
 }

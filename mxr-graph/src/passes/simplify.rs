@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 /// Simplify every node, in order:
 ///
 /// * constant operands of elementwise operators move into their expression, `x + 0` and `x · 1` are `x`, what has
-///   constant operands only is a constant;
+///   constant operands only is a constant, and so is a part or a transpose of one;
 /// * a view of a view is a view of the first value, one that changes nothing is that value; transposes of transposes are one, or none;
 /// * reductions and repetitions over axes of extent 1 are views, conversions to the same type and joins of one array are nothing;
 /// * a repetition along new axes is a view with extents of 1 there, then a repetition that elementwise consumers can read
@@ -43,6 +43,16 @@ fn rewrite(graph: &mut Graph, node: &mut Node) -> Option<ValueId> {
         return elementwise(graph, node, expr);
     }
     let &[x] = &node.inputs[..] else { return None };
+    if let Some(value) = constant(graph, x)
+        && matches!(
+            node.op.lower(Lower { graph, node }),
+            Lowered::Instr(Instr::Transpose { .. } | Instr::Slice { .. })
+        )
+    {
+        let result = graph.value(out);
+        fill(node, value, &result.shape, result.dtype);
+        return None;
+    }
     if is(node, &Cast) {
         return (graph.value(x).dtype == graph.value(out).dtype).then_some(x);
     }

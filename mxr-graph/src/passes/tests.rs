@@ -373,10 +373,18 @@ fn what_others_read_is_made_for_the_reduction_too() {
 
 #[test]
 fn short_runs_are_reduced_from_memory() {
-    // Every row and every column is one sweep; the middle axis of three is not where the last is short.
-    for (axes, last, fused) in
-        [(&[2][..], 5, true), (&[0], 5, true), (&[1], 5, false), (&[1], 64, true), (&[0, 2], 5, false)]
-    {
+    for (axes, last, fused) in [
+        // Rows, of any length.
+        (&[2][..], 5, true),
+        (&[1, 2], 5, true),
+        // Columns, where several rows fit into a run.
+        (&[0], 5, true),
+        (&[0], 50, false),
+        // Parts of rows, where they are long.
+        (&[0, 2], 5, false),
+        (&[0, 2], 300, true),
+        (&[1], 300, false),
+    ] {
         let mut n = Net::new("net");
         let a = n.batch("a", &[7, last], DType::F32);
         let s = n.call("square", &[], &[a]);

@@ -7,6 +7,8 @@
 use std::any::Any;
 use std::marker::PhantomData;
 
+use mxr_graph::dtype::DType;
+
 use crate::element::Num;
 use crate::isa::Isa;
 pub use crate::level::Level;
@@ -78,6 +80,14 @@ impl Function {
     /// The loop over elements of `f64`.
     pub const fn f64<F: Formula<f64, K>, const K: usize>() -> Function {
         Function { inputs: K, kind: Kind::F64(tile::<F, f64, K>) }
+    }
+
+    /// The element type.
+    pub const fn dtype(&self) -> DType {
+        match self.kind {
+            Kind::F32(_) => DType::F32,
+            Kind::F64(_) => DType::F64,
+        }
     }
 
     /// How many inputs it reads.

@@ -159,7 +159,7 @@ fn binary(op: BinOp) -> &'static str {
 }
 
 /// The shortest text that reads back as the same number.
-fn float64(x: f64) -> String {
+pub(super) fn float64(x: f64) -> String {
     if x.is_finite() { format!("{x:?}") } else { format!("f64::from_bits({:#x})", x.to_bits()) }
 }
 

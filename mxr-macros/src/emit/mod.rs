@@ -1,6 +1,7 @@
 //! What the macro writes: per network a struct with its layers, its programs and the means to bind it.
 
 mod docs;
+mod formulas;
 mod instr;
 mod memory;
 mod printing;
@@ -200,13 +201,16 @@ pub(crate) fn programs(train: Option<&Program>, predict: Option<&Program>, name:
         }
         None => "None",
     };
+    let with = predict;
     // Only a network with a fault has none, and it is never run.
     let predict = match predict {
         Some(p) => program::program(p),
         None => program::program(&empty(name)),
     };
     let _ = write!(text, "static PREDICT: Program = {predict}; ");
-    let _ = write!(text, "&::mxr::Programs {{ train: {part}, predict: &PREDICT }} }}");
+    let all: Vec<&Program> = train.into_iter().chain(with).collect();
+    text.push_str(&formulas::functions(&all));
+    let _ = write!(text, "&::mxr::Programs {{ train: {part}, predict: &PREDICT, functions: FUNCTIONS }} }}");
     text
 }
 

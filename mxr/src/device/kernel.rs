@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::storage::{Buffer, Operands};
 use mxr_graph::dtype::DType;
 use mxr_graph::instr::{Instr, Scalar};
+use mxr_kernels::map::Function;
 use std::ops::Range;
 
 /// An operand as a kernel is prepared for it.
@@ -31,6 +32,8 @@ pub(crate) struct Request<'a> {
     pub(crate) instr: &'a Instr,
     /// The expression of [`Instr::expr`].
     pub(crate) expr: &'a [Scalar],
+    /// The same, compiled.
+    pub(crate) function: Option<Function>,
     pub(crate) reads: &'a [Spec<'a>],
     pub(crate) writes: &'a [Spec<'a>],
     /// Per read: the result whose bytes it shares.

@@ -1,10 +1,10 @@
 //! One program bound: a place for every value, a kernel for every step, two operations for the engine.
 
-use super::Mode;
 use super::arena::{Arena, Mark, TAKEN_OVER};
 use super::monitor::{Monitor, Observation};
 use super::options::{BindOptions, GradReq, SharedArrays};
 use super::prologue::Prologue;
+use super::{Compiled, Mode};
 use crate::device::Device;
 use crate::device::cpu;
 use crate::device::kernel::{Call, Kernel, Key, Part, Request, Spec};
@@ -175,6 +175,8 @@ pub(super) struct Layout {
     arena: usize,
     /// Bytes of it without workspaces.
     internal: usize,
+    /// Expressions that were compiled as functions.
+    functions: &'static [Compiled],
 }
 
 impl Layout {
@@ -194,6 +196,7 @@ impl Layout {
             arena: 0,
             internal: plan.bytes as usize,
             plan,
+            functions: options.functions,
         };
         let mut needs = Vec::with_capacity(program.steps.len());
         for at in 0..program.steps.len() {
@@ -306,8 +309,9 @@ impl Layout {
     fn kernel(&self, program: &Program, step: &mxr_graph::program::Step) -> Result<Kernel> {
         let (reads, writes) = (self.specs(program, &step.reads), self.specs(program, &step.writes));
         let in_place = self.in_place(step);
-        cpu::prepare(&request(program, step, &reads, &writes, &in_place))
-            .map_err(|e| at_layer(program, step, e))
+        let r = request(program, step, &reads, &writes, &in_place);
+        let function = writes.first().and_then(|w| Compiled::of(self.functions, r.expr, w.dtype));
+        cpu::prepare(&Request { function, ..r }).map_err(|e| at_layer(program, step, e))
     }
 }
 
@@ -341,7 +345,7 @@ fn request<'a>(
     in_place: &'a [Option<usize>],
 ) -> Request<'a> {
     let expr: &[_] = step.instr.expr().map_or(&[], |n| &program.exprs[n as usize]);
-    Request { instr: &step.instr, expr, reads, writes, in_place }
+    Request { instr: &step.instr, expr, function: None, reads, writes, in_place }
 }
 
 /// A step that belongs to no call copies an input that the network returns as it is.
@@ -629,7 +633,7 @@ fn on_gradient(
     gradient: &NDArray,
     name: &str,
 ) -> Result<Ready> {
-    let r = Request { instr, expr, reads, writes: &[gradient.spec()], in_place };
+    let r = Request { instr, expr, function: None, reads, writes: &[gradient.spec()], in_place };
     let operands = r.operands(parts, &[gradient.part()], None)?;
     operands.allocate().map_err(memory)?;
     let layer = format!("gradient of {name}");

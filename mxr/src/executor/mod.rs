@@ -11,7 +11,7 @@ mod partial;
 mod prologue;
 
 pub use monitor::Observation;
-pub use network::{LayerId, Network, Programs};
+pub use network::{Compiled, LayerId, Network, Programs};
 pub use options::{BindOptions, GradReq};
 pub use params::ParamKey;
 
@@ -134,8 +134,11 @@ impl Executor {
     pub fn bind(
         programs: &'static Programs,
         symbols: &[(&str, usize)],
-        options: BindOptions,
+        mut options: BindOptions,
     ) -> Result<Executor> {
+        if !options.interpreted {
+            options.functions = programs.functions;
+        }
         Executor::bind_programs(programs.train.cloned(), programs.predict.clone(), symbols, &options)
     }
 

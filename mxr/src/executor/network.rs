@@ -2,7 +2,10 @@
 
 use super::Executor;
 use crate::error::Result;
+use mxr_graph::dtype::DType;
+use mxr_graph::instr::Scalar;
 use mxr_graph::program::Program;
+use mxr_kernels::map::Function;
 use std::fmt;
 
 /// A layer of a network, by number and name: `LeNet::conv1`.
@@ -49,6 +52,36 @@ pub struct Programs {
     pub train: Option<&'static Program>,
     /// Forward alone, without what only training needs.
     pub predict: &'static Program,
+    /// Elementwise expressions of both that were compiled as functions.
+    pub functions: &'static [Compiled],
+}
+
+/// An elementwise expression with the function that rustc made of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiled {
+    expr: &'static [Scalar],
+    function: Function,
+}
+
+impl Compiled {
+    /// Made by `network!`.
+    #[doc(hidden)]
+    pub const fn new(expr: &'static [Scalar], function: Function) -> Compiled {
+        Compiled { expr, function }
+    }
+
+    /// The function of an expression over elements of this type, if it is in the list.
+    pub(crate) fn of(list: &[Compiled], expr: &[Scalar], dtype: DType) -> Option<Function> {
+        // Constants by their bits: −0 is another function than 0.
+        let same = |(a, b): (&Scalar, &Scalar)| match (a, b) {
+            (Scalar::Const(a), Scalar::Const(b)) => a.to_bits() == b.to_bits(),
+            _ => a == b,
+        };
+        let found = list.iter().find(|c| {
+            c.function.dtype() == dtype && c.expr.len() == expr.len() && c.expr.iter().zip(expr).all(same)
+        });
+        found.map(|c| c.function)
+    }
 }
 
 /// A network that `network!` declared.

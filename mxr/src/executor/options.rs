@@ -1,8 +1,8 @@
 //! How a network is bound: device, gradients wanted, seed.
 
-use super::Executor;
 use super::arena::Arena;
 use super::bound::Arrays;
+use super::{Compiled, Executor};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::ndarray::NDArray;
@@ -37,6 +37,8 @@ pub struct BindOptions {
     pub(crate) memory_budget: Option<u64>,
     pub(crate) recompute: Vec<String>,
     pub(crate) passes: String,
+    pub(crate) interpreted: bool,
+    pub(crate) functions: &'static [Compiled],
     pub(crate) outputs: Vec<String>,
     pub(crate) shared_arrays: SharedArrays,
     pub(crate) shared_arena: Option<Arena>,
@@ -285,6 +287,13 @@ impl BindOptions {
                 "bind them all with the same `device`",
             )),
         }
+    }
+
+    /// Run the elementwise expressions of a `network!` by the interpreter that serves a [`Symbol`](crate::Symbol), not by the
+    /// functions that a release build compiles of the larger ones: to hold those against it. The results have the same bits.
+    pub fn interpreted(mut self) -> BindOptions {
+        self.interpreted = true;
+        self
     }
 
     pub(crate) fn accumulates(&self) -> bool {

@@ -12,7 +12,7 @@ use mxr_kernels::{cast, dropout, fill, random, relu_mask};
 
 pub(super) fn map(r: &Request<'_>) -> Result<Kernel> {
     let shapes: Vec<&[usize]> = r.reads.iter().map(|s| s.shape).collect();
-    let plan = Plan::new(r.expr, &shapes, r.writes[0].shape).map_err(defect)?;
+    let plan = Plan::new(r.expr, &shapes, r.writes[0].shape).map_err(defect)?.with(r.function);
     match r.writes[0].dtype {
         DType::F32 => mapped::<f32>(r, plan),
         DType::F64 => mapped::<f64>(r, plan),
@@ -56,7 +56,7 @@ fn with_sources<T: MapElement>(
 /// Operands are never the result's memory: see [`Instr::inplace`](mxr_graph::instr::Instr::inplace).
 pub(super) fn map_reduce(r: &Request<'_>, kind: ReduceKind, axes: Axes) -> Result<Kernel> {
     let shapes: Vec<&[usize]> = r.reads.iter().map(|s| s.shape).collect();
-    let d = MapReduce::new(r.expr, &shapes, kind, axes).map_err(defect)?;
+    let d = MapReduce::new(r.expr, &shapes, kind, axes).map_err(defect)?.with(r.function);
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
         with_sources::<T>(call, &s, |inputs, y| d.run(inputs, y))
