@@ -49,8 +49,8 @@ pub mod train;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use executor::{
-    BindOptions, Compiled, Executor, GradReq, LayerId, MemoryReport, Mode, Network, Observation, ParamKey, Programs,
-    SharedPrograms,
+    BindOptions, Compiled, Executor, GradReq, LayerId, MemoryReport, Mode, Network, Observation, ParamKey,
+    Programs, SharedPrograms,
 };
 pub use mxr_graph::dtype::DType;
 pub use mxr_graph::error::ShapeError;
