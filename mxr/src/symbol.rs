@@ -204,7 +204,7 @@ impl Symbol {
     /// let loss = fc1.relu().dense_with(10, opts::Dense::new().name("fc2")).softmax_cross_entropy(&label);
     /// let features = loss.layer("fc1")?.bind(&[("data", &[2, 8])], BindOptions::new())?;
     /// assert_eq!(features.outputs()[0].shape(), [2, 16]);
-    /// assert!(loss.layer("fc3").unwrap_err().to_string().contains("did you mean `fc1`?"));
+    /// assert!(loss.layer("fc3").unwrap_err().to_string().contains("did you mean `fc2`?"));
     /// # Ok::<(), mxr::Error>(())
     /// ```
     ///
