@@ -9,12 +9,14 @@
 //! rewrite: a choice of what to keep -> the program that makes the rest again
 //! cost:    what running a step again costs
 //! search:  a budget -> the choice
+//! split:   the first layers in slices of the batch, for what no choice can make small
 //! ```
 
 mod again;
 mod cost;
 mod rewrite;
 mod search;
+mod split;
 #[cfg(test)]
 mod tests;
 
@@ -117,11 +119,68 @@ pub fn within(
     effort: Effort,
     planned: impl Fn(&Program) -> u64,
 ) -> Result<Recomputed, OverBudget> {
-    let search = Search::new(Outline::new(program), Sizes::new(program, symbols), effort);
-    let mut once = Cost::default();
-    for s in program.steps.iter() {
-        once += search.sizes.cost(s, |v| v);
+    by_choice(program, symbols, budget, effort, &planned).map_err(|(e, _)| e)
+}
+
+/// [`within`]; where that is not enough, the first layers, as long as they treat each sample by itself, run in slices of the batch. The
+/// program is then one for these values of the symbols alone, and its results agree up to rounding.
+///
+/// # Errors
+///
+/// When no way was found, with the least memory that was.
+pub fn within_slices(
+    program: &Program,
+    symbols: &[i64],
+    budget: u64,
+    effort: Effort,
+    planned: impl Fn(&Program) -> u64,
+) -> Result<Recomputed, OverBudget> {
+    let (mut told, ends) = match by_choice(program, symbols, budget, effort, &planned) {
+        Ok(fits) => return Ok(fits),
+        Err(e) => e,
+    };
+    let once = total(program, symbols);
+    let mut best: Option<Recomputed> = None;
+    for parts in [2, 4, 8, 16] {
+        for split in ends.iter().filter_map(|until| split::split(program, symbols, *until, parts)) {
+            match by_choice(&split, symbols, budget, effort, &planned) {
+                Ok(fits) => {
+                    let all = total(&split, symbols) + fits.again;
+                    let again = Cost {
+                        flops: all.flops.saturating_sub(once.flops),
+                        bytes: all.bytes.saturating_sub(once.bytes),
+                    };
+                    if best.as_ref().is_none_or(|b| again.work() < b.again.work()) {
+                        best = Some(Recomputed { once, again, ..fits });
+                    }
+                }
+                Err((e, _)) => told.least = told.least.min(e.least),
+            }
+        }
+        if best.is_some() {
+            break;
+        }
     }
+    best.ok_or(told)
+}
+
+/// What all steps cost.
+fn total(program: &Program, symbols: &[i64]) -> Cost {
+    let sizes = Sizes::new(program, symbols);
+    program.steps.iter().fold(Cost::default(), |all, s| all + sizes.cost(s, |v| v))
+}
+
+/// By the choice of what to keep alone; with an error come the ends of what could run in slices.
+fn by_choice(
+    program: &Program,
+    symbols: &[i64],
+    budget: u64,
+    effort: Effort,
+    planned: &impl Fn(&Program) -> u64,
+) -> Result<Recomputed, (OverBudget, Vec<usize>)> {
+    let outline = Outline::new(program, Some(symbols));
+    let search = Search::new(outline, Sizes::new(program, symbols), effort);
+    let once = total(program, symbols);
     let bytes = planned(program);
     if bytes <= budget {
         return Ok(Recomputed { program: program.clone(), bytes, once, again: Cost::default() });
@@ -146,7 +205,8 @@ pub fn within(
     if made.bytes <= budget {
         return Ok(made);
     }
-    Err(OverBudget { budget, planned: bytes, least: least.min(made.bytes).min(bytes) })
+    let least = least.min(made.bytes).min(bytes);
+    Err((OverBudget { budget, planned: bytes, least }, split::ends(&search.crossing)))
 }
 
 /// Bytes of the arena that the executor plans at bind.
@@ -157,7 +217,7 @@ pub fn arena(program: &Program, symbols: &[i64]) -> u64 {
 /// The program that keeps nothing inside of segments: `segment` gives the number of a layer's segment. What other segments,
 /// or steps outside of any, read of a segment is kept, as are its inputs.
 pub fn segments(program: &Program, segment: impl Fn(u32) -> Option<u32>) -> Program {
-    let outline = Outline::new(program);
+    let outline = Outline::new(program, None);
     let forward = &program.steps[..program.forward as usize];
     let of = |at: u32| segment(forward[at as usize].layer);
     let mut kept = outline.saved();

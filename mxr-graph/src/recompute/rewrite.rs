@@ -4,7 +4,7 @@
 use super::again::{Again, From};
 use super::cost::{Cost, Sizes};
 use crate::instr::Instr;
-use crate::memory::{self, Access, Problem};
+use crate::memory::{self, Access, InPlace, Problem};
 use crate::program::{Program, Step};
 use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
@@ -18,6 +18,8 @@ pub(super) const NONE: u32 = u32::MAX;
 pub(super) struct Outline<'a> {
     pub(super) program: &'a Program,
     outside: Vec<bool>,
+    /// Which results of its steps may lie where operands lie.
+    inplace: Vec<InPlace>,
     /// Forward step that makes a value.
     pub(super) maker: Vec<u32>,
     /// Whether a value can be made again.
@@ -29,6 +31,8 @@ pub(super) struct Outline<'a> {
 /// A program's steps with some made again.
 pub(super) struct Rewritten {
     pub(super) steps: Vec<Step>,
+    /// The steps of the program that they are, or are copies of.
+    origin: Vec<u32>,
     pub(super) forward: usize,
     /// What the new values are copies of; they are numbered after those of the program.
     pub(super) copies: Vec<u32>,
@@ -39,7 +43,8 @@ pub(super) struct Rewritten {
 }
 
 impl<'a> Outline<'a> {
-    pub(super) fn new(program: &'a Program) -> Outline<'a> {
+    /// Where parts of arrays begin is known when the `symbols` are given.
+    pub(super) fn new(program: &'a Program, symbols: Option<&[i64]>) -> Outline<'a> {
         let count = program.values.len();
         let outside = program.outside();
         let (mut maker, mut free) = (alloc::vec![NONE; count], alloc::vec![false; count]);
@@ -65,7 +70,8 @@ impl<'a> Outline<'a> {
                 root[s.writes[0] as usize] = root[s.reads[0] as usize];
             }
         }
-        Outline { program, outside, maker, free, root }
+        let inplace = program.accesses(symbols).into_iter().map(|a| a.inplace).collect();
+        Outline { program, outside, inplace, maker, free, root }
     }
 
     /// Per value, whether the program as it is keeps it for the backward part; the root stands for its views.
@@ -107,12 +113,14 @@ impl<'a> Outline<'a> {
         let mut copy = alloc::vec![NONE; count as usize];
         let mut out = Rewritten {
             steps: Vec::with_capacity(program.steps.len() + forward),
+            origin: Vec::with_capacity(program.steps.len() + forward),
             forward,
             copies: Vec::new(),
             again: Vec::new(),
             moved: Vec::new(),
         };
         let mut backward: Vec<Step> = Vec::with_capacity(program.steps.len());
+        let mut origin: Vec<u32> = Vec::with_capacity(program.steps.len());
         let mut again: Vec<usize> = Vec::new();
         let mut stack: Vec<u32> = Vec::new();
         let ready = |v: u32, copy: &[u32]| {
@@ -122,7 +130,7 @@ impl<'a> Outline<'a> {
             NONE => v,
             c => c,
         };
-        for step in &program.steps[forward..] {
+        for (at, step) in program.steps.iter().enumerate().skip(forward) {
             for r in step.reads.iter().rev().filter(|r| !ready(**r, &copy)) {
                 stack.push(*r);
             }
@@ -149,6 +157,7 @@ impl<'a> Outline<'a> {
                     }
                 }
                 again.push(backward.len());
+                origin.push(self.maker[v as usize]);
                 backward.push(Step { instr, reads: reads.into(), writes: writes.into(), layer: maker.layer });
                 stack.pop();
             }
@@ -156,6 +165,7 @@ impl<'a> Outline<'a> {
             if step.reads.iter().any(|r| copy[*r as usize] != NONE) {
                 step.reads = step.reads.iter().map(|r| current(*r, &copy)).collect();
             }
+            origin.push(at as u32);
             backward.push(step);
         }
 
@@ -177,11 +187,13 @@ impl<'a> Outline<'a> {
                 out.moved.push(at);
             } else {
                 out.steps.push(s.clone());
+                out.origin.push(at as u32);
             }
         }
         out.forward = out.steps.len();
         out.again = again.iter().map(|at| at + out.forward).collect();
         out.steps.extend(backward);
+        out.origin.extend(origin);
         out
     }
 }
@@ -194,16 +206,17 @@ impl Rewritten {
 
     /// The planning problem.
     pub(super) fn problem(&self, outline: &Outline<'_>, sizes: &Sizes) -> Problem {
-        let access = |s: &Step| Access {
-            reads: s.reads.to_vec(),
-            writes: s.writes.to_vec(),
-            inplace: s.instr.inplace(),
+        let access = |(s, from): (&Step, &u32)| {
+            let from = *from as usize;
+            let same = s.instr == outline.program.steps[from].instr;
+            let inplace = if same { outline.inplace[from] } else { s.instr.inplace() };
+            Access { reads: s.reads.to_vec(), writes: s.writes.to_vec(), inplace }
         };
         let copied = self.copies.iter().map(|v| sizes.bytes[*v as usize]);
         Problem {
             sizes: sizes.bytes.iter().copied().chain(copied).collect(),
             outside: outline.outside.iter().copied().chain(self.copies.iter().map(|_| false)).collect(),
-            steps: self.steps.iter().map(access).collect(),
+            steps: self.steps.iter().zip(&self.origin).map(access).collect(),
             boundary: self.forward as u32,
         }
     }

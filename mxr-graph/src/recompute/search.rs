@@ -41,7 +41,7 @@ pub(super) struct Search<'a> {
     /// What it costs to run each forward step once more.
     price: Vec<u64>,
     /// Bytes alive after each forward step because later ones read them, and the values.
-    crossing: Vec<u64>,
+    pub(super) crossing: Vec<u64>,
     last: Vec<u32>,
     /// How many choices may still be looked at.
     looks: Cell<usize>,

@@ -135,3 +135,42 @@ fn what_is_not_possible_is_said_in_units() {
         assert_eq!(Bytes(bytes).to_string(), want);
     }
 }
+
+/// The convolutions of VGG-16.
+fn vgg16() -> Program {
+    let mut n = Net::new("VGG16");
+    let mut x = n.batch("data", &[3, 224, 224], DType::F32);
+    for (filters, count) in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)] {
+        for _ in 0..count {
+            let y = n.conv(x, filters, 3, 1, 1, true);
+            x = n.relu(y);
+        }
+        x = n.call("max_pool", &[("kernel", 2.into()), ("stride", 2.into())], &[x]);
+    }
+    let f = n.call("flatten", &[], &[x]);
+    let d = n.dense(f, 4096);
+    let t = n.relu(d);
+    let logits = n.dense(t, 1000);
+    compile::train(n.classify(logits)).expect("it has gradients")
+}
+
+#[test]
+fn large_images_go_through_the_first_layers_in_slices() {
+    let p = vgg16();
+    let symbols = bound(&p, 64);
+    let planned = |p: &Program| arena(p, &symbols);
+    // Half of what the backward pass needs where relu and pooling keep no more than masks and places.
+    let budget = 1195 * MIB;
+    let alone =
+        within(&p, &symbols, budget, Effort::SMALL, planned).expect_err("two results of the first layers");
+    let half = within_slices(&p, &symbols, budget, Effort::SMALL, planned).expect("half is enough");
+    sound(&half.program, &p);
+    assert!(half.bytes <= budget && percent(&half) <= 35.0, "{} bytes, {} %", half.bytes, percent(&half));
+    assert_eq!((&half.program.outputs, &half.program.grads), (&p.outputs, &p.grads));
+    let told = within_slices(&p, &symbols, 1, Effort::SMALL, planned).expect_err("one byte is too little");
+    assert!(told.least < alone.least / 3, "{told}; without slices {alone}");
+    // Nothing but whole slices.
+    assert!(split::split(&p, &symbols, 4, 7).is_none());
+    let normalised = compile::train(testnets::resnet20()).expect("it has gradients");
+    assert!(split::split(&normalised, &symbols, 4, 2).is_none(), "statistics are of the whole batch");
+}

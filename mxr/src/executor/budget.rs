@@ -21,7 +21,7 @@ pub(super) fn fitted(
     let Some(budget) = options.memory_budget else { return Ok(program) };
     let symbols = program.bind_symbols(given)?;
     let planned = |p: &Program| recompute::arena(p, &symbols);
-    let fits = recompute::within(&program, &symbols, budget, Effort::default(), planned);
+    let fits = recompute::within_slices(&program, &symbols, budget, Effort::default(), planned);
     fits.map(|r| r.program).map_err(|e| {
         let what = match mode {
             Mode::Train => "training",

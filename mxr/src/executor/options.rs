@@ -144,6 +144,10 @@ impl BindOptions {
     /// half of the planned memory costs a residual network some percent more time, the least possible about a third. The
     /// results have the same bits.
     ///
+    /// Where that is not enough, the first layers run in slices of the batch, where it is a symbol, as long as they treat each
+    /// sample by itself (batch normalisation and dropout do not). Kernels then see a smaller batch and sums of the gradients of weights are
+    /// rounded in another order, so results agree up to rounding.
+    ///
     /// Inputs must not change between a forward pass and its backward pass, which may read them again.
     ///
     /// ```
