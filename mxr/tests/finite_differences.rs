@@ -16,7 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Operators without a checked element, each with its reason.
 const UNCHECKED: &[(&str, &str)] = &[
-    ("map_reduce", "fusion makes it of a map and a reduction; `elementwise.rs` holds its bits against theirs"),
+    (
+        "map_reduce",
+        "fusion makes it of a map and a reduction; `elementwise.rs` holds its bits against theirs",
+    ),
     ("fill", "has no operand that could vary"),
     ("stop_gradient", "has no gradient, which is checked instead"),
 ];
