@@ -20,6 +20,14 @@ const UNCHECKED: &[(&str, &str)] = &[
         "map_reduce",
         "fusion makes it of a map and a reduction; `elementwise.rs` holds its bits against theirs",
     ),
+    (
+        "relu_mask",
+        "is what the graph makes of a relu whose result nobody keeps; random networks hold its bits against the relu's",
+    ),
+    (
+        "window_max",
+        "is what the graph makes of a max pooling whose operand nobody keeps; random networks hold its bits against the pooling's",
+    ),
     ("fill", "has no operand that could vary"),
     ("stop_gradient", "has no gradient, which is checked instead"),
 ];

@@ -31,6 +31,9 @@ use alloc::vec::Vec;
 /// Every place in the arena starts at a multiple of this many bytes.
 pub const ALIGN: u64 = 64;
 
+/// Parts of arrays that are no copies may cost one part in this many of the arena: they save time.
+const WORTH: u64 = 32;
+
 /// What the planner sees of a list of steps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Problem {
@@ -168,7 +171,7 @@ fn buffers(problem: &Problem, parts: bool) -> (lifetime::Buffers, Vec<u64>) {
     (buffers, sizes)
 }
 
-/// Parts of arrays that are no copies save time, and mostly memory; where they would cost memory there are none.
+/// Parts of arrays that are no copies save time, and mostly memory; where they would cost more than a little there are none.
 fn best(problem: &Problem) -> Plan {
     let place = |buffers: &lifetime::Buffers, items: &[lifetime::Item], count: usize| {
         let (offsets, bytes) = assign::assign(items, count, problem.steps.len());
@@ -179,9 +182,10 @@ fn best(problem: &Problem) -> Plan {
     if with.has_parts() {
         let (without, sizes) = buffers(problem, false);
         let items = without.items(&sizes);
-        if assign::most_alive(&items, problem.steps.len()) < plan.bytes {
+        let enough = |bytes: u64| plan.bytes <= bytes + bytes / WORTH;
+        if !enough(assign::most_alive(&items, problem.steps.len())) {
             let copied = place(&without, &items, sizes.len());
-            return if copied.bytes < plan.bytes { copied } else { plan };
+            return if enough(copied.bytes) { plan } else { copied };
         }
     }
     plan

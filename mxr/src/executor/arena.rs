@@ -60,8 +60,8 @@ impl Arena {
     /// At least so large. Where it has to grow, it waits for passes under way, and what they left is gone.
     pub(super) fn fit(&self, bytes: usize, internal: usize) -> Result<()> {
         let Inner { device, buffer, asked, ran, .. } = &*self.0;
-        self.0.internal.fetch_max(internal, Ordering::Relaxed);
         if bytes <= buffer.len() {
+            self.0.internal.fetch_max(internal, Ordering::Relaxed);
             return Ok(());
         }
         asked.store(USED_UP, Ordering::Relaxed);
@@ -70,7 +70,9 @@ impl Arena {
             ran.store(USED_UP, Ordering::Relaxed);
             Ok(ctx.grow(buffer, bytes))
         })?;
-        grown.map_err(memory)
+        grown.map_err(memory)?;
+        self.0.internal.fetch_max(internal, Ordering::Relaxed);
+        Ok(())
     }
 
     pub(super) fn device(&self) -> &Device {
