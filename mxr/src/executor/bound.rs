@@ -233,6 +233,8 @@ impl Layout {
                 };
                 self.workspaces = needs.iter().map(|n| place(*n)).collect();
                 self.arena = together.bytes as usize;
+                // Placing is no exact art: with the workspaces it may have come out better.
+                self.internal = self.internal.min(self.arena);
                 self.plan = together;
                 return;
             }
