@@ -1,7 +1,7 @@
 //! Dropout and its gradient.
 //!
 //! `y = x · mask / (1 − p)`, where an element of the mask is 1 with probability `1 − p`. The mask is a function of the key and
-//! the element's index ([`random`](crate::random)), kept as [`bits`](crate::bits); a dropped element is 0 even where `x` is
+//! the element's index ([`random`](crate::random)), kept as [`bits`]; a dropped element is 0 even where `x` is
 //! infinite or NaN.
 
 mod cpu;

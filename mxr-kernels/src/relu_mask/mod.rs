@@ -1,4 +1,4 @@
-//! `y = max(x, 0)` with a mask of one bit per element ([`bits`](crate::bits)), 1 where `x > 0`. NaN stays NaN and has 0.
+//! `y = max(x, 0)` with a mask of one bit per element ([`bits`]), 1 where `x > 0`. NaN stays NaN and has 0.
 //!
 //! The gradient is that of a dropout with `p = 0`: [`dropout::backward`](crate::dropout::backward).
 
