@@ -23,7 +23,7 @@ mxr::network!(
 
     #[predict]
     fn GeluBackward(a: Tensor<N>, b: Tensor<N>) {
-        b * (0.5 * (1.0 + erf(a * 0.7071)) + a * exp(square(a) * (-0.5)) * 0.3989)
+        b * (0.5 * (1.0 + erf(a * 0.7071067811865476)) + a * exp(square(a) * (-0.5)) * 0.3989)
     }
 
     #[predict]
@@ -57,7 +57,7 @@ fn symbol(name: &str) -> Symbol {
         "add, relu" => (&a + &b).relu(),
         "blend" => &a * 0.9 + &b * 0.1,
         "gelu backward" => {
-            let phi = (number(1.0) + (&a * 0.7071).erf()) * 0.5;
+            let phi = (number(1.0) + (&a * std::f64::consts::FRAC_1_SQRT_2).erf()) * 0.5;
             &b * (phi + &a * (a.square() * -0.5).exp() * 0.3989)
         }
         "adam" => {

@@ -93,7 +93,7 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
         }
 
         #(#cfg)*
-        #[allow(dead_code, non_upper_case_globals)]
+        #[allow(dead_code, non_upper_case_globals, clippy::all)]
         impl #again {
             #layers
             #parameters
