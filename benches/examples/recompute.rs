@@ -79,7 +79,17 @@ fn planned(entry: &Entry, parts: &[u64]) -> Result<(), Box<dyn Error>> {
                 r.again.work() as f64 / r.once.work() as f64 * 100.0,
                 start.elapsed().as_secs_f64() * 1e3,
             ),
-            Err(e) => println!("batch 64, {part} %: {e}"),
+            // Binding can run the first layers in slices of the batch besides.
+            Err(e) => {
+                let options = BindOptions::new().memory_budget(whole / 100 * part);
+                match Executor::planned(entry.programs, &[("N", 64)], &options, Mode::Train) {
+                    Ok(Some(m)) => println!(
+                        "batch 64, {part} %: {:.0} MiB in slices of the batch",
+                        m.arena as f64 / f64::from(1 << 20)
+                    ),
+                    _ => println!("batch 64, {part} %: {e}"),
+                }
+            }
         }
     }
     Ok(())
