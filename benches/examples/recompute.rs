@@ -81,7 +81,7 @@ fn planned(entry: &Entry, parts: &[u64]) -> Result<(), Box<dyn Error>> {
             ),
             // Binding can run the first layers in slices of the batch besides.
             Err(e) => {
-                let options = BindOptions::new().memory_budget(whole / 100 * part);
+                let options = BindOptions::new().memory_budget((whole / 100 * part) as usize);
                 match Executor::planned(entry.programs, &[("N", 64)], &options, Mode::Train) {
                     Ok(Some(m)) => println!(
                         "batch 64, {part} %: {:.0} MiB in slices of the batch",
