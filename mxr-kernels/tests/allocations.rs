@@ -1,4 +1,4 @@
-//! Matrix products and convolutions allocate nothing after their first call.
+//! Matrix products and convolutions allocate nothing once every thread has worked.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -52,7 +52,7 @@ fn layer(x: [usize; 4], filters: usize, stride: usize, groups: usize) -> Layer {
 }
 
 #[test]
-fn a_step_allocates_nothing_after_the_first() {
+fn a_step_allocates_nothing_once_every_thread_has_worked() {
     for threads in [1, 2, 3] {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -79,12 +79,19 @@ fn a_step_allocates_nothing_after_the_first() {
                     gemm(&Gemm::new(m, 150, 150).transposed(false, true), &a, &b, None, &mut c);
                 }
             };
-            step();
-            let before = ALLOCATIONS.load(Ordering::Relaxed);
-            for _ in 0..20 {
-                step();
-            }
-            assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0, "{threads} threads");
+            // A thread allocates a few times in its life: when it first borrows a buffer, and when it first steals work, which is
+            // up to chance. What every step allocated would show in every stretch.
+            let mut stretch = || {
+                let before = ALLOCATIONS.load(Ordering::Relaxed);
+                (0..20).for_each(|_| step());
+                ALLOCATIONS.load(Ordering::Relaxed) - before
+            };
+            let counts: Vec<usize> = (0..=2 * threads).map(|_| stretch()).collect();
+            assert!(
+                counts.contains(&0),
+                "{threads} threads allocate {counts:?} times in stretches of 20 steps"
+            );
+            assert!(counts[1..].iter().sum::<usize>() <= threads, "{threads} threads: {counts:?}");
         });
     }
 }
