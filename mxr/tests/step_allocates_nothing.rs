@@ -79,10 +79,17 @@ fn train(device: &Device, optimizer: impl Optimizer + 'static, request: GradReq,
     count
 }
 
-/// Allocations of twenty steps, the least of three stretches: a thread allocates once in its life when it first steals work, which is
-/// up to chance; what every step allocated would be in every stretch.
+/// Allocations of twenty steps, the least of up to ten stretches: a thread allocates when it starts, and when it first steals
+/// work, which is up to chance; what every step allocated would be in every stretch.
 fn least(mut step: impl FnMut()) -> usize {
-    (0..3).map(|_| counted(|| (0..20).for_each(|_| step()))).min().expect("three")
+    let mut fewest = usize::MAX;
+    for _ in 0..10 {
+        fewest = fewest.min(counted(|| (0..20).for_each(|_| step())));
+        if fewest == 0 {
+            break;
+        }
+    }
+    fewest
 }
 
 /// Allocations of twenty steps after five, each of which predicts from weights that were updated: what weights alone make is
