@@ -71,7 +71,7 @@ fn planned(entry: &Entry, parts: &[u64]) -> Result<(), Box<dyn Error>> {
     let whole = arena(program);
     for part in parts {
         let start = Instant::now();
-        match recompute::within(program, &symbols, whole / 100 * part, Effort::default(), arena) {
+        match recompute::within_slices(program, &symbols, whole / 100 * part, Effort::default(), arena) {
             Ok(r) => println!(
                 "batch 64, {part} %: {:.0} MiB, {:.1} % more FLOPs, {:.1} % more work, found in {:.0} ms",
                 r.bytes as f64 / f64::from(1 << 20),
@@ -79,17 +79,7 @@ fn planned(entry: &Entry, parts: &[u64]) -> Result<(), Box<dyn Error>> {
                 r.again.work() as f64 / r.once.work() as f64 * 100.0,
                 start.elapsed().as_secs_f64() * 1e3,
             ),
-            // Binding can run the first layers in slices of the batch besides.
-            Err(e) => {
-                let options = BindOptions::new().memory_budget((whole / 100 * part) as usize);
-                match Executor::planned(entry.programs, &[("N", 64)], &options, Mode::Train) {
-                    Ok(Some(m)) => println!(
-                        "batch 64, {part} %: {:.0} MiB in slices of the batch",
-                        m.arena as f64 / f64::from(1 << 20)
-                    ),
-                    _ => println!("batch 64, {part} %: {e}"),
-                }
-            }
+            Err(e) => println!("batch 64, {part} %: {e}"),
         }
     }
     Ok(())

@@ -93,7 +93,9 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
         }
 
         #(#cfg)*
-        #[allow(dead_code, non_upper_case_globals, clippy::all)]
+        // Layers are called as the user calls them, not all of them are asked for, and a number of the network is not an approximation
+        // that its author wrote into code.
+        #[allow(dead_code, non_upper_case_globals, clippy::approx_constant)]
         impl #again {
             #layers
             #parameters

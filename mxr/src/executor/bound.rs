@@ -1,14 +1,16 @@
 //! One program bound: a place for every value, a kernel for every step, two operations for the engine.
 
+use super::Mode;
 use super::arena::{Arena, Mark, TAKEN_OVER};
-use super::monitor::{Monitor, Observation};
+use super::layout::{Layout, at_layer, layer_name, request};
+use super::monitor::Monitor;
 use super::options::{BindOptions, GradReq, SharedArrays};
+use super::pass::{Made, Pass, Ready, Turn, operation};
 use super::prologue::Prologue;
-use super::{Compiled, Mode};
 use crate::device::Device;
 use crate::device::cpu;
-use crate::device::kernel::{Call, Kernel, Key, Part, Request, Spec};
-use crate::engine::{EngineError, OpError, Prepared, Properties, RunContext, Var};
+use crate::device::kernel::{Part, Request, Spec};
+use crate::engine::{EngineError, Prepared, Var};
 use crate::error::{Error, Result};
 use crate::ndarray::{NDArray, memory};
 use crate::storage::{Operands, VarLists};
@@ -16,12 +18,9 @@ use mxr_graph::dtype::DType;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::expr::Expr;
 use mxr_graph::instr::{BinOp, Instr, Scalar};
-use mxr_graph::memory::{ALIGN, InPlace, Plan, Problem, Strategy, plan, symbolic_places, verify};
-use mxr_graph::program::{Place, Program, ProgramPlan, Role};
-use std::borrow::Cow;
-use std::ops::Range;
+use mxr_graph::program::{Place, Program, Role};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 /// The arrays that belong to the user, shared by both modes.
 pub(super) struct Arrays {
@@ -161,203 +160,6 @@ pub(super) fn requested(program: Program, options: &BindOptions) -> Result<Progr
     }
     let results: Vec<u32> = program.outputs.iter().chain(program.predictions.iter()).copied().collect();
     Ok(program.select(&results, &wanted))
-}
-
-/// The numbers of a program for values of its symbols: extents, plan, kernels.
-pub(super) struct Layout {
-    shapes: Vec<Vec<usize>>,
-    plan: Plan,
-    /// Per step: which of its operands and results may be the same bytes.
-    inplace: Vec<InPlace>,
-    /// Per step: the part of the arena that its kernel works in.
-    workspaces: Vec<Range<usize>>,
-    /// Bytes of the arena.
-    arena: usize,
-    /// Bytes of it without workspaces.
-    internal: usize,
-    /// Expressions that were compiled as functions.
-    functions: &'static [Compiled],
-}
-
-impl Layout {
-    pub(super) fn new(program: &Program, given: &[(&str, i64)], options: &BindOptions) -> Result<Layout> {
-        let symbols = program.bind_symbols(given)?;
-        let shapes: Vec<Vec<usize>> =
-            (0..program.values.len() as u32).map(|v| program.extents(v, &symbols)).collect();
-        let mut problem = program.problem(&symbols);
-        let plan = match options.naive_memory {
-            true => plan(&problem, Strategy::Naive),
-            false => promised(program, &symbols, &problem),
-        };
-        let mut layout = Layout {
-            shapes,
-            inplace: problem.steps.iter().map(|s| s.inplace).collect(),
-            workspaces: Vec::new(),
-            arena: 0,
-            internal: plan.bytes as usize,
-            plan,
-            functions: options.functions,
-        };
-        let mut needs = Vec::with_capacity(program.steps.len());
-        for at in 0..program.steps.len() {
-            needs.push(match layout.work(program, at) {
-                Some(step) => layout.kernel(program, &step)?.workspace as u64,
-                None => 0,
-            });
-        }
-        layout.place_workspaces(&mut problem, &needs, options.naive_memory);
-        Ok(layout)
-    }
-
-    /// Workspaces lie between the values that live at their step; in a block of their own where that takes less, or where every
-    /// value has memory of its own.
-    fn place_workspaces(&mut self, problem: &mut Problem, needs: &[u64], naive: bool) {
-        let most = needs.iter().copied().max().unwrap_or(0);
-        let apart = self.plan.bytes.next_multiple_of(ALIGN);
-        let block = |start: u64, bytes: u64| start as usize..(start + bytes) as usize;
-        let first = problem.sizes.len();
-        if !naive && most > 0 {
-            for (step, bytes) in needs.iter().enumerate().filter(|(_, bytes)| **bytes > 0) {
-                problem.workspace(step, *bytes);
-            }
-            let together = plan(problem, Strategy::Best);
-            if together.bytes < apart + most {
-                let mut places = together.places[first..].iter();
-                let mut place = |bytes: u64| match (bytes, places.as_slice()) {
-                    (0, _) => 0..0,
-                    (_, [Place::Fixed(start), ..]) => {
-                        places.next();
-                        block(*start, bytes)
-                    }
-                    (_, other) => panic!("a workspace lies in the arena, not at {:?}", other.first()),
-                };
-                self.workspaces = needs.iter().map(|n| place(*n)).collect();
-                self.arena = together.bytes as usize;
-                // Placing is no exact art: with the workspaces it may have come out better.
-                self.internal = self.internal.min(self.arena);
-                self.plan = together;
-                return;
-            }
-        }
-        self.workspaces = needs.iter().map(|n| block(apart, *n)).collect();
-        self.arena = if most > 0 { (apart + most) as usize } else { self.plan.bytes as usize };
-    }
-
-    pub(super) fn arena(&self) -> usize {
-        self.arena
-    }
-
-    /// Bytes of the arena without workspaces.
-    pub(super) fn internal(&self) -> usize {
-        self.internal
-    }
-
-    fn specs(&self, program: &Program, values: &[u32]) -> Vec<Spec<'_>> {
-        let spec =
-            |v: &u32| Spec { shape: &self.shapes[*v as usize], dtype: program.values[*v as usize].dtype };
-        values.iter().map(spec).collect()
-    }
-
-    /// Where a value begins: in the arena, or in the memory of a value outside.
-    fn location(&self, v: u32) -> (Option<u32>, u64) {
-        match self.plan.places[v as usize] {
-            Place::Fixed(at) => (None, at),
-            Place::Within(root, at) => (Some(root), at),
-            Place::Outside | Place::Scaled(_) => (Some(v), 0),
-        }
-    }
-
-    /// Per read: the result that lies where it lies.
-    fn in_place(&self, step: &mxr_graph::program::Step) -> Vec<Option<usize>> {
-        let empty = |v: u32| self.shapes[v as usize].contains(&0);
-        let same = |r: u32, w: u32| !empty(w) && !empty(r) && self.location(r) == self.location(w);
-        step.reads.iter().map(|r| step.writes.iter().position(|w| same(*r, *w))).collect()
-    }
-
-    /// Step number `at` as a kernel does it: nothing where the result of a view, a slice or a concatenation is there already,
-    /// a copy where the plan gives both sides of a view memory of their own.
-    fn work<'s>(&self, program: &'s Program, at: usize) -> Option<Cow<'s, mxr_graph::program::Step>> {
-        let step = &program.steps[at];
-        let bytes = |v: u32| {
-            Spec { shape: &self.shapes[v as usize], dtype: program.values[v as usize].dtype }.bytes()
-        };
-        let parts = match self.inplace[at] {
-            InPlace::View => vec![(step.reads[0], step.writes[0], 0)],
-            InPlace::Part(begin) => vec![(step.writes[0], step.reads[0], begin)],
-            InPlace::Concat => {
-                let mut next = 0;
-                let part = |r: &u32| {
-                    let begin = next;
-                    next += bytes(*r) as u64;
-                    (*r, step.writes[0], begin)
-                };
-                step.reads.iter().map(part).collect()
-            }
-            _ => return Some(Cow::Borrowed(step)),
-        };
-        let there = |(part, whole, begin): &(u32, u32, u64)| {
-            let (space, at) = self.location(*whole);
-            bytes(*part) == 0 || self.location(*part) == (space, at + begin)
-        };
-        if parts.iter().all(there) {
-            return None;
-        }
-        Some(match step.instr {
-            Instr::View => Cow::Owned(mxr_graph::program::Step { instr: Instr::Cast, ..step.clone() }),
-            _ => Cow::Borrowed(step),
-        })
-    }
-
-    fn kernel(&self, program: &Program, step: &mxr_graph::program::Step) -> Result<Kernel> {
-        let (reads, writes) = (self.specs(program, &step.reads), self.specs(program, &step.writes));
-        let in_place = self.in_place(step);
-        let r = request(program, step, &reads, &writes, &in_place);
-        let function = writes.first().and_then(|w| Compiled::of(self.functions, r.expr, w.dtype));
-        cpu::prepare(&Request { function, ..r }).map_err(|e| at_layer(program, step, e))
-    }
-}
-
-/// The best plan, and what was promised when the program was made: its plan for all values of the symbols, should one for
-/// these values be no better.
-fn promised(program: &Program, symbols: &[i64], problem: &Problem) -> Plan {
-    let best = plan(problem, Strategy::Best);
-    let at = |p: &ProgramPlan| symbols.get(usize::from(p.symbol)).copied().unwrap_or(1);
-    let parts = || problem.steps.iter().any(|s| matches!(s.inplace, InPlace::Concat | InPlace::Part(_)));
-    match &program.plan {
-        // Where parts begin is not known for all values.
-        Some(p) if p.bytes(at(p) as u64) < best.bytes && !parts() => {
-            let general = symbolic_places(program).map(|(p, places)| p.at(&places, at(&p)));
-            let better = general.filter(|g| g.bytes < best.bytes);
-            if cfg!(debug_assertions)
-                && let Some(Err(e)) = better.as_ref().map(|g| verify(problem, g))
-            {
-                panic!("the memory plan of {} is wrong: {e}", program.name);
-            }
-            better.unwrap_or(best)
-        }
-        _ => best,
-    }
-}
-
-fn request<'a>(
-    program: &'a Program,
-    step: &'a mxr_graph::program::Step,
-    reads: &'a [Spec<'a>],
-    writes: &'a [Spec<'a>],
-    in_place: &'a [Option<usize>],
-) -> Request<'a> {
-    let expr: &[_] = step.instr.expr().map_or(&[], |n| &program.exprs[n as usize]);
-    Request { instr: &step.instr, expr, function: None, reads, writes, in_place }
-}
-
-/// A step that belongs to no call copies an input that the network returns as it is.
-fn layer_name<'a>(program: &'a Program, step: &mxr_graph::program::Step) -> &'a str {
-    program.layers.get(step.layer as usize).map_or(&*program.name, |l| &*l.name)
-}
-
-fn at_layer(program: &Program, step: &mxr_graph::program::Step, e: Error) -> Error {
-    let layer = layer_name(program, step);
-    Error::invalid(format!("layer `{layer}`"), e.to_string(), "")
 }
 
 /// What both modes use.
@@ -640,109 +442,4 @@ fn on_gradient(
     operands.allocate().map_err(memory)?;
     let layer = format!("gradient of {name}");
     Ok(Ready { operands, kernel: Some(cpu::prepare(&r)?), layer, results: Vec::new() })
-}
-
-/// A step with everything it needs.
-pub(super) struct Ready {
-    pub(super) operands: Operands,
-    /// None where the result is there already: it is read then, and only shown.
-    kernel: Option<Kernel>,
-    layer: String,
-    results: Vec<Made>,
-}
-
-/// What a monitor is told of a result.
-struct Made {
-    name: String,
-    shape: Vec<usize>,
-    dtype: DType,
-}
-
-impl Made {
-    fn new(program: &Program, v: u32, shapes: &[Vec<usize>]) -> Made {
-        let value = &program.values[v as usize];
-        Made { name: value.name.to_string(), shape: shapes[v as usize].clone(), dtype: value.dtype }
-    }
-}
-
-/// What an operation of several steps is beside them.
-struct Pass<'a> {
-    network: &'a str,
-    what: &'a str,
-    turn: Turn,
-    /// What runs before the steps, where it has to.
-    prologue: Option<Prologue>,
-    /// Further variables.
-    reads: &'a [&'a Var],
-    writes: &'a [&'a Var],
-    /// Whether it needs nothing of what was in the memory that it writes.
-    whole: bool,
-}
-
-/// What an operation is to the arena.
-#[derive(Clone, Copy)]
-enum Turn {
-    Forward(Mark, Mode),
-    Backward(Mark),
-    Other,
-}
-
-/// All steps of one direction as one operation of the engine: a step costs no more than its kernel.
-fn operation(pass: Pass<'_>, steps: Vec<Ready>, shared: &Shared<'_>) -> Prepared {
-    let ahead = pass.prologue.iter().flat_map(|p| &p.steps);
-    let vars = VarLists::of(ahead.chain(&steps).map(|s| &s.operands));
-    let (seed, position, monitor) = (shared.seed, shared.steps.clone(), shared.monitor.clone());
-    let name = format!("{}.{}", pass.network, pass.what);
-    let props = Properties::new(name).overwrites(pass.whole).pushed_at(shared.site);
-    let (turn, prologue, arena) = (pass.turn, pass.prologue, shared.arena.clone());
-    let run = move |ctx: &RunContext<'_>| -> Result<(), OpError> {
-        match turn {
-            Turn::Forward(mark, _) => arena.enter(mark),
-            Turn::Backward(mark) => arena.take(mark)?,
-            Turn::Other => {}
-        }
-        // Each training pass is a position of its own in the random numbers.
-        let step = match turn {
-            Turn::Forward(_, Mode::Train) => position.fetch_add(1, Ordering::Relaxed),
-            _ => position.load(Ordering::Relaxed),
-        };
-        let key = Key { seed, step };
-        if let Some(prologue) = &prologue {
-            prologue.refresh(ctx, |steps| replay(steps, ctx, key, &monitor))?;
-        }
-        replay(&steps, ctx, key, &monitor)
-    };
-    let (reads, writes) = ([&vars.reads(), pass.reads].concat(), [&vars.writes(), pass.writes].concat());
-    shared.device.engine().prepare(&reads, &writes, props, run)
-}
-
-fn replay(steps: &[Ready], ctx: &RunContext<'_>, key: Key, monitor: &Monitor) -> Result<(), OpError> {
-    let watched = monitor.is_on();
-    for s in steps {
-        if s.kernel.is_none() && !watched {
-            continue;
-        }
-        ctx.with(&s.operands, |reads, writes| {
-            if let Some(kernel) = &s.kernel {
-                (kernel.run)(&mut Call { reads, writes: &mut *writes, key })
-                    .map_err(|e| OpError::new(format!("layer `{}`: {e}", s.layer)))?;
-            }
-            let show = |(made, bytes): (&Made, &[u8])| {
-                monitor.show(&Observation {
-                    layer: &s.layer,
-                    value: &made.name,
-                    shape: &made.shape,
-                    dtype: made.dtype,
-                    bytes,
-                });
-            };
-            if watched && s.kernel.is_some() {
-                s.results.iter().zip(writes.iter().map(|w| &**w)).for_each(show);
-            } else if watched {
-                s.results.iter().zip(reads.iter().copied()).for_each(show);
-            }
-            Ok::<(), OpError>(())
-        })??;
-    }
-    Ok(())
 }

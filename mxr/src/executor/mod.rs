@@ -3,11 +3,13 @@
 mod arena;
 mod bound;
 mod budget;
+mod layout;
 mod monitor;
 mod network;
 mod options;
 mod params;
 mod partial;
+mod pass;
 mod prologue;
 
 pub use monitor::Observation;
@@ -21,6 +23,7 @@ use crate::io::HostArray;
 use crate::ndarray::NDArray;
 use arena::Arena;
 use bound::{Arrays, Bound};
+use layout::Layout;
 use monitor::{Callback, Monitor};
 use mxr_graph::program::{BindError, Program};
 use mxr_graph::summary::Summary;
@@ -177,8 +180,8 @@ impl Executor {
         let mut arrays = Arrays::new(&device, &options.shared_arrays);
         let steps = Arc::new(AtomicU64::new(0));
         let monitor = Arc::new(Monitor::default());
-        let train_layout = train.as_ref().map(|p| bound::Layout::new(p, &given, options)).transpose()?;
-        let predict_layout = bound::Layout::new(&predict, &given, options)?;
+        let train_layout = train.as_ref().map(|p| Layout::new(p, &given, options)).transpose()?;
+        let predict_layout = Layout::new(&predict, &given, options)?;
         let layouts = || train_layout.iter().chain([&predict_layout]);
         let bytes = layouts().map(|l| l.arena()).max().unwrap_or(0);
         let internal = layouts().map(|l| l.internal()).max().unwrap_or(0);
@@ -245,7 +248,7 @@ impl Executor {
             (Mode::Predict, layers) => Some(partial::up_to(programs.predict, layers)?),
         };
         let program = program.map(|p| budget::fitted(p, mode, &given, options)).transpose()?;
-        let layout = program.map(|p| bound::Layout::new(&p, &given, options)).transpose()?;
+        let layout = program.map(|p| Layout::new(&p, &given, options)).transpose()?;
         Ok(layout.map(|l| MemoryReport {
             arena: l.internal(),
             workspace: l.arena() - l.internal(),

@@ -1,6 +1,6 @@
 //! Steps that depend on weights and states alone: they run when one of these was written since.
 
-use super::bound::Ready;
+use super::pass::Ready;
 use crate::engine::{RunContext, Var};
 use crate::storage::VarLists;
 use std::sync::atomic::{AtomicU64, Ordering};
