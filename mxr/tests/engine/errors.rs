@@ -10,9 +10,9 @@ fn text(result: Result<(), EngineError>) -> String {
 fn an_error_names_operation_label_place_and_cause() {
     both_engines(|engine| {
         let a = engine.new_var();
+        let properties = Properties::new("dense").label("fc1");
         let line = line!() + 1;
-        engine
-            .push(&[], &[&a], Properties::new("dense").label("fc1"), |_| Ok("x".parse::<u8>().map(drop)?));
+        engine.push(&[], &[&a], properties, |_| Ok("x".parse::<u8>().map(drop)?));
         let error = engine.wait_for(&a).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Failed);
         assert_eq!((error.operation(), error.label()), ("dense", Some("fc1")));
