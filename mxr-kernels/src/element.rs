@@ -5,6 +5,8 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use mxr_graph::dtype::DType;
 
+use crate::simd::vector::Registers;
+
 /// Anything that an array can hold.
 pub trait Element: Copy + Default + Debug + PartialEq + PartialOrd + Send + Sync + 'static {
     /// The element type as a value.
@@ -33,6 +35,7 @@ pub trait Num: Element {
 /// Floating-point element types.
 pub trait Float:
     Num
+    + Registers
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 
 use crate::element::Float;
 use crate::isa::Isa;
+use crate::simd::vector::{Registers, Vector};
 use crate::simd::{Kernel, vectorize};
 
 /// What a body may assume.
@@ -57,5 +58,31 @@ pub(crate) fn run<B: Body>(isa: Isa, body: B) -> B::Output {
     match isa.min(Isa::of_cpu()) {
         Isa::Portable => vectorize(Isa::Portable, At::<Separate, B>(body, PhantomData)),
         isa => vectorize(isa, At::<Fused, B>(body, PhantomData)),
+    }
+}
+
+/// As [`Body`], over registers rather than loops for the compiler to vectorise: for those that it would not find.
+pub(crate) trait Wide<T> {
+    type Output;
+    fn run<V: Vector<Elem = T>>(self) -> Self::Output;
+}
+
+struct Over<V, B>(B, PhantomData<V>);
+
+impl<V: Vector, B: Wide<V::Elem>> Kernel for Over<V, B> {
+    type Output = B::Output;
+    #[inline(always)]
+    fn run(self) -> B::Output {
+        self.0.run::<V>()
+    }
+}
+
+/// [`run`] for bodies over registers.
+#[inline]
+pub(crate) fn run_wide<T: Registers, B: Wide<T>>(isa: Isa, body: B) -> B::Output {
+    match isa.min(Isa::of_cpu()) {
+        Isa::Avx512 => vectorize(Isa::Avx512, Over::<T::Avx512, B>(body, PhantomData)),
+        Isa::Avx2 => vectorize(Isa::Avx2, Over::<T::Avx2, B>(body, PhantomData)),
+        Isa::Portable => vectorize(Isa::Portable, Over::<T::Portable, B>(body, PhantomData)),
     }
 }

@@ -26,7 +26,12 @@ pub(crate) fn copy<T: Num>(dst: &mut [T], src: &[T]) {
     }
 }
 
-/// Makes earlier streamed copies of this thread visible before what follows.
+/// Whether registers of any size may be streamed to the beginnings of lines of this many bytes from `at` on.
+pub(crate) fn aligned<T>(at: *const T, line: usize) -> bool {
+    at.addr().is_multiple_of(64) && line.is_multiple_of(64)
+}
+
+/// Makes what this thread has streamed visible before what follows.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn fence() {
     // SAFETY: SSE is part of x86-64.

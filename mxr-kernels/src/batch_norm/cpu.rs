@@ -89,16 +89,16 @@ pub(crate) fn train<T: Float>(
     groups(d, |g| {
         let mut with = Coefficients::zero();
         for (j, k) in with.k[..g.width].iter_mut().enumerate() {
-            *k = x.get((g.first + j) * d.inner).map_or(0.0, |x| x.to_f64());
+            *k = x.get((g.first + j) * d.inner).copied().unwrap_or(T::ZERO);
             // An infinite or undefined shift would spread over elements that are neither.
-            *k = if k.is_finite() { *k } else { 0.0 };
+            *k = if k.to_f64().is_finite() { *k } else { T::ZERO };
         }
         // SAFETY: the caller has checked the lengths; a group belongs to one task.
         let sums = unsafe { Pass { isa, d, g, with: &with, of }.sums::<{ sum::STATISTICS }>() };
         for j in 0..g.width {
             let c = g.first + j;
             let off = sums.a[j] / n;
-            let m = with.k[j] + off;
+            let m = with.k[j].to_f64() + off;
             let var = sums.b[j] / n - off * off;
             // Rounding may leave a little below 0; NaN must stay.
             let var = if var < 0.0 { 0.0 } else { var };
@@ -166,7 +166,7 @@ pub(crate) fn backward<T: Float>(
             let c = g.first + j;
             let beta = if let Mask::Input(beta) = mask { beta } else { mean };
             with.normalise(d, (j, c), mean[c], spread.inverse(d, c), [gamma, beta]);
-            with.k[j] = mean[c].to_f64();
+            with.k[j] = mean[c];
         }
         let shift = with.t;
         // SAFETY: the caller has checked the lengths; a group belongs to one task.

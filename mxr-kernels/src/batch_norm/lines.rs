@@ -1,11 +1,9 @@
-//! How the elements of some neighbouring channels lie: walked in pieces of a register or two.
+//! How the elements of some neighbouring channels lie: walked a register at a time.
 
 use crate::batch_norm::BatchNorm;
-use crate::element::Float;
 use crate::map::Src;
-
-/// Elements of a piece.
-pub(super) const LANES: usize = 16;
+use crate::simd::vector::{Vector, first};
+use crate::stream;
 
 /// The most channels of a group.
 pub(super) const WIDE: usize = 64;
@@ -52,64 +50,77 @@ impl<T> Array<T> {
         }
     }
 
-    /// Elements `at..at + n`, at most [`LANES`], and zeros.
-    ///
-    /// # Safety
-    /// They lie in the array, and nobody writes them now.
-    #[inline(always)]
-    pub(super) unsafe fn load(self, at: usize, n: usize) -> [T; LANES]
-    where
-        T: Float,
-    {
-        // SAFETY: the caller's promise; for a whole piece all lanes are in the array.
-        unsafe {
-            if n == LANES {
-                return self.0.add(at).cast::<[T; LANES]>().read();
-            }
-            let mut piece = [T::ZERO; LANES];
-            for (l, x) in piece.iter_mut().enumerate().take(n) {
-                *x = *self.0.add(at + l);
-            }
-            piece
-        }
+    /// Whether both are the same memory.
+    pub(super) fn same(self, other: Array<T>) -> bool {
+        self.0 == other.0
     }
 
-    /// The first `n` lanes to elements `at..at + n`.
+    /// Whether registers may be [streamed](Vector::stream) to the whole vectors of lines of this many elements.
+    pub(super) fn streams(self, inner: usize) -> bool {
+        stream::aligned(self.0, inner * size_of::<T>())
+    }
+
+    /// Where element `at` lies.
     ///
     /// # Safety
-    /// They lie in the array, which is one that may be written, and nobody else uses them now.
+    /// It lies in the array.
     #[inline(always)]
-    pub(super) unsafe fn store(self, at: usize, n: usize, piece: [T; LANES])
-    where
-        T: Float,
-    {
-        // SAFETY: as for `load`.
-        unsafe {
-            if n == LANES {
-                self.0.add(at).cast::<[T; LANES]>().write(piece);
-            } else {
-                for (l, x) in piece.into_iter().enumerate().take(n) {
-                    *self.0.add(at + l) = x;
-                }
-            }
+    pub(super) unsafe fn at(self, at: usize) -> *mut T {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.add(at) }
+    }
+}
+
+/// Some lanes of a register: all of them, or the first few.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    All,
+    First(usize),
+}
+
+/// Elements from `from` on, and in the lanes of which there are none those of `other`.
+///
+/// # Safety
+/// The elements can be read, and the CPU has the instructions.
+#[inline(always)]
+pub(super) unsafe fn load<V: Vector>(from: *const V::Elem, part: Part, other: V) -> V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match part {
+            Part::All => V::load(from),
+            Part::First(n) => other.load_over(from, first(n)),
         }
     }
 }
 
-/// How many lines a group has of one outer index: a run per channel, or where channels are neighbours a line per [`LANES`] of
-/// them.
+/// Elements to `to` and on.
+///
+/// # Safety
+/// The elements can be written, and the CPU has the instructions.
 #[inline(always)]
-pub(super) fn lines(d: &BatchNorm, g: Group) -> usize {
-    if d.inner == 1 { g.width.div_ceil(LANES) } else { g.width }
+pub(super) unsafe fn store<V: Vector>(to: *mut V::Elem, part: Part, v: V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match part {
+            Part::All => v.store(to),
+            Part::First(n) => v.store_masked(to, first(n)),
+        }
+    }
+}
+
+/// How many lines a group has of one outer index: a run per channel, or where channels are neighbours a line per `lanes` of them.
+#[inline(always)]
+pub(super) fn lines(d: &BatchNorm, g: Group, lanes: usize) -> usize {
+    if d.inner == 1 { g.width.div_ceil(lanes) } else { g.width }
 }
 
 /// The (first) channel of a line in its group, where it starts in outer index `o`, and its length.
 #[inline(always)]
-pub(super) fn line(d: &BatchNorm, g: Group, o: usize, i: usize) -> (usize, usize, usize) {
+pub(super) fn line(d: &BatchNorm, g: Group, o: usize, i: usize, lanes: usize) -> (usize, usize, usize) {
     let start = (o * d.channels + g.first) * d.inner;
     if d.inner == 1 {
-        let c = i * LANES;
-        (c, start + c, LANES.min(g.width - c))
+        let c = i * lanes;
+        (c, start + c, lanes.min(g.width - c))
     } else {
         (i, start + i * d.inner, d.inner)
     }

@@ -4,14 +4,20 @@
 use std::ops::Range;
 
 use crate::batch_norm::BatchNorm;
-use crate::batch_norm::lines::{Array, Group, LANES, WIDE, line, lines};
+use crate::batch_norm::lines::{Array, Group, Part, WIDE, line, lines, load, store};
 use crate::element::Float;
 use crate::isa::Isa;
-use crate::level::{self, Body, Level};
+use crate::level::{self, Wide};
 use crate::par;
+use crate::simd::vector::{MAX_LANES, Vector};
+use crate::stream;
 
 /// Elements of a block of the parallel loops inside a group.
 const BLOCK: usize = 32 * 1024;
+
+/// Registers that are added up in the element type before their sums go into sums in `f64`: what so few additions round off is less than
+/// what the result in the element type does, and they cost a third.
+const RUN: usize = 64;
 
 /// Two sums for every channel of a group.
 #[derive(Clone, Copy)]
@@ -35,41 +41,70 @@ impl Sums {
 /// A number of each kind for every channel of a group: `(x − m) · s + t` normalises, `u` is for the gradient, sums are of
 /// elements less `k`.
 #[derive(Clone, Copy)]
-pub(super) struct Coefficients<T, const N: usize = WIDE> {
-    pub(super) m: [T; N],
-    pub(super) s: [T; N],
-    pub(super) t: [T; N],
-    pub(super) u: [T; N],
-    pub(super) k: [f64; N],
+pub(super) struct Coefficients<T> {
+    pub(super) m: [T; WIDE],
+    pub(super) s: [T; WIDE],
+    pub(super) t: [T; WIDE],
+    pub(super) u: [T; WIDE],
+    pub(super) k: [T; WIDE],
 }
 
 impl<T: Float> Coefficients<T> {
     pub(super) fn zero() -> Self {
         let z = [T::ZERO; WIDE];
-        Coefficients { m: z, s: z, t: z, u: z, k: [0.0; WIDE] }
+        Coefficients { m: z, s: z, t: z, u: z, k: z }
     }
+}
 
-    /// Of the lanes of a piece: one channel's, or those of neighbouring channels from `c` on.
+/// Those of a line, and `t` of the forward pass beside that of the gradient.
+#[derive(Clone, Copy)]
+struct Spread<V> {
+    m: V,
+    s: V,
+    t: V,
+    u: V,
+    k: V,
+    mask: V,
+}
+
+impl<V: Vector> Spread<V> {
+    /// Of channel `c` in every lane, or of neighbouring channels from `c` on.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
     #[inline(always)]
-    fn lanes(&self, c: usize, columns: bool) -> Coefficients<T, LANES> {
-        if columns {
-            let pick = |from: &[T; WIDE]| from[c..c + LANES].try_into().expect("a piece of a group");
-            Coefficients {
-                m: pick(&self.m),
-                s: pick(&self.s),
-                t: pick(&self.t),
-                u: pick(&self.u),
-                k: self.k[c..c + LANES].try_into().expect("a piece of a group"),
-            }
-        } else {
-            Coefficients {
-                m: [self.m[c]; LANES],
-                s: [self.s[c]; LANES],
-                t: [self.t[c]; LANES],
-                u: [self.u[c]; LANES],
-                k: [self.k[c]; LANES],
+    unsafe fn new(of: &Coefficients<V::Elem>, mask: &[V::Elem; WIDE], c: usize, columns: bool) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Spread {
+                m: Self::pick(&of.m, c, columns),
+                s: Self::pick(&of.s, c, columns),
+                t: Self::pick(&of.t, c, columns),
+                u: Self::pick(&of.u, c, columns),
+                k: Self::pick(&of.k, c, columns),
+                mask: Self::pick(mask, c, columns),
             }
         }
+    }
+
+    /// Not a closure: those are compiled without the block's instruction set unless the compiler happens to inline them.
+    ///
+    /// # Safety
+    /// As for [`Self::new`].
+    #[inline(always)]
+    unsafe fn pick(from: &[V::Elem; WIDE], c: usize, columns: bool) -> V {
+        // SAFETY: the caller's promise; lines of columns begin at multiples of the lanes, which divide `WIDE`.
+        unsafe { if columns { V::load(from[c..c + V::LANES].as_ptr()) } else { V::splat(from[c]) } }
+    }
+
+    /// `(x − m) · s + t`, rounded the same way wherever it is computed, so that the backward pass finds the signs of the forward pass.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    #[inline(always)]
+    unsafe fn normal(&self, x: V, t: V) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { x.sub(self.m).mul_add(self.s, t) }
     }
 }
 
@@ -110,6 +145,14 @@ pub(super) struct Arrays<T> {
     pub(super) out: Array<T>,
 }
 
+impl<T: Float> Arrays<T> {
+    /// Whether results are sent past the caches: they would not stay there, and lie where nothing has been read.
+    fn past_caches(&self, d: &BatchNorm) -> bool {
+        let apart = [self.x, self.dy, self.y].iter().all(|a| !a.same(self.out));
+        apart && d.elements() * size_of::<T>() >= stream::FROM && self.out.streams(d.inner)
+    }
+}
+
 /// A group and what its passes need.
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a, T> {
@@ -130,7 +173,7 @@ impl<T: Float> Pass<'_, T> {
         let grain = self.grain();
         let block = |b: usize| {
             let outer = b * grain..self.d.outer.min((b + 1) * grain);
-            level::run(self.isa, SumBlock::<T, KIND> { pass: self, outer })
+            level::run_wide(self.isa, SumBlock::<T, KIND> { pass: self, outer })
         };
         par::map_reduce(self.d.outer.div_ceil(grain), block, Sums::join).unwrap_or(Sums::ZERO)
     }
@@ -147,11 +190,15 @@ impl<T: Float> Pass<'_, T> {
             let b = blocks - 1 - b;
             let outer = b * grain..self.d.outer.min((b + 1) * grain);
             match masked {
-                None => level::run(
-                    self.isa,
-                    ResultBlock::<T, KIND, false> { pass: self, outer, mask: &self.with.t },
-                ),
-                Some(mask) => level::run(self.isa, ResultBlock::<T, KIND, true> { pass: self, outer, mask }),
+                None => {
+                    level::run_wide(
+                        self.isa,
+                        ResultBlock::<T, KIND, false> { pass: self, outer, mask: &self.with.t },
+                    );
+                }
+                Some(mask) => {
+                    level::run_wide(self.isa, ResultBlock::<T, KIND, true> { pass: self, outer, mask });
+                }
             }
         });
     }
@@ -162,101 +209,110 @@ impl<T: Float> Pass<'_, T> {
     }
 }
 
-/// Rounded the same way wherever it is computed, so that the backward pass finds the signs of the forward pass.
-#[inline(always)]
-fn normal<L: Level, T: Float>(x: T, m: T, s: T, t: T) -> T {
-    L::fma(x - m, s, t)
-}
-
-/// max(x, 0); NaN stays.
-#[inline(always)]
-fn relu<T: Float>(x: T) -> T {
-    if (x > T::ZERO) | x.is_nan() { x } else { T::ZERO }
-}
-
 struct SumBlock<'a, T, const KIND: u8> {
     pass: Pass<'a, T>,
     outer: Range<usize>,
 }
 
-/// Not closures: those are compiled without the block's instruction set unless the compiler happens to inline them.
 impl<T: Float, const KIND: u8> SumBlock<'_, T, KIND> {
-    /// Adds elements `at..at + n`.
+    /// Adds a register's elements from `at` on.
     ///
     /// # Safety
-    /// As for [`Pass::sums`]; the elements are of this block.
+    /// As for [`Pass::sums`]; the elements are of this block, and the CPU has the instructions.
     #[inline(always)]
-    unsafe fn piece<L: Level>(
+    unsafe fn piece<V: Vector<Elem = T>>(
         of: &Arrays<T>,
-        with: &Coefficients<T, LANES>,
+        with: &Spread<V>,
         at: usize,
-        n: usize,
-        a: &mut [f64; LANES],
-        b: &mut [f64; LANES],
+        part: Part,
+        [a, b]: &mut [V; 2],
     ) {
+        // SAFETY: the caller's promise; `out` of a kind that writes it is an array that is written.
+        unsafe {
+            // Lanes without an element add zeros.
+            let x = load(of.x.at(at), part, with.k);
+            let off = x.sub(with.k);
+            let counted = match KIND {
+                sum::STATISTICS => off,
+                sum::GRADIENT => load(of.dy.at(at), part, V::zero()),
+                sum::BY_INPUT => load(of.dy.at(at), part, V::zero()).where_positive(with.normal(x, with.t)),
+                _ => {
+                    let y = load(of.y.at(at), part, V::zero());
+                    let counted = load(of.dy.at(at), part, V::zero()).where_positive(y);
+                    store(of.out.at(at), part, counted);
+                    counted
+                }
+            };
+            *a = a.add(counted);
+            *b = counted.mul_add(off, *b);
+        }
+    }
+
+    /// Adds elements `start..start + len` of one line.
+    ///
+    /// # Safety
+    /// As for [`Self::piece`].
+    #[inline(always)]
+    unsafe fn line<V: Vector<Elem = T>>(
+        of: &Arrays<T>,
+        with: &Spread<V>,
+        (start, len): (usize, usize),
+        sums: &mut [[f64; MAX_LANES]; 2],
+    ) {
+        let whole = len - len % V::LANES;
         // SAFETY: the caller's promise.
-        let x = unsafe { of.x.load(at, n) };
-        let mut counted = x;
-        if KIND != sum::STATISTICS {
-            // SAFETY: as above.
-            counted = unsafe { of.dy.load(at, n) };
-        }
-        if KIND == sum::BY_INPUT {
-            for l in 0..LANES {
-                let y = normal::<L, T>(x[l], with.m[l], with.s[l], with.t[l]);
-                counted[l] = if y > T::ZERO { counted[l] } else { T::ZERO };
+        unsafe {
+            for run in (0..len).step_by(RUN * V::LANES) {
+                // Two chains, so that one addition does not wait for the other.
+                let (mut even, mut odd) = ([V::zero(); 2], [V::zero(); 2]);
+                let (mut at, end) = (run, whole.min(run + RUN * V::LANES));
+                while at + 2 * V::LANES <= end {
+                    Self::piece(of, with, start + at, Part::All, &mut even);
+                    Self::piece(of, with, start + at + V::LANES, Part::All, &mut odd);
+                    at += 2 * V::LANES;
+                }
+                if at < end {
+                    Self::piece(of, with, start + at, Part::All, &mut even);
+                    at += V::LANES;
+                }
+                if at == whole && whole < len {
+                    Self::piece(of, with, start + whole, Part::First(len - whole), &mut odd);
+                }
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let mut short = [T::ZERO; MAX_LANES];
+                    even[i].add(odd[i]).store(short.as_mut_ptr());
+                    for l in 0..V::LANES {
+                        sums[l] += short[l].to_f64();
+                    }
+                }
             }
-        }
-        if KIND == sum::BY_OUTPUT {
-            // SAFETY: as above.
-            let y = unsafe { of.y.load(at, n) };
-            for l in 0..LANES {
-                counted[l] = if y[l] > T::ZERO { counted[l] } else { T::ZERO };
-            }
-            // SAFETY: as above; `out` of this kind is an array that is written.
-            unsafe { of.out.store(at, n, counted) };
-        }
-        for l in 0..n {
-            let off = x[l].to_f64() - with.k[l];
-            let v = if KIND == sum::STATISTICS { off } else { counted[l].to_f64() };
-            a[l] += v;
-            b[l] = L::fma(v, off, b[l]);
         }
     }
 }
 
-impl<T: Float, const KIND: u8> Body for SumBlock<'_, T, KIND> {
+impl<T: Float, const KIND: u8> Wide<T> for SumBlock<'_, T, KIND> {
     type Output = Sums;
 
     #[inline(always)]
-    fn run<L: Level>(self) -> Sums {
+    fn run<V: Vector<Elem = T>>(self) -> Sums {
         let Pass { d, g, with, of, .. } = self.pass;
         let columns = d.inner == 1;
-        // One row of lanes per channel, or per piece of neighbouring channels.
-        let (mut a, mut b) = ([[0f64; LANES]; WIDE], [[0f64; LANES]; WIDE]);
+        // Lanes per channel, or per register of neighbouring channels.
+        let mut rows = [[[0f64; MAX_LANES]; 2]; WIDE];
         for o in self.outer {
-            for i in 0..lines(d, g) {
-                let (c, start, len) = line(d, g, o, i);
-                let with = with.lanes(c, columns);
-                let (mut sum_a, mut sum_b) = (a[i], b[i]);
-                let whole = len - len % LANES;
-                // SAFETY: `Pass::sums` has the caller's promise for this group; blocks have different outer indices.
-                unsafe {
-                    for at in (start..start + whole).step_by(LANES) {
-                        Self::piece::<L>(&of, &with, at, LANES, &mut sum_a, &mut sum_b);
-                    }
-                    if whole < len {
-                        Self::piece::<L>(&of, &with, start + whole, len - whole, &mut sum_a, &mut sum_b);
-                    }
-                }
-                (a[i], b[i]) = (sum_a, sum_b);
+            for (i, row) in rows.iter_mut().enumerate().take(lines(d, g, V::LANES)) {
+                let (c, start, len) = line(d, g, o, i, V::LANES);
+                // SAFETY: `Pass::sums` has the caller's promise for this group; blocks have different outer indices; `run_wide` chose
+                // the register by the CPU.
+                unsafe { Self::line(&of, &Spread::<V>::new(with, &with.t, c, columns), (start, len), row) };
             }
         }
         let mut sums = Sums::ZERO;
         for j in 0..g.width {
-            let (row, lane) = if columns { (j / LANES, j % LANES) } else { (j, 0) };
-            sums.a[j] = if columns { a[row][lane] } else { a[row].iter().sum() };
-            sums.b[j] = if columns { b[row][lane] } else { b[row].iter().sum() };
+            [sums.a[j], sums.b[j]] = match columns {
+                true => rows[j / V::LANES].map(|row| row[j % V::LANES]),
+                false => rows[j].map(|row| row.iter().sum()),
+            };
         }
         sums
     }
@@ -270,88 +326,80 @@ struct ResultBlock<'a, T, const KIND: u8, const MASKED: bool> {
 }
 
 impl<T: Float, const KIND: u8, const MASKED: bool> ResultBlock<'_, T, KIND, MASKED> {
-    /// Writes elements `at..at + n`; `t` is that of the forward pass.
+    /// A register of results from `at` on.
     ///
     /// # Safety
-    /// As for [`Pass::results`]; the elements are of this block.
+    /// As for [`Pass::results`]; the elements are of this block, and the CPU has the instructions.
     #[inline(always)]
-    unsafe fn piece<L: Level>(
-        of: &Arrays<T>,
-        with: &Coefficients<T, LANES>,
-        t: &[T; LANES],
-        at: usize,
-        n: usize,
-    ) {
-        let mut out = [T::ZERO; LANES];
-        let mut x = out;
-        if KIND != result::SCALE || MASKED {
-            // SAFETY: the caller's promise.
-            x = unsafe { of.x.load(at, n) };
-        }
-        if KIND <= result::ADD_RELU {
-            for l in 0..LANES {
-                out[l] = normal::<L, T>(x[l], with.m[l], with.s[l], with.t[l]);
-            }
-            if KIND >= result::ADD {
-                // SAFETY: as above.
-                let y = unsafe { of.y.load(at, n) };
-                for l in 0..LANES {
-                    out[l] += y[l];
+    unsafe fn piece<V: Vector<Elem = T>>(of: &Arrays<T>, with: &Spread<V>, at: usize, part: Part) -> V {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let zero = V::zero();
+            if KIND <= result::ADD_RELU {
+                let mut y = with.normal(load(of.x.at(at), part, zero), with.t);
+                if KIND >= result::ADD {
+                    y = y.add(load(of.y.at(at), part, zero));
                 }
+                return if KIND == result::RELU || KIND == result::ADD_RELU { y.relu() } else { y };
             }
-            if KIND == result::RELU || KIND == result::ADD_RELU {
-                for y in &mut out {
-                    *y = relu(*y);
-                }
-            }
-        } else {
-            // SAFETY: as above.
-            let mut dy = unsafe { of.dy.load(at, n) };
+            let mut dy = load(of.dy.at(at), part, zero);
             if MASKED {
-                for l in 0..LANES {
-                    let y = normal::<L, T>(x[l], with.m[l], with.s[l], t[l]);
-                    dy[l] = if y > T::ZERO { dy[l] } else { T::ZERO };
-                }
+                dy = dy.where_positive(with.normal(load(of.x.at(at), part, zero), with.mask));
             }
-            for l in 0..LANES {
-                out[l] = if KIND == result::SCALE {
-                    dy[l] * with.s[l]
-                } else {
-                    L::fma(with.m[l] - x[l], with.u[l], L::fma(dy[l], with.s[l], -with.t[l]))
-                };
+            if KIND == result::SCALE {
+                return dy.mul(with.s);
+            }
+            let off = with.m.sub(load(of.x.at(at), part, zero));
+            off.mul_add(with.u, dy.mul_add(with.s, zero.sub(with.t)))
+        }
+    }
+
+    /// Writes elements `start..start + len` of one line.
+    ///
+    /// # Safety
+    /// As for [`Self::piece`].
+    #[inline(always)]
+    unsafe fn line<V: Vector<Elem = T>>(
+        of: &Arrays<T>,
+        with: &Spread<V>,
+        (start, len): (usize, usize),
+        past_caches: bool,
+    ) {
+        let end = start + len - len % V::LANES;
+        // SAFETY: the caller's promise; `out` is an array that is written.
+        unsafe {
+            for at in (start..end).step_by(V::LANES) {
+                let v = Self::piece(of, with, at, Part::All);
+                if past_caches { v.stream(of.out.at(at)) } else { v.store(of.out.at(at)) }
+            }
+            if end < start + len {
+                let part = Part::First(start + len - end);
+                store(of.out.at(end), part, Self::piece(of, with, end, part));
             }
         }
-        // SAFETY: as above; `out` is an array that is written.
-        unsafe { of.out.store(at, n, out) };
     }
 }
 
-impl<T: Float, const KIND: u8, const MASKED: bool> Body for ResultBlock<'_, T, KIND, MASKED> {
+impl<T: Float, const KIND: u8, const MASKED: bool> Wide<T> for ResultBlock<'_, T, KIND, MASKED> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Level>(self) {
+    fn run<V: Vector<Elem = T>>(self) {
         let Pass { d, g, with, of, .. } = self.pass;
         let columns = d.inner == 1;
+        let past_caches = of.past_caches(d);
         for o in self.outer {
-            for i in 0..lines(d, g) {
-                let (c, start, len) = line(d, g, o, i);
-                let with = with.lanes(c, columns);
-                let mut t = [self.mask[c]; LANES];
-                if columns {
-                    t.copy_from_slice(&self.mask[c..c + LANES]);
-                }
-                let whole = len - len % LANES;
-                // SAFETY: `Pass::results` has the caller's promise for this group; blocks have different outer indices.
+            for i in 0..lines(d, g, V::LANES) {
+                let (c, start, len) = line(d, g, o, i, V::LANES);
+                // SAFETY: `Pass::results` has the caller's promise for this group; blocks have different outer indices; `run_wide` chose
+                // the register by the CPU.
                 unsafe {
-                    for at in (start..start + whole).step_by(LANES) {
-                        Self::piece::<L>(&of, &with, &t, at, LANES);
-                    }
-                    if whole < len {
-                        Self::piece::<L>(&of, &with, &t, start + whole, len - whole);
-                    }
-                }
+                    Self::line(&of, &Spread::<V>::new(with, self.mask, c, columns), (start, len), past_caches)
+                };
             }
+        }
+        if past_caches {
+            stream::fence();
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::element::{Float, Num};
 /// # Safety
 ///
 /// Loads and stores touch no memory but that of the lanes whose mask bit is set.
-pub(crate) unsafe trait Vector: Copy {
+pub unsafe trait Vector: Copy {
     /// The element type.
     type Elem: Float;
 
@@ -67,11 +67,41 @@ pub(crate) unsafe trait Vector: Copy {
     /// The CPU has the instructions.
     unsafe fn add(self, b: Self) -> Self;
 
+    /// `self − b`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn sub(self, b: Self) -> Self;
+
+    /// `self · b`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn mul(self, b: Self) -> Self;
+
     /// `self · a + b`, rounded once where the instruction set has it.
     ///
     /// # Safety
     /// The CPU has the instructions.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
+
+    /// The lanes where `of` is above 0, and 0 elsewhere.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn where_positive(self, of: Self) -> Self;
+
+    /// max(x, 0) in every lane; NaN stays.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn relu(self) -> Self;
+
+    /// [`store`](Self::store) past the caches; [`stream::fence`](crate::stream::fence) must follow before another thread is told.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; `to` is valid for `LANES` writes and at a multiple of the register's size.
+    unsafe fn stream(self, to: *mut Self::Elem);
 
     /// The sum of all lanes, in a fixed order.
     ///
@@ -126,6 +156,51 @@ pub(crate) unsafe trait Vector: Copy {
     }
 }
 
+/// The registers that hold an element type, by instruction set.
+pub trait Registers: Sized {
+    /// Those of [`Isa::Avx512`](crate::isa::Isa::Avx512).
+    type Avx512: Vector<Elem = Self>;
+    /// Those of [`Isa::Avx2`](crate::isa::Isa::Avx2).
+    type Avx2: Vector<Elem = Self>;
+    /// Those of machines of which nothing is known.
+    type Portable: Vector<Elem = Self>;
+}
+
+#[cfg(target_arch = "x86_64")]
+mod registers {
+    use super::{Lanes, Registers};
+    use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+
+    impl Registers for f32 {
+        type Avx512 = __m512;
+        type Avx2 = __m256;
+        type Portable = Lanes<f32, 4>;
+    }
+
+    impl Registers for f64 {
+        type Avx512 = __m512d;
+        type Avx2 = __m256d;
+        type Portable = Lanes<f64, 2>;
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod registers {
+    use super::{Lanes, Registers};
+
+    impl Registers for f32 {
+        type Avx512 = Lanes<f32, 4>;
+        type Avx2 = Lanes<f32, 4>;
+        type Portable = Lanes<f32, 4>;
+    }
+
+    impl Registers for f64 {
+        type Avx512 = Lanes<f64, 2>;
+        type Avx2 = Lanes<f64, 2>;
+        type Portable = Lanes<f64, 2>;
+    }
+}
+
 /// The most lanes of any [`Vector`].
 pub(crate) const MAX_LANES: usize = 16;
 
@@ -139,7 +214,7 @@ pub(crate) fn first(n: usize) -> u32 {
 /// A register's worth of plain numbers, for machines of which nothing is known: the compiler puts it into whatever
 /// registers the target has. Products are rounded before they are added.
 #[derive(Clone, Copy)]
-pub(crate) struct Lanes<T, const N: usize>([T; N]);
+pub struct Lanes<T, const N: usize>([T; N]);
 
 // SAFETY: every loop over a mask touches only lanes whose bit is set.
 unsafe impl<T: Float, const N: usize> Vector for Lanes<T, N> {
@@ -207,8 +282,34 @@ unsafe impl<T: Float, const N: usize> Vector for Lanes<T, N> {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        Lanes(array::from_fn(|lane| self.0[lane] - b.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        Lanes(array::from_fn(|lane| self.0[lane] * b.0[lane]))
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         Lanes(array::from_fn(|lane| self.0[lane] * a.0[lane] + b.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn where_positive(self, of: Self) -> Self {
+        Lanes(array::from_fn(|lane| if of.0[lane] > T::ZERO { self.0[lane] } else { T::ZERO }))
+    }
+
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Lanes(self.0.map(|x| if x <= T::ZERO { T::ZERO } else { x }))
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut T) {
+        // SAFETY: the caller allows `N` writes.
+        unsafe { self.store(to) };
     }
 }
 
@@ -218,6 +319,11 @@ mod tests {
 
     use crate::isa::Isa;
     use crate::simd::{Kernel, vectorize};
+    use crate::stream;
+
+    /// A cache line or two.
+    #[repr(align(64))]
+    struct Line<T>([T; MAX_LANES]);
 
     /// Runs every method against plain numbers.
     struct Check<V>(std::marker::PhantomData<V>);
@@ -245,11 +351,42 @@ mod tests {
                 assert_eq!(numbers(v), from[2..2 + lanes]);
                 assert_eq!(numbers(V::splat(at(7))), vec![at(7); lanes]);
                 assert_eq!(numbers(v.add(v)), from[2..2 + lanes].iter().map(|&x| x + x).collect::<Vec<_>>());
+                let w = V::load(from.as_ptr().add(9));
+                assert_eq!(numbers(w.sub(v)), vec![at(6); lanes]);
+                let products = (0..lanes).map(|lane| at(2 + lane) * at(9 + lane));
+                assert_eq!(numbers(v.mul(w)), products.collect::<Vec<_>>());
                 let fused = v.mul_add(v, V::splat(at(0)));
                 assert_eq!(
                     numbers(fused),
                     from[2..2 + lanes].iter().map(|&x| x * x + at(0)).collect::<Vec<_>>()
                 );
+                let zero = V::Elem::ZERO;
+                let around: Vec<_> =
+                    [-1.0, 2.0, 0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e-30]
+                        .into_iter()
+                        .map(V::Elem::from_f64)
+                        .cycle()
+                        .take(2 * lanes)
+                        .collect();
+                for start in 0..lanes.min(8) {
+                    let u = V::load(around[start..].as_ptr());
+                    for (lane, (kept, relu)) in
+                        numbers(v.where_positive(u)).into_iter().zip(numbers(u.relu())).enumerate()
+                    {
+                        let x = around[start + lane];
+                        assert_eq!(kept, if x > zero { at(2 + lane) } else { zero });
+                        assert!(if x.is_nan() {
+                            relu.is_nan()
+                        } else {
+                            relu == if x > zero { x } else { zero }
+                        });
+                        assert!(relu != zero || relu.to_f64().is_sign_positive(), "no negative zero");
+                    }
+                }
+                let mut line = Line([V::Elem::ZERO; MAX_LANES]);
+                v.stream(line.0.as_mut_ptr());
+                stream::fence();
+                assert_eq!(line.0[..lanes], from[2..2 + lanes]);
                 let over = v.load_over(from.as_ptr().add(20), mask);
                 let expected: Vec<_> =
                     (0..lanes).map(|lane| if picked(lane) { at(20 + lane) } else { at(2 + lane) }).collect();

@@ -85,9 +85,39 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_sub_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_mul_ps(self, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller has FMA.
         unsafe { _mm256_fmadd_ps(self, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_positive(self, of: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_GT_OQ>(of, _mm256_setzero_ps())) }
+    }
+
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_NLE_UQ>(self, _mm256_setzero_ps())) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: the caller has AVX2 and allows the writes, aligned.
+        unsafe { _mm256_stream_ps(to, self) }
     }
 
     /// Pairs of lanes, pairs of pairs, then halves of the register.
@@ -177,8 +207,38 @@ unsafe impl Vector for __m256d {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_sub_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_mul_pd(self, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller has FMA.
         unsafe { _mm256_fmadd_pd(self, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_positive(self, of: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_and_pd(self, _mm256_cmp_pd::<_CMP_GT_OQ>(of, _mm256_setzero_pd())) }
+    }
+
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_and_pd(self, _mm256_cmp_pd::<_CMP_NLE_UQ>(self, _mm256_setzero_pd())) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f64) {
+        // SAFETY: the caller has AVX2 and allows the writes, aligned.
+        unsafe { _mm256_stream_pd(to, self) }
     }
 }
