@@ -36,6 +36,7 @@ def main():
     c.add_argument("--peers", type=listed(names), default=names, help="of " + ", ".join(names))
     c.add_argument("--rounds", type=int, default=3, help="processes of each system for a row; their median counts")
     c.add_argument("--runs", type=int, help="steps in a process; by default what fits into two seconds, from 5 to 200")
+    c.add_argument("--run", default=time.strftime("%Y-%m-%dT%H:%M:%S"), help="name of a run that is made in pieces; now by default")
     c.add_argument("--limit", type=float, default=600, help="seconds for one process")
     c.add_argument("--binary", type=Path, default=BINARY, help="convnet_bench")
     c.add_argument("--results", type=Path, default=RESULTS)
@@ -59,8 +60,8 @@ def run(a):
     if not a.binary.exists():
         sys.exit(f"error: {a.binary} is not there: cargo build --release -p mxr-examples --example convnet_bench")
     a.results.parent.mkdir(parents=True, exist_ok=True)
-    # Rows that are measured again replace those of earlier runs, whichever was faster.
-    stamp = dict(run=time.strftime("%Y-%m-%dT%H:%M:%S"), mxr=record.own_version(), machine=record.machine())
+    # Rows that are measured again replace those of earlier runs, whichever was faster; those of one run are taken together.
+    stamp = dict(run=a.run, mxr=record.own_version(), machine=record.machine())
     for threads in a.threads:
         for net in a.nets:
             for batch in a.batch or [NETS[net][1]]:

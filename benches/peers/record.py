@@ -53,13 +53,13 @@ def record(lines, date):
 
 def latest(lines):
     """The rows in the order of the suite, each with the systems of its latest run."""
-    runs = {}
+    measured = {}
     for line in lines:
         key = (line["mode"], line["threads"], line["net"], line["batch"])
-        runs.setdefault(key, {}).setdefault(line["run"], []).append(line)
+        measured.setdefault(key, []).append(line)
     rows = []
-    for (mode, threads, net, batch), by_run in runs.items():
-        found = by_run[max(by_run)]
+    for (mode, threads, net, batch), of_row in measured.items():
+        found = [line for line in of_row if line["run"] == of_row[-1]["run"]]
         names = dict.fromkeys(line["system"] for line in found)
         systems = {name: summed([line for line in found if line["system"] == name]) for name in names}
         row = dict(net=net, batch=batch, mode=mode, threads=threads, systems=systems)
@@ -141,7 +141,7 @@ def machine():
     if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= set(flags):
         isa = "AVX-512"
     family = f"family {said.get('cpu family', '?')}, model {said.get('model', '?')}"
-    return f"{plural(os.cpu_count(), 'core')} of a {said.get('model name', 'processor')} ({family}), {isa}"
+    return f"{said.get('model name', 'a processor')} ({family}), {plural(os.cpu_count(), 'core')}, {isa}"
 
 
 def plural(n, what):
