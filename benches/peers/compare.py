@@ -11,6 +11,7 @@ README.md beside this file says how it is set up and what is measured. Plain Pyt
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -34,9 +35,10 @@ def main():
     c.add_argument("--batch", type=numbers, help="instead of the suite's, which differ from net to net")
     names = [s.name for s in PEERS]
     c.add_argument("--peers", type=listed(names), default=names, help="of " + ", ".join(names))
-    c.add_argument("--rounds", type=int, default=3, help="processes of each system for a row; their median counts")
-    c.add_argument("--runs", type=int, help="steps in a process; by default what fits into two seconds, from 5 to 200")
-    c.add_argument("--run", default=time.strftime("%Y-%m-%dT%H:%M:%S"), help="name of a run that is made in pieces; now by default")
+    c.add_argument("--rounds", type=number, default=3, help="processes of each system for a row; their median counts")
+    c.add_argument("--runs", type=number, help="steps in a process; by default what fits into two seconds, from 5 to 200")
+    now = time.strftime("%Y-%m-%dT%H:%M:%S")
+    c.add_argument("--run", default=now, help="name of a run that is made in pieces; by default the time")
     c.add_argument("--limit", type=float, default=600, help="seconds for one process")
     c.add_argument("--binary", type=Path, default=BINARY, help="convnet_bench")
     c.add_argument("--results", type=Path, default=RESULTS)
@@ -45,7 +47,7 @@ def main():
     c = commands.add_parser("record", help="write a dated record of results")
     c.add_argument("file", type=Path)
     c.add_argument("--results", type=Path, default=RESULTS)
-    c.set_defaults(call=lambda a: write(a.file, record.record(lines(a.results), a.file.name[:10])))
+    c.set_defaults(call=dated)
 
     c = commands.add_parser("readme", help="put a record's table between the marks in README.md")
     c.add_argument("file", type=Path)
@@ -58,7 +60,8 @@ def main():
 
 def run(a):
     if not a.binary.exists():
-        sys.exit(f"error: {a.binary} is not there: cargo build --release -p mxr-examples --example convnet_bench")
+        make = "cargo build --release -p mxr-examples --example convnet_bench"
+        sys.exit(f"error: {a.binary} is not there: {make}")
     a.results.parent.mkdir(parents=True, exist_ok=True)
     # Rows that are measured again replace those of earlier runs, whichever was faster; those of one run are taken together.
     stamp = dict(run=a.run, mxr=record.own_version(), machine=record.machine())
@@ -97,6 +100,13 @@ def counted(result, row):
     return {"failed": f"runs another network: {result['gflop']} GFLOP a step, not {want}"}
 
 
+def dated(a):
+    date = a.file.name[:10]
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", date):
+        sys.exit(f"error: the name of a record begins with its date, as 2026-01-31-peers.md; this is {a.file.name}")
+    write(a.file, record.record(lines(a.results), date))
+
+
 def readme(a):
     text = a.readme.read_text()
     name = os.path.relpath(a.file.resolve(), a.readme.resolve().parent)
@@ -126,10 +136,13 @@ def listed(known):
 
 
 def numbers(text):
-    values = [int(word) for word in text.split(",")]
-    if min(values) < 1:
-        raise argparse.ArgumentTypeError("whole numbers from 1")
-    return values
+    return [number(word) for word in text.split(",")]
+
+
+def number(word):
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"`{word}` is not a whole number from 1")
+    return int(word)
 
 
 if __name__ == "__main__":

@@ -123,10 +123,15 @@ def version_line(rows):
 
 
 def own_version():
-    """The commit, and whether anything tracked differs from it."""
-    words = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
-    done = subprocess.run(words, capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+    """The last commit that changed the library, and whether it has changed since."""
+    library = ["--", "mxr", "mxr-graph", "mxr-kernels", "mxr-macros"]
+
+    def git(*words):
+        done = subprocess.run(["git", "-C", str(ROOT), *words, *library], capture_output=True, text=True)
+        return done.stdout.strip()
+
+    commit = git("log", "-1", "--format=%h") or "unknown"
+    return commit + "-dirty" if git("status", "--porcelain", "--untracked-files=no") else commit
 
 
 def machine():
