@@ -47,6 +47,10 @@ def record(lines, date):
     means = [f"{mode} {math.exp(statistics.fmean(map(math.log, r))):.2f}" for mode, r in ratios.items()]
     if means:
         parts.append(f"Geometric means of the last column: {', '.join(means)}.")
+    spreads = [got["spread"] for row in rows for got in row["systems"].values() if "spread" in got]
+    if spreads:
+        told = f"by {100 * statistics.median(spreads):.0f} % in the median, by {100 * max(spreads):.0f} % at most"
+        parts.append(f"The slowest and the fastest process of a system in a row differ {told}.")
     parts += ["\n".join(f"* {note}" for note in notes)] if notes else []
     return "\n\n".join(parts) + "\n"
 
@@ -77,6 +81,7 @@ def summed(lines):
         return {"failed": failed[0]}
     got = {
         "ms": statistics.median(line["median_ms"] for line in lines),
+        "spread": max(line["median_ms"] for line in lines) / min(line["median_ms"] for line in lines) - 1,
         "foreign": max(line["foreign"] for line in lines),
         "version": lines[0].get("version"),
     }
