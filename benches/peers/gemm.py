@@ -1,8 +1,8 @@
 """Products of square f32 matrices: mxr beside oneDNN (inside MXNet) and OpenBLAS (inside numpy), in turns on one machine.
 
     cargo build --release -p mxr-benches --example gemm
-    python -m venv venv && venv/bin/pip install mxnet==1.9.1 "numpy<1.24"
-    venv/bin/python benches/peers/gemm.py target/release/examples/gemm
+    benches/peers/setup.sh
+    target/peers/mxnet/bin/python benches/peers/gemm.py target/release/examples/gemm
 
 Prints a table of the best rates in GFLOP/s over all rounds. oneDNN is reached through FullyConnected, y = x W^T, which
 MXNet hands to its inner product.

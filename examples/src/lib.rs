@@ -6,6 +6,8 @@ pub mod distort;
 pub mod drawing;
 pub mod paper;
 pub mod plan;
+pub mod speed;
 pub mod summary;
 pub mod timeline;
+pub mod yardstick;
 pub mod zoo;

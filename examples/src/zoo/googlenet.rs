@@ -75,9 +75,8 @@ pub mod bn {
             max_pool(x, kernel = 3, stride = 2, rounding = ceil)
         }
 
-        /// Inception with batch normalisation, as MXNet's image-classification example had it in 2015.
-        pub fn InceptionBn(data: Tensor<N, 3, 224, 224>, label: Tensor<N, i64>) {
-            let stem1 = pool(conv(data, 64, 7, 2, 3));
+        fn features(x: Tensor) {
+            let stem1 = pool(conv(x, 64, 7, 2, 3));
             let stem2 = pool(conv(conv(stem1, 64, 1, 1, 0), 192, 3, 1, 1));
             let in3a = same(stem2, 64, 64, 64, 64, 96, false, 32);
             let in3b = same(in3a, 64, 64, 96, 64, 96, false, 64);
@@ -89,8 +88,20 @@ pub mod bn {
             let in4e = half(in4d, 128, 192, 192, 256);
             let in5a = same(in4e, 352, 192, 320, 160, 224, false, 128);
             let in5b = same(in5a, 352, 192, 320, 192, 224, true, 128);
-            let fc1 = dense(flatten(avg_pool(in5b, kernel = 7, stride = 1)), 1000);
+            flatten(avg_pool(in5b, kernel = 7, stride = 1))
+        }
+
+        /// Inception with batch normalisation, as MXNet's image-classification example had it in 2015.
+        pub fn InceptionBn(data: Tensor<N, 3, 224, 224>, label: Tensor<N, i64>) {
+            let pooled = features(data);
+            let fc1 = dense(pooled, 1000);
             softmax_cross_entropy(fc1, label)
+        }
+
+        /// Inception with batch normalisation and without its loss, logits out.
+        pub fn InceptionBnLogits(data: Tensor<N, 3, 224, 224>) {
+            let pooled = features(data);
+            dense(pooled, 1000)
         }
     );
 }

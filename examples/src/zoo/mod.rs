@@ -32,12 +32,15 @@ macro_rules! zoo {
     };
 }
 
-/// Every network by name. Names that end in `_bench` are those of the convnet benchmarks: without dropout and loss, logits
-/// out; the others of MXNet's memory figure have both.
+/// Every network by name. Names that end in `_bench` are those of the convnet benchmarks and of comparisons of speed: without
+/// dropout and loss, logits out; the networks of the same names without it have both, or a loss.
 pub static ZOO: &[Entry] = zoo! {
     "lenet": lenet::LeNet, 431_080, "MXNet's LeNet: 520 + 25,050 + 400,500 + 5,010";
+    "lenet_bench": lenet::LeNetLogits, 431_080, "as lenet, without loss";
     "lenet_relu": lenet::LeNetRelu, 431_080, "as lenet";
+    "lenet_relu_bench": lenet::LeNetReluLogits, 431_080, "as lenet, without loss";
     "mlp": lenet::Mlp, 669_706, "784-512-512-10: 401,920 + 262,656 + 5,130";
+    "mlp_bench": lenet::MlpLogits, 669_706, "as mlp, without loss";
     "alexnet": alexnet::AlexNet, 61_100_840, "torchvision's model table: 61.1 M";
     "alexnet_lrn": alexnet::AlexNetLrn, 62_378_344, "MXNet's example symbol_alexnet.py, December 2015; number: osmr/imgclsmob's model table, AlexNet without groups";
     "overfeat": alexnet::OverFeat, 145_920_872, "convnet-benchmarks, overfeat.lua: 34,944 + 614,656 + 1,180,160 + 4,719,616 + 9,438,208 + 113,249,280 + 12,587,008 + 4,097,000";
@@ -47,9 +50,30 @@ pub static ZOO: &[Entry] = zoo! {
     "googlenet": googlenet::GoogLeNetLoss, 6_998_552, "main branch without auxiliary heads: 7.0 M; loss as in the memory figure";
     "googlenet_bench": googlenet::GoogLeNet, 6_998_552, "as googlenet, without loss";
     "inception_bn": googlenet::bn::InceptionBn, 11_295_240, "MXNet's example symbol_inception-bn.py, December 2015; number: osmr/imgclsmob's bninception";
+    "inception_bn_bench": googlenet::bn::InceptionBnLogits, 11_295_240, "as inception_bn, without loss";
     "resnet20": resnet::ResNet20, 272_474, "He et al. 2015, section 4.2: 0.27 M; with projections as in GluonCV's cifar_resnet20_v1, whose file holds this many";
     "resnet50": resnet::ResNet50, 25_557_032, "torchvision's model table: 25.56 M";
 };
+
+/// The networks whose speed is measured, as in soumith/convnet-benchmarks, with smaller and newer ones beside them: see [`timed`].
+pub const SUITE: [&str; 10] = [
+    "lenet",
+    "lenet_relu",
+    "mlp",
+    "alexnet",
+    "overfeat",
+    "vgg_a",
+    "vgg16",
+    "googlenet",
+    "inception_bn",
+    "resnet50",
+];
+
+/// The form of a network of the [`SUITE`] that is timed: without dropout and loss, logits out.
+pub fn timed(name: &str) -> Option<&'static Entry> {
+    let name = SUITE.into_iter().find(|n| *n == name)?;
+    ZOO.iter().find(|e| e.name.strip_suffix("_bench") == Some(name)).or_else(|| find(name))
+}
 
 /// The network of this name.
 pub fn find(name: &str) -> Option<&'static Entry> {
