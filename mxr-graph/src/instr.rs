@@ -201,8 +201,8 @@ pub enum Instr {
     BatchNormInfer(BatchNormAttrs, Epilogue),
     /// `x, gamma, mean, inv_std, dy -> dx, dgamma, dbeta`; of a forward call with relu, whose signs are computed once more,
     /// `x, gamma, mean, inv_std, dy, beta -> dx, dgamma, dbeta`; with relu and residual
-    /// `x, gamma, mean, inv_std, dy, y -> dx, dgamma, dbeta, dresidual`. Of a residual alone the gradient is `dy`: there is no
-    /// such instruction.
+    /// `x, gamma, mean, inv_std, dy, y (, plus) -> dx, dgamma, dbeta, dresidual`, where the gradient of `y` is `dy`, or `dy + plus`.
+    /// Of a residual alone the gradient is `dy`: there is no such instruction.
     BatchNormBackward(BatchNormAttrs, Epilogue),
     /// The gradient of inference-mode normalisation (statistics are constants):
     /// `x, gamma, moving_mean, moving_var, dy -> dx, dgamma, dbeta`.

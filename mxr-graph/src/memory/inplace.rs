@@ -62,7 +62,7 @@ impl Instr {
             Instr::BatchNormApply(..) | Instr::BatchNormInfer(..) => InPlace::Pairs(&[(0, 0), (5, 0)]),
             Instr::BatchNormTrain(_, Epilogue { residual: true, .. }) => InPlace::Pairs(&[(5, 0)]),
             Instr::BatchNormBackward(_, Epilogue { residual: true, .. }) => {
-                InPlace::Pairs(&[(4, 3), (0, 0), (5, 3), (5, 0), (4, 0)])
+                InPlace::Pairs(&[(4, 3), (6, 3), (0, 0), (5, 3), (5, 0), (4, 0), (6, 0)])
             }
             Instr::BatchNormBackward(..) => InPlace::Pairs(&[(4, 0), (0, 0)]),
             _ => InPlace::Never,

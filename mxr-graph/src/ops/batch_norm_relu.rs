@@ -15,6 +15,8 @@ pub struct FusedNorm {
     schema: Schema,
     kind: Kind,
     residual: bool,
+    /// Of a gradient: it is the sum of two operands.
+    sum: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,11 @@ const GRADIENT_ADD: &[Operand] = operands!(
     "x": "the input of the forward call", "gamma": "`[c]`", "mean": "`[c]`, of the batch",
     "inv_std": "`1 / √(σ² + eps)`, `[c]`, of the batch", "dy": "the shape of `x`", "y": "the result of the forward call"
 );
+const GRADIENT_ADD_SUM: &[Operand] = operands!(
+    "x": "the input of the forward call", "gamma": "`[c]`", "mean": "`[c]`, of the batch",
+    "inv_std": "`1 / √(σ² + eps)`, `[c]`, of the batch", "dy": "the shape of `x`", "y": "the result of the forward call",
+    "plus": "the shape of `x`"
+);
 
 const fn schema(
     name: &'static str,
@@ -65,6 +72,7 @@ pub static TRAIN_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Train,
     residual: false,
+    sum: false,
 };
 
 /// Training, with a residual and relu.
@@ -77,6 +85,7 @@ pub static TRAIN_ADD_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Train,
     residual: true,
+    sum: false,
 };
 
 /// Fixed statistics, with relu.
@@ -89,6 +98,7 @@ pub static INFER_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Infer,
     residual: false,
+    sum: false,
 };
 
 /// Fixed statistics, with a residual and relu.
@@ -101,6 +111,7 @@ pub static INFER_ADD_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Infer,
     residual: true,
+    sum: false,
 };
 
 /// The gradient of [`TRAIN_RELU`].
@@ -114,6 +125,7 @@ pub static BACKWARD_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Backward,
     residual: false,
+    sum: false,
 };
 
 /// The gradient of [`TRAIN_ADD_RELU`].
@@ -127,12 +139,27 @@ pub static BACKWARD_ADD_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Backward,
     residual: true,
+    sum: false,
+};
+
+/// [`BACKWARD_ADD_RELU`] of a sum: what two readers of the result return.
+pub static BACKWARD_SUM_ADD_RELU: FusedNorm = FusedNorm {
+    schema: schema(
+        "batch_norm_add_relu_sum_backward",
+        "`batch_norm_add_relu_backward` of `dy + plus`.",
+        GRADIENT_ADD_SUM,
+        &["dx", "dgamma", "dbeta", "dresidual"],
+    ),
+    kind: Kind::Backward,
+    residual: true,
+    sum: true,
 };
 
 impl Operator for FusedNorm {
     fn schema(&self) -> &'static Schema {
         // Every one of them is a static.
         match (self.kind, self.residual) {
+            _ if self.sum => &BACKWARD_SUM_ADD_RELU.schema,
             (Kind::Train, false) => &TRAIN_RELU.schema,
             (Kind::Train, true) => &TRAIN_ADD_RELU.schema,
             (Kind::Infer, false) => &INFER_RELU.schema,

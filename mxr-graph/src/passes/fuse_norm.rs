@@ -126,17 +126,37 @@ impl Plan {
         if !residual && readers.count(counted) != 1 {
             return;
         }
-        let (op, last): (&'static FusedNorm, ValueId) = if residual {
-            (&batch_norm_relu::BACKWARD_ADD_RELU, y)
-        } else {
-            (&batch_norm_relu::BACKWARD_RELU, beta)
-        };
         let mut outputs = b.outputs.clone();
         outputs.extend(residual.then_some(counted));
-        let inputs = alloc::vec![x, gamma, mean, inv_std, m.inputs[1], last];
+        let dy = m.inputs[1];
+        let mut inputs = alloc::vec![x, gamma, mean, inv_std, dy, if residual { y } else { beta }];
+        let op: &'static FusedNorm = match (residual, residual.then(|| sum(graph, readers, dy)).flatten()) {
+            (false, _) => &batch_norm_relu::BACKWARD_RELU,
+            (true, None) => &batch_norm_relu::BACKWARD_ADD_RELU,
+            (true, Some((add, [dy, plus]))) => {
+                self.gone[add] = true;
+                inputs[4] = dy;
+                inputs.push(plus);
+                &batch_norm_relu::BACKWARD_SUM_ADD_RELU
+            }
+        };
         self.replaced[mask as usize] = Some(Node { op, inputs, outputs, ..b.clone() });
         self.gone[backward] = true;
     }
+}
+
+/// The node that adds two arrays of one shape for a single reader, and the arrays.
+fn sum(graph: &Graph, readers: &Readers, dy: ValueId) -> Option<(usize, [ValueId; 2])> {
+    let Source::Node { node, .. } = graph.value(dy).source else { return None };
+    let add = &graph.nodes[node as usize];
+    let [a, b] = add.inputs[..] else { return None };
+    let like = |v: ValueId| {
+        let (v, dy) = (graph.value(v), graph.value(dy));
+        v.shape == dy.shape && v.dtype == dy.dtype
+    };
+    let fits =
+        readers.count(dy) == 1 && a != b && like(a) && like(b) && expr(add)? == Expr::binary(BinOp::Add);
+    fits.then_some((node as usize, [a, b]))
 }
 
 #[cfg(test)]
@@ -235,7 +255,12 @@ mod tests {
         let ops = ops(&g);
         let count = |name: &str| ops.iter().filter(|o| **o == name).count();
         assert_eq!(count("batch_norm_add_relu"), 16, "one per block");
-        assert_eq!(count("batch_norm_add_relu_backward"), 16);
+        assert_eq!(
+            count("batch_norm_add_relu_sum_backward"),
+            15,
+            "what the next block's two branches return"
+        );
+        assert_eq!(count("batch_norm_add_relu_backward"), 1, "the last");
         assert_eq!(
             count("batch_norm"),
             5,

@@ -55,7 +55,7 @@ impl<T: Float> Coefficients<T> {
 fn forward<T: Float>(x: Src<'_, T>, residual: Option<Src<'_, T>>, y: &mut [T]) -> Arrays<T> {
     let out = Array::write(y);
     let x = Array::of(x, out);
-    Arrays { x, dy: x, y: residual.map_or(x, |r| Array::of(r, out)), out }
+    Arrays { x, dy: x, plus: x, y: residual.map_or(x, |r| Array::of(r, out)), out }
 }
 
 /// The second pass of a forward call.
@@ -145,8 +145,8 @@ pub(crate) enum Mask<'a, T> {
     All,
     /// Where the normalised input, with this beta, is positive.
     Input(&'a [T]),
-    /// Where this is positive; what counts is written to an array of its own.
-    Output(Array<T>, Array<T>),
+    /// Where this is positive; what counts, of dy or the sum of dy and `plus`, is written to an array of its own.
+    Output { y: Array<T>, sum: bool, counted: Array<T> },
 }
 
 pub(crate) fn backward<T: Float>(
@@ -175,9 +175,13 @@ pub(crate) fn backward<T: Float>(
             match *mask {
                 Mask::All => (pass.sums::<{ sum::GRADIENT }>(), of),
                 Mask::Input(_) => (pass.sums::<{ sum::BY_INPUT }>(), of),
-                Mask::Output(y, counted) => {
-                    let first = Arrays { y, out: counted, ..of };
-                    (Pass { of: first, ..pass }.sums::<{ sum::BY_OUTPUT }>(), Arrays { dy: counted, ..of })
+                Mask::Output { y, sum: plus, counted } => {
+                    let first = Pass { of: Arrays { y, out: counted, ..of }, ..pass };
+                    let sums = match plus {
+                        false => first.sums::<{ sum::BY_OUTPUT }>(),
+                        true => first.sums::<{ sum::SUM_BY_OUTPUT }>(),
+                    };
+                    (sums, Arrays { dy: counted, ..of })
                 }
             }
         };

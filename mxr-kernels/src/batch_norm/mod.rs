@@ -231,7 +231,14 @@ pub enum Through<'a, T> {
     /// Those where the normalisation with this beta is positive: it is computed once more.
     Relu(&'a [T]),
     /// Those where the result `y`, with a residual added, is positive. What counts is the residual's gradient.
-    AddRelu(At<'a, T>, &'a mut [T]),
+    AddRelu {
+        /// The result.
+        y: At<'a, T>,
+        /// Where the gradient of `y` is a sum: what is added to dy.
+        plus: Option<At<'a, T>>,
+        /// The gradient of the residual.
+        dresidual: &'a mut [T],
+    },
 }
 
 /// The gradient of [`train`]: `dbeta = Σ dy`, `dgamma = Σ dy · x̂`, `dx = gamma · inv_std · (dy − dbeta/n − x̂ · dgamma/n)` where
@@ -284,21 +291,22 @@ pub fn backward_on<T: Float>(
         At::Dx => out,
         At::Dresidual => counted.expect("there is a residual, and this is not x"),
     };
-    let mut counted = None;
+    let (mut counted, mut plus) = (None, None);
     let mask = match through {
         Through::All => cpu::Mask::All,
         Through::Relu(beta) => {
             d.check(&[], &[beta.len()]);
             cpu::Mask::Input(beta)
         }
-        Through::AddRelu(y, dresidual) => {
+        Through::AddRelu { y, plus: other, dresidual } => {
             d.check(&[dresidual.len()], &[]);
             let to = *counted.insert(Array::write(dresidual));
-            cpu::Mask::Output(find(y, counted), to)
+            plus = other.map(|p| find(p, counted));
+            cpu::Mask::Output { y: find(y, counted), sum: plus.is_some(), counted: to }
         }
     };
     let (x, dy) = (find(x, None), find(dy, counted));
-    let of = Arrays { x, dy, y: x, out };
+    let of = Arrays { x, dy, plus: plus.unwrap_or(dy), y: x, out };
     cpu::backward(isa, d, of, [gamma, mean], cpu::Spread::Inverse(inv_std), &mask, [dgamma, dbeta]);
 }
 
@@ -341,7 +349,8 @@ pub fn infer_backward_on<T: Float>(
     let vectors = [gamma.len(), moving_mean.len(), moving_var.len(), dgamma.len(), dbeta.len()];
     d.check(&[x.len(), dy.len(), dx.len()], &vectors);
     let x = Array::read(x);
-    let of = Arrays { x, dy: Array::read(dy), y: x, out: Array::write(dx) };
+    let dy = Array::read(dy);
+    let of = Arrays { x, dy, plus: dy, y: x, out: Array::write(dx) };
     let spread = cpu::Spread::Variance(moving_var);
     cpu::backward(isa, d, of, [gamma, moving_mean], spread, &cpu::Mask::All, [dgamma, dbeta]);
 }

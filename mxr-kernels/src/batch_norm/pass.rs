@@ -118,6 +118,8 @@ pub(super) mod sum {
     pub(crate) const BY_INPUT: u8 = 2;
     /// The same, where dy counts if y is positive; what counts, and zeros, are written to `out`.
     pub(crate) const BY_OUTPUT: u8 = 3;
+    /// The same of dy + plus.
+    pub(crate) const SUM_BY_OUTPUT: u8 = 4;
 }
 
 /// What the second pass writes to `out`.
@@ -141,6 +143,7 @@ pub(super) mod result {
 pub(super) struct Arrays<T> {
     pub(super) x: Array<T>,
     pub(super) dy: Array<T>,
+    pub(super) plus: Array<T>,
     pub(super) y: Array<T>,
     pub(super) out: Array<T>,
 }
@@ -238,7 +241,11 @@ impl<T: Float, const KIND: u8> SumBlock<'_, T, KIND> {
                 sum::BY_INPUT => load(of.dy.at(at), part, V::zero()).where_positive(with.normal(x, with.t)),
                 _ => {
                     let y = load(of.y.at(at), part, V::zero());
-                    let counted = load(of.dy.at(at), part, V::zero()).where_positive(y);
+                    let mut dy = load(of.dy.at(at), part, V::zero());
+                    if KIND == sum::SUM_BY_OUTPUT {
+                        dy = dy.add(load(of.plus.at(at), part, V::zero()));
+                    }
+                    let counted = dy.where_positive(y);
                     store(of.out.at(at), part, counted);
                     counted
                 }

@@ -61,7 +61,7 @@ impl<T: Float> Case<T> {
             n => At::Slice(&operands[n][..]),
         };
         let through = match (self.d.relu, &self.residual) {
-            (true, Some(_)) => Through::AddRelu(at(2), &mut dr),
+            (true, Some(_)) => Through::AddRelu { y: at(2), plus: None, dresidual: &mut dr },
             (true, None) => Through::Relu(&self.beta),
             (false, _) => Through::All,
         };
@@ -72,6 +72,20 @@ impl<T: Float> Case<T> {
             all.push(dr);
         }
         all
+    }
+
+    /// [`Self::backward`] of dy in two parts, of which the results may lie over either.
+    fn backward_of_sum(&self, isa: Isa, trained: &[Vec<T>], plus: &[T], over: [bool; 2]) -> Results<T> {
+        let [y, m, s] = [0, 1, 2].map(|i| &trained[i]);
+        let (mut dgamma, mut dbeta) = (self.mean.clone(), self.mean.clone());
+        let mut dx = if over[0] { self.dy.clone() } else { self.blank() };
+        let mut dr = if over[1] { plus.to_vec() } else { self.blank() };
+        let dy = if over[0] { At::Dx } else { At::Slice(&self.dy[..]) };
+        let other = if over[1] { At::Dresidual } else { At::Slice(plus) };
+        let through = Through::AddRelu { y: At::Slice(y), plus: Some(other), dresidual: &mut dr };
+        let (d, x, g) = (&self.d, At::Slice(&self.x[..]), &self.gamma);
+        backward_on(isa, d, x, g, m, s, dy, through, &mut dx, &mut dgamma, &mut dbeta);
+        vec![dx, dgamma, dbeta, dr]
     }
 
     /// The gradient as it is without fusion: relu's mask from y, then the plain normalisation's.
@@ -175,6 +189,18 @@ fn check<T: Float>(outer: usize, channels: usize, inner: usize) {
                     for (n, own) in own.iter().enumerate() {
                         assert_same(own, &over[n], &format!("{what}: {dx_over} {r_over}"));
                         assert_same(own, &apart[n], &format!("{what}: fused or not, result {n}"));
+                    }
+                }
+                if relu && residual {
+                    let dy = case.dy.iter().zip(&case.x).map(|(&a, &b)| a + b).collect();
+                    let whole =
+                        Case { dy, residual: case.residual.clone(), x: case.x.clone(), ..case.channels() };
+                    let want = whole.backward(isa, &got, 9, 9);
+                    for over in [[false, false], [true, false], [false, true], [true, true]] {
+                        let sum = case.backward_of_sum(isa, &got, &case.x, over);
+                        for (n, want) in want.iter().enumerate() {
+                            assert_same(want, &sum[n], &format!("{what}: a sum, over {over:?}, result {n}"));
+                        }
                     }
                 }
                 let same_signs =

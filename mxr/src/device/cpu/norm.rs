@@ -78,11 +78,14 @@ pub(super) fn batch_norm_backward(r: &Request<'_>, attrs: BatchNormAttrs, e: Epi
         let (x, dy) = (at(0)?, at(4)?);
         let (gamma, mean, inv_std) = (read::<T>(call, s[1])?, read::<T>(call, s[2])?, read::<T>(call, s[3])?);
         let y = if e.residual { Some(at(5)?) } else { None };
+        let plus = if s.len() > 6 { Some(at(6)?) } else { None };
         let beta = if e.relu && !e.residual { Some(read::<T>(call, s[5])?) } else { None };
         let [dx, dgamma, dbeta, more @ ..] = &mut *call.writes else { panic!("three results") };
         let through = match (beta, y) {
             (Some(beta), _) => Through::Relu(beta),
-            (None, Some(y)) => Through::AddRelu(y, write(more.first_mut().expect("four results"))?),
+            (None, Some(y)) => {
+                Through::AddRelu { y, plus, dresidual: write(more.first_mut().expect("four results"))? }
+            }
             (None, None) => Through::All,
         };
         let (dx, dgamma, dbeta) = (write(dx)?, write(dgamma)?, write(dbeta)?);
