@@ -251,6 +251,38 @@ fn passes_change_no_bit_of_poolings_joins_and_masks() {
     assert!(steps[2] < steps[0] && steps[3] < steps[2], "{steps:?}");
 }
 
+/// A node that reads a value as several operands is one reader of it.
+#[test]
+fn passes_change_no_bit_of_what_is_read_twice_by_one_node() {
+    let mut rng = Rng(3);
+    for (before, twice, after) in [
+        ("relu", "concat", "square"),
+        ("relu", "concat", "mean"),
+        ("relu", "mul", "mean"),
+        ("max_pool", "concat", "relu"),
+        ("max_pool", "add", "relu"),
+        ("dropout", "concat", "relu"),
+    ] {
+        let mut g = Graph::new("twice");
+        let call = |g: &mut Graph, op: &str, x: &[ValueId]| {
+            let kernel = [("kernel", Arg::Int(2))];
+            let options: &[(&str, Arg)] = if op == "max_pool" { &kernel } else { &[] };
+            g.call(find(op).expect("listed"), options, x, None).expect("fits")[0]
+        };
+        let w = g.param("w", Shape::of(&[3, 1, 1]), DType::F64);
+        let x = g.input("x", Shape::of(&[2, 3, 5, 6]), DType::F64);
+        let x = call(&mut g, "mul", &[x, w]);
+        let y = call(&mut g, before, &[x]);
+        let z = call(&mut g, twice, &[y, y]);
+        let z = call(&mut g, after, &[z]);
+        g.outputs = vec![z];
+        assert!(g.settle().is_empty());
+        let given = operands(&g, &mut rng, true);
+        let choices = choices();
+        same_results(&g, given, &mut rng, &choices, &mut vec![0; choices.len()]);
+    }
+}
+
 /// One network with several choices of passes and all memory plans; the steps of the training programs are counted.
 fn same_results(
     g: &Graph,

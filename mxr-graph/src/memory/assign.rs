@@ -10,11 +10,11 @@
 //!    placed earlier and all is done again, as long as that helps and the graph's size allows it.
 
 use super::lifetime::Item;
-use alloc::collections::BTreeMap;
+use super::neighbours::Neighbours;
+use super::order::{self, count_less};
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
-/// Lives of more steps than this are stacked.
+/// Lives of up to this many steps are short.
 const SHORT: u32 = 12;
 /// Plans that exceed the bound by less than one part in this many are good enough.
 const GOOD: u64 = 200;
@@ -31,11 +31,11 @@ pub(super) fn assign(items: &[Item], buffers: usize, steps: usize) -> (Vec<u64>,
     if best.bytes > good {
         let visits = (items.len() * items.len() / 2).max(1);
         let mut runs = (VISITS / visits).max(usize::from(items.len() <= MOST));
-        for order in orders(items) {
+        for order in order::orders(items) {
             if runs == 0 || best.bytes <= good {
                 break;
             }
-            best = improve(items, order, &mut runs, best, good);
+            best = improve(items, steps, order, &mut runs, best, good);
         }
         if items.len() > MOST {
             let split = largest_apart(items, steps);
@@ -51,9 +51,9 @@ pub(super) fn assign(items: &[Item], buffers: usize, steps: usize) -> (Vec<u64>,
 
 /// The largest buffers by the second method, the many small ones above them by the first.
 fn largest_apart(items: &[Item], steps: usize) -> Placed {
-    let mut order = orders(items).next().expect("the first by size");
+    let mut order = order::orders(items).next().expect("the first by size");
     let small = order.split_off(MOST);
-    let mut placed = all_pairs(items, &order);
+    let mut placed = all_pairs(items, &order, steps);
     let rest: Vec<Item> = small.iter().map(|i| items[*i as usize]).collect();
     let above = skyline(&rest, steps);
     for (i, offset) in small.iter().zip(&above.offsets) {
@@ -63,28 +63,20 @@ fn largest_apart(items: &[Item], steps: usize) -> Placed {
     placed
 }
 
-/// By size, by size times life, by life; ties by what comes first.
-fn orders(items: &[Item]) -> impl Iterator<Item = Vec<u32>> {
-    let life = |i: &Item| u64::from(i.last - i.first + 1);
-    (0..3).map(move |by| {
-        let key = |i: &Item| match by {
-            0 => (i.size, life(i)),
-            1 => (i.size.saturating_mul(life(i)), i.size),
-            _ => (life(i), i.size),
-        };
-        let mut order: Vec<_> = items.iter().zip(0u32..).map(|(i, at)| (Reverse(key(i)), at)).collect();
-        order.sort_unstable();
-        order.into_iter().map(|(_, at)| at).collect()
-    })
-}
-
 /// Place in this order; then, while runs are left and it helps, place the buffer that ended highest earlier.
-fn improve(items: &[Item], mut order: Vec<u32>, runs: &mut usize, mut best: Placed, good: u64) -> Placed {
+fn improve(
+    items: &[Item],
+    steps: usize,
+    mut order: Vec<u32>,
+    runs: &mut usize,
+    mut best: Placed,
+    good: u64,
+) -> Placed {
     // Tries in a row that did not help; more of them seldom do.
     let mut idle = 0;
     while *runs > 0 && idle < 6 && best.bytes > good {
         *runs -= 1;
-        let placed = all_pairs(items, &order);
+        let placed = all_pairs(items, &order, steps);
 
         let top =
             order.iter().position(|i| placed.offsets[*i as usize] + items[*i as usize].size == placed.bytes);
@@ -129,66 +121,16 @@ struct Placed {
     bytes: u64,
 }
 
-/// Gaps between placed neighbours: feed them in order of offsets.
-struct Gaps {
-    size: u64,
-    end: u64,
-    best: Option<(u64, u64)>,
-}
-
-impl Gaps {
-    fn above(floor: u64, size: u64) -> Gaps {
-        Gaps { size, end: floor, best: None }
-    }
-
-    fn next(&mut self, offset: u64, size: u64) {
-        if offset >= self.end + self.size {
-            let gap = offset - self.end;
-            if self.best.is_none_or(|(g, _)| gap < g) {
-                self.best = Some((gap, self.end));
-            }
-        }
-        self.end = self.end.max(offset + size);
-    }
-
-    fn offset(&self) -> u64 {
-        self.best.map_or(self.end, |(_, o)| o)
-    }
-}
-
 /// Every buffer in the smallest gap between all those placed before it that live at the same time.
-///
-/// The inner loop is plain, as it runs in macros, which are compiled without optimisation.
-fn all_pairs(items: &[Item], order: &[u32]) -> Placed {
-    // In order of their offsets.
-    let mut placed: Vec<(u64, Item)> = Vec::with_capacity(items.len());
+fn all_pairs(items: &[Item], order: &[u32], steps: usize) -> Placed {
+    let mut placed = Neighbours::new(steps);
     let (mut offsets, mut bytes) = (alloc::vec![0; items.len()], 0);
     for at in order {
-        let at = *at as usize;
-        let Item { size, first, last, .. } = items[at];
-        let (mut end, mut gap, mut best) = (0, u64::MAX, 0);
-        let list = &placed[..];
-        let mut i = 0;
-        while i < list.len() {
-            let (offset, other) = &list[i];
-            i += 1;
-            if other.first > last || first > other.last {
-                continue;
-            }
-            let (offset, top) = (*offset, *offset + other.size);
-            if offset >= end + size && offset - end < gap {
-                gap = offset - end;
-                best = end;
-            }
-            if top > end {
-                end = top;
-            }
-        }
-        let offset = if gap == u64::MAX { end } else { best };
-        let place = placed.partition_point(|p| p.0 < offset);
-        placed.insert(place, (offset, items[at]));
-        offsets[at] = offset;
-        bytes = bytes.max(offset + size);
+        let item = items[*at as usize];
+        let offset = placed.gap(item, 0);
+        placed.insert(item, offset);
+        offsets[*at as usize] = offset;
+        bytes = bytes.max(offset + item.size);
     }
     Placed { offsets, bytes }
 }
@@ -196,12 +138,9 @@ fn all_pairs(items: &[Item], order: &[u32]) -> Placed {
 /// Long lives stacked by falling length, then short ones by falling size in the smallest gap above the stack.
 fn skyline(items: &[Item], steps: usize) -> Placed {
     let (mut offsets, mut bytes) = (alloc::vec![0; items.len()], 0);
-    let (mut long, mut short): (Vec<u32>, Vec<u32>) =
-        (0..items.len() as u32).partition(|i| items[*i as usize].last - items[*i as usize].first >= SHORT);
-    long.sort_unstable_by_key(|i| {
-        let item = &items[*i as usize];
-        (Reverse(item.last - item.first), item.first, item.buffer)
-    });
+    let key = |i: &Item, falls: u64| order::pair(falls, (!i.first).into());
+    let long = order::falling(items, |i| (i.life() > SHORT).then(|| key(i, i.life().into())));
+    let short = order::falling(items, |i| (i.life() <= SHORT).then(|| key(i, i.size)));
     let mut sky = Skyline::new();
     for at in long {
         let item = items[at as usize];
@@ -209,61 +148,51 @@ fn skyline(items: &[Item], steps: usize) -> Placed {
         bytes = bytes.max(offsets[at as usize] + item.size);
     }
 
-    short.sort_unstable_by_key(|i| {
-        let item = &items[*i as usize];
-        (Reverse(item.size), item.first, item.buffer)
-    });
-    // Per step, the short ones that live in it: (offset, size).
-    let mut alive: Vec<Vec<(u64, u64)>> = alloc::vec![Vec::new(); steps];
-    let mut near: Vec<(u64, u64)> = Vec::new();
+    let mut placed = Neighbours::new(steps);
     for at in short {
         let item = items[at as usize];
-        let lives = item.first as usize..item.last as usize + 1;
-        near.clear();
-        for t in lives.clone() {
-            near.extend_from_slice(&alive[t]);
-        }
-        near.sort_unstable();
-        let mut gaps = Gaps::above(sky.height(item.first, item.last), item.size);
-        for (offset, size) in &near {
-            gaps.next(*offset, *size);
-        }
-        let offset = gaps.offset();
-        for t in lives {
-            alive[t].push((offset, item.size));
-        }
+        let offset = placed.gap(item, sky.height(item.first, item.last));
+        placed.insert(item, offset);
         offsets[at as usize] = offset;
         bytes = bytes.max(offset + item.size);
     }
     Placed { offsets, bytes }
 }
 
-/// The height of the stack over time, as steps of a staircase: from a time to the height from then on.
+/// The height of the stack over time, as a staircase: times, each with the height from then on.
 struct Skyline {
-    stairs: BTreeMap<u32, u64>,
+    stairs: Vec<(u32, u64)>,
 }
 
 impl Skyline {
     fn new() -> Skyline {
-        Skyline { stairs: BTreeMap::from([(0, 0)]) }
+        Skyline { stairs: alloc::vec![(0, 0)] }
+    }
+
+    /// The stair of step `t`.
+    fn at(&self, t: u32) -> usize {
+        count_less(&self.stairs, t + 1) - 1
     }
 
     /// The largest height from step `first` to step `last`.
     fn height(&self, first: u32, last: u32) -> u64 {
-        let before = self.stairs.range(..=first).next_back().map_or(0, |(_, h)| *h);
-        self.stairs.range(first..=last).map(|(_, h)| *h).fold(before, u64::max)
+        let (mut at, mut height) = (self.at(first), 0);
+        let stairs = &self.stairs[..];
+        while at < stairs.len() && stairs[at].0 <= last {
+            if stairs[at].1 > height {
+                height = stairs[at].1;
+            }
+            at += 1;
+        }
+        height
     }
 
     /// Put a block on top of everything that lives at the same time; gives its offset.
     fn stack(&mut self, first: u32, last: u32, size: u64) -> u64 {
         let offset = self.height(first, last);
-        let after = self.stairs.range(..=last + 1).next_back().map_or(0, |(_, h)| *h);
-        let inside: Vec<u32> = self.stairs.range(first..=last).map(|(t, _)| *t).collect();
-        for t in inside {
-            self.stairs.remove(&t);
-        }
-        self.stairs.insert(first, offset + size);
-        self.stairs.entry(last + 1).or_insert(after);
+        let after = self.stairs[self.at(last + 1)].1;
+        let inside = count_less(&self.stairs, first)..count_less(&self.stairs, last + 2);
+        self.stairs.splice(inside, [(first, offset + size), (last + 1, after)]);
         offset
     }
 }

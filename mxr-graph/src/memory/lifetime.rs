@@ -51,6 +51,13 @@ pub(super) struct Item {
     pub(super) last: u32,
 }
 
+impl Item {
+    /// Steps that it lives for.
+    pub(super) fn life(&self) -> u32 {
+        self.last - self.first + 1
+    }
+}
+
 /// The last step that reads each value, or else the step that writes it; [`NONE`] when no step touches it.
 pub(super) fn last_uses(problem: &Problem) -> Vec<u32> {
     let mut last = alloc::vec![NONE; problem.sizes.len()];

@@ -14,6 +14,8 @@ mod assign;
 mod inplace;
 mod lifetime;
 mod mxnet2015;
+mod neighbours;
+mod order;
 mod strategies;
 mod symbolic;
 #[cfg(test)]

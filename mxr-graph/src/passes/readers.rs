@@ -1,42 +1,53 @@
 //! Who reads a value.
 
-use crate::graph::{Graph, ValueId};
+use crate::graph::{Graph, Source, ValueId};
 use alloc::vec::Vec;
 
-/// Reading nodes per value; results of the network have one reader more.
+/// The nodes that read each value, and which values the user keeps.
 pub(super) struct Readers {
-    count: Vec<u32>,
-    last: Vec<u32>,
+    /// Per value, in order; a node that reads a value as several operands counts once.
+    nodes: Vec<Vec<u32>>,
+    /// How often the user keeps each value: as a result, a prediction, a gradient.
+    results: Vec<u32>,
 }
 
 impl Readers {
     pub(super) fn new(graph: &Graph) -> Readers {
-        let mut r =
-            Readers { count: alloc::vec![0; graph.values.len()], last: alloc::vec![0; graph.values.len()] };
+        let count = graph.values.len();
+        let mut r = Readers { nodes: alloc::vec![Vec::new(); count], results: alloc::vec![0; count] };
         for (at, n) in graph.nodes.iter().enumerate() {
-            for (i, v) in n.inputs.iter().enumerate() {
-                if !n.inputs[..i].contains(v) {
-                    r.count[v.index()] += 1;
-                    r.last[v.index()] = at as u32;
+            for v in &n.inputs {
+                let list = &mut r.nodes[v.index()];
+                if list.last() != Some(&(at as u32)) {
+                    list.push(at as u32);
                 }
             }
         }
         let results = graph.outputs.iter().chain(&graph.predictions);
         for v in results.chain(graph.grads.iter().map(|(_, g)| g)) {
-            r.count[v.index()] += 1;
+            r.results[v.index()] += 1;
         }
         r
     }
 
-    /// How many there are.
-    pub(super) fn count(&self, v: ValueId) -> u32 {
-        self.count[v.index()]
+    /// The nodes that read it, in order.
+    pub(super) fn nodes(&self, v: ValueId) -> impl Iterator<Item = usize> {
+        self.nodes[v.index()].iter().map(|at| *at as usize)
     }
 
-    /// The node that reads it, if it is the only reader.
+    /// How many readers there are; the user is one for each result that the value is.
+    pub(super) fn count(&self, v: ValueId) -> usize {
+        self.nodes[v.index()].len() + self.results[v.index()] as usize
+    }
+
+    /// Whether the user keeps it.
+    pub(super) fn is_result(&self, v: ValueId) -> bool {
+        self.results[v.index()] > 0
+    }
+
+    /// The only reader of what a node makes; none where the user is one.
     pub(super) fn only(&self, graph: &Graph, v: ValueId) -> Option<usize> {
-        let at = self.last[v.index()] as usize;
-        // A value that only the user reads has been read by no node.
-        (self.count(v) == 1 && graph.nodes.get(at)?.inputs.contains(&v)).then_some(at)
+        let made = matches!(graph.value(v).source, Source::Node { .. });
+        (made && self.count(v) == 1).then(|| self.nodes(v).next())?
     }
 }

@@ -4,6 +4,7 @@
 //! memory depends on who else reads them in the backward pass: an array that a convolution's weight gradient needs is there
 //! anyway, one that nobody else needs had better die.
 
+use super::readers::Readers;
 use super::{dce, is};
 use crate::expr::Expr;
 use crate::graph::{Graph, Node, Source, ValueId};
@@ -40,50 +41,19 @@ pub fn saved(graph: &mut Graph) -> Vec<Option<ValueId>> {
     dce(graph)
 }
 
-/// Who reads what.
-struct Readers {
-    /// Node numbers per value, in order.
-    of: Vec<Vec<u32>>,
-    /// Values that the user keeps or gives.
-    outside: Vec<bool>,
-}
-
-impl Readers {
-    fn new(graph: &Graph) -> Readers {
-        let mut of = alloc::vec![Vec::new(); graph.values.len()];
-        for (at, n) in graph.nodes.iter().enumerate() {
-            for v in &n.inputs {
-                of[v.index()].push(at as u32);
-            }
+/// Whether a value is there in the backward pass anyway: the user gives or keeps it, or some node of that pass reads it or a view
+/// of it, and `spared` does not say that this one can do without.
+fn kept(graph: &Graph, readers: &Readers, v: ValueId, spared: &dyn Fn(usize) -> bool) -> bool {
+    let reads = |at: usize| {
+        let node = &graph.nodes[at];
+        let view = matches!(node.op.lower(Lower { graph, node }), Lowered::Instr(Instr::View));
+        match view {
+            true => kept(graph, readers, node.outputs[0], spared),
+            false => node.backward && !spared(at),
         }
-        let mut outside: Vec<bool> =
-            graph.values.iter().map(|v| !matches!(v.source, Source::Node { .. })).collect();
-        let grads = graph.grads.iter().map(|(_, g)| g);
-        for v in graph.outputs.iter().chain(&graph.predictions).chain(grads) {
-            outside[v.index()] = true;
-        }
-        Readers { of, outside }
-    }
-
-    /// The only node that reads a value; none where the user does.
-    fn only(&self, v: ValueId) -> Option<usize> {
-        match &self.of[v.index()][..] {
-            [one] if !self.outside[v.index()] => Some(*one as usize),
-            _ => None,
-        }
-    }
-
-    /// Whether a value is there in the backward pass anyway: some node of it reads the value, or a view of it, and `spared`
-    /// does not say that this one can do without.
-    fn kept(&self, graph: &Graph, v: ValueId, spared: &dyn Fn(usize) -> bool) -> bool {
-        self.outside[v.index()]
-            || self.of[v.index()].iter().any(|at| {
-                let at = *at as usize;
-                let node = &graph.nodes[at];
-                let view = matches!(node.op.lower(Lower { graph, node }), Lowered::Instr(Instr::View));
-                if view { self.kept(graph, node.outputs[0], spared) } else { node.backward && !spared(at) }
-            })
-    }
+    };
+    let made = matches!(graph.value(v).source, Source::Node { .. });
+    !made || readers.is_result(v) || readers.nodes(v).any(reads)
 }
 
 /// Whether a node is the gradient of a `relu` with this result: `y > 0 ? dy : 0`.
@@ -93,6 +63,7 @@ fn masks_by(node: &Node, y: ValueId) -> bool {
         && is(node, &Map)
         && node.inputs.len() == 2
         && node.inputs[0] == y
+        && node.inputs[1] != y
         && matches!(&node.attrs[0], Attr::Expr(e) if same(e))
 }
 
@@ -112,16 +83,14 @@ fn poolings(graph: &mut Graph) {
         let node = &graph.nodes[at];
         let (false, Some(plain)) = (node.backward, WindowMax::attrs_of(node, false, false)) else { continue };
         let (x, pooled) = (node.inputs[0], node.outputs[0]);
-        let backward: Vec<usize> = readers.of[x.index()]
-            .iter()
-            .map(|n| *n as usize)
-            .filter(|n| !gone[*n] && belongs(&graph.nodes[*n], x, &plain))
-            .collect();
+        let backward: Vec<usize> =
+            readers.nodes(x).filter(|n| !gone[*n] && belongs(&graph.nodes[*n], x, &plain)).collect();
         let places = WindowMax::window_places(&plain, &graph.value(x).shape);
         let fit = |relu: bool| places.is_some_and(|n| n <= PLACES[usize::from(relu)]);
 
         // The rectifier behind it, and with a gradient the mask in front of the pooling's gradient.
-        let relu = readers.only(pooled).filter(|r| !graph.nodes[*r].backward && is(&graph.nodes[*r], &Relu));
+        let relu =
+            readers.only(graph, pooled).filter(|r| !graph.nodes[*r].backward && is(&graph.nodes[*r], &Relu));
         let masks: Vec<usize> = match relu {
             None => Vec::new(),
             Some(r) => {
@@ -129,7 +98,8 @@ fn poolings(graph: &mut Graph) {
                 let mask = |b: &usize| {
                     let dp = graph.nodes[*b].inputs[1];
                     let Source::Node { node, .. } = graph.value(dp).source else { return None };
-                    let fits = masks_by(&graph.nodes[node as usize], y) && readers.only(dp) == Some(*b);
+                    let fits =
+                        masks_by(&graph.nodes[node as usize], y) && readers.only(graph, dp) == Some(*b);
                     fits.then_some(node as usize)
                 };
                 backward.iter().filter_map(mask).collect()
@@ -139,7 +109,7 @@ fn poolings(graph: &mut Graph) {
 
         // Gradients of poolings and rectifiers can do without the operand.
         let spared = |n: usize| is(&graph.nodes[n], &MAX_POOL_BACKWARD) || masks_by(&graph.nodes[n], x);
-        let remember = !backward.is_empty() && fit(relu.is_some()) && !readers.kept(graph, x, &spared);
+        let remember = !backward.is_empty() && fit(relu.is_some()) && !kept(graph, &readers, x, &spared);
         if relu.is_none() && !remember {
             continue;
         }
@@ -195,7 +165,7 @@ fn joins(graph: &mut Graph) {
         }
         let (z, layer) = (node.outputs[0], node.layer);
         let parts = node.inputs.clone();
-        if !readers.kept(graph, z, &|_| false) {
+        if !kept(graph, &readers, z, &|_| false) {
             continue;
         }
         let Some(pairs) = parts.iter().map(|y| part(graph, &readers, at, *y)).collect::<Option<Vec<_>>>()
@@ -247,15 +217,16 @@ fn joins(graph: &mut Graph) {
 /// array which only the join reads forward.
 fn part(graph: &Graph, readers: &Readers, join: usize, y: ValueId) -> Option<(usize, usize)> {
     is(graph.producer(y)?, &Relu).then_some(())?;
-    let [forward, mask] = readers.of[y.index()][..] else { return None };
-    let (forward, mask) = (forward as usize, mask as usize);
-    if readers.outside[y.index()] || forward != join || !masks_by(&graph.nodes[mask], y) {
+    let mut nodes = readers.nodes(y);
+    let (forward, mask) = (nodes.next()?, nodes.next()?);
+    let others = nodes.next().is_some() || readers.is_result(y);
+    if others || forward != join || !masks_by(&graph.nodes[mask], y) {
         return None;
     }
     let dy = graph.nodes[mask].inputs[1];
     let Source::Node { node: slice, .. } = graph.value(dy).source else { return None };
     let slice = slice as usize;
-    (is(&graph.nodes[slice], &Slice) && readers.only(dy) == Some(mask)).then_some((slice, mask))
+    (is(&graph.nodes[slice], &Slice) && readers.only(graph, dy) == Some(mask)).then_some((slice, mask))
 }
 
 fn masks(graph: &mut Graph) {
@@ -266,12 +237,8 @@ fn masks(graph: &mut Graph) {
             continue;
         }
         let y = node.outputs[0];
-        let masks: Vec<usize> = readers.of[y.index()]
-            .iter()
-            .map(|n| *n as usize)
-            .filter(|n| masks_by(&graph.nodes[*n], y))
-            .collect();
-        if masks.is_empty() || readers.kept(graph, y, &|n| masks.contains(&n)) {
+        let masks: Vec<usize> = readers.nodes(y).filter(|n| masks_by(&graph.nodes[*n], y)).collect();
+        if masks.is_empty() || kept(graph, &readers, y, &|n| masks.contains(&n)) {
             continue;
         }
         (graph.nodes[at].op, graph.nodes[at].attrs) = (&ReluMask, Vec::new());
@@ -430,6 +397,19 @@ mod tests {
         let y = n.call("global_avg_pool", &[], &[z]);
         let (forward, backward, g) = trained(n.finish(&[y]));
         assert_eq!((count(&forward, "relu_mask"), count(&backward, "dropout_backward")), (2, 2), "{g}");
+    }
+
+    #[test]
+    fn a_rectifier_that_is_joined_with_itself_leaves_its_own_mask() {
+        let mut n = Net::new("net");
+        let x = n.batch("x", &[3, 20, 20], DType::F32);
+        let c = n.conv(x, 8, 3, 1, 1, true);
+        let y = n.relu(c);
+        let z = n.call("concat", &[], &[y, y]);
+        let y = n.conv(z, 4, 3, 1, 1, true);
+        let (forward, backward, g) = trained(n.finish(&[y]));
+        assert_eq!((count(&forward, "relu_mask"), count(&backward, "dropout_backward")), (1, 1), "{g}");
+        assert_eq!(count(&backward, "slice"), 2, "one for each place in the join: {g}");
     }
 
     #[test]

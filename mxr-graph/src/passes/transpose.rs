@@ -1,6 +1,7 @@
 //! Transposes that nobody needs: around elementwise operations they cancel, in front of a product they are its flag.
 
 use super::is;
+use super::readers::Readers;
 use crate::graph::{Graph, Node, ValueId};
 use crate::instr::{Instr, Scalar};
 use crate::ops::transpose::Transpose;
@@ -24,17 +25,16 @@ pub fn cancel_transposes(graph: &mut Graph) {
             (node.op, node.attrs, node.inputs) = (op, attrs, inputs);
         }
     }
-    let readers = readers(graph);
+    let readers = Readers::new(graph);
     for at in 0..graph.nodes.len() {
         let node = &graph.nodes[at];
         let Some(x) = exchanged(graph, node) else { continue };
         let v = node.outputs[0];
-        let Some(list) = &readers[v.index()] else { continue };
-        if list.is_empty() || !list.iter().all(|r| is(&graph.nodes[*r as usize], &MatMul)) {
+        if readers.is_result(v) || !readers.nodes(v).all(|r| is(&graph.nodes[r], &MatMul)) {
             continue;
         }
-        for r in list {
-            let product = &mut graph.nodes[*r as usize];
+        for r in readers.nodes(v) {
+            let product = &mut graph.nodes[r];
             for operand in (0..2).filter(|i| product.inputs[*i] == v).collect::<Vec<_>>() {
                 let name = ["transpose_a", "transpose_b"][operand];
                 let flag = product.op.schema().option(name).expect("an option of the schema");
@@ -91,23 +91,6 @@ fn around(graph: &Graph, node: &Node) -> Option<Rewritten> {
         }
     }
     transposed.then(|| (&Map as _, alloc::vec![Attr::Expr(expr)], inputs))
-}
-
-/// The nodes that read each value; none for what the user keeps.
-fn readers(graph: &Graph) -> Vec<Option<Vec<u32>>> {
-    let mut all = alloc::vec![Some(Vec::new()); graph.values.len()];
-    for (at, node) in graph.nodes.iter().enumerate() {
-        for v in &node.inputs {
-            if let Some(list) = &mut all[v.index()]
-                && list.last() != Some(&(at as u32))
-            {
-                list.push(at as u32);
-            }
-        }
-    }
-    let kept = graph.outputs.iter().chain(&graph.predictions).chain(graph.grads.iter().map(|(_, g)| g));
-    kept.for_each(|v| all[v.index()] = None);
-    all
 }
 
 #[cfg(test)]

@@ -146,7 +146,9 @@ impl BindOptions {
     ///
     /// Where that is not enough, the first layers run in slices of the batch, where it is a symbol, as long as they treat each
     /// sample by itself (batch normalisation and dropout do not). Kernels then see a smaller batch and sums of the gradients of weights are
-    /// rounded in another order, so results agree up to rounding.
+    /// rounded in another order, so results agree up to rounding. Shapes of numbers, as [`Symbol::bind`](crate::Symbol::bind) takes them,
+    /// do not tell which extents count samples: a symbol whose inputs say it (`.shape(["N".into(), …])`) is compiled and then bound by
+    /// [`Executor::bind_shared`](crate::Executor::bind_shared).
     ///
     /// Inputs must not change between a forward pass and its backward pass, which may read them again.
     ///
