@@ -73,6 +73,12 @@ pub(crate) unsafe trait Vector: Copy {
     /// The CPU has the instructions.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
 
+    /// `max(self, 0)`, where NaN stays and −0 becomes 0.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn rectified(self) -> Self;
+
     /// The sum of all lanes, in a fixed order.
     ///
     /// # Safety
@@ -210,6 +216,11 @@ unsafe impl<T: Float, const N: usize> Vector for Lanes<T, N> {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         Lanes(array::from_fn(|lane| self.0[lane] * a.0[lane] + b.0[lane]))
     }
+
+    #[inline(always)]
+    unsafe fn rectified(self) -> Self {
+        Lanes(self.0.map(|x| if (x > T::ZERO) | x.is_nan() { x } else { T::ZERO }))
+    }
 }
 
 #[cfg(test)]
@@ -264,6 +275,13 @@ mod tests {
                 let expected: Vec<_> =
                     (0..lanes).map(|lane| if picked(lane) { at(2 + lane) } else { V::Elem::ONE }).collect();
                 assert_eq!(out, expected);
+                let signs = [-V::Elem::ONE, V::Elem::NAN, V::Elem::ONE, -V::Elem::ZERO];
+                let mixed: Vec<_> = signs.into_iter().cycle().take(MAX_LANES).collect();
+                for (x, y) in mixed.iter().zip(numbers(V::load(mixed.as_ptr()).rectified())) {
+                    assert_eq!(y.is_nan(), x.is_nan());
+                    assert!(x.is_nan() || y == if *x > V::Elem::ZERO { *x } else { V::Elem::ZERO });
+                    assert!(V::Elem::ONE / y != V::Elem::NEG_INFINITY, "no −0");
+                }
                 let sum = (2..2 + lanes).map(|i| at(i).to_f64()).sum::<f64>();
                 assert_eq!(v.sum().to_f64(), sum);
                 let mut rows = [V::zero(); MAX_LANES];

@@ -85,6 +85,12 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn rectified(self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_NLE_UQ>(self, _mm256_setzero_ps())) }
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller has FMA.
         unsafe { _mm256_fmadd_ps(self, a, b) }
@@ -174,6 +180,12 @@ unsafe impl Vector for __m256d {
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_add_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn rectified(self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_and_pd(self, _mm256_cmp_pd::<_CMP_NLE_UQ>(self, _mm256_setzero_pd())) }
     }
 
     #[inline(always)]

@@ -61,6 +61,12 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn rectified(self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(self, _mm512_setzero_ps()), self) }
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller has AVX-512.
         unsafe { _mm512_fmadd_ps(self, a, b) }
@@ -159,6 +165,12 @@ unsafe impl Vector for __m512d {
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: the caller has AVX-512.
         unsafe { _mm512_add_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn rectified(self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_NLE_UQ>(self, _mm512_setzero_pd()), self) }
     }
 
     #[inline(always)]

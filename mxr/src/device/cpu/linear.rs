@@ -5,6 +5,7 @@ use crate::device::kernel::{Kernel, Request};
 use crate::error::{Error, Result};
 use mxr_graph::instr::ConvAttrs;
 use mxr_kernels::conv2d::{self, Conv2d, Direction};
+use mxr_kernels::epilogue::Epilogue;
 use mxr_kernels::gemm::{Gemm, gemm};
 
 pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool) -> Result<Kernel> {
@@ -32,10 +33,10 @@ pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool) -> Result<Ke
         let bias = s.get(2).map(|b| read::<T>(call, *b)).transpose()?;
         let y = write::<T>(&mut call.writes[0])?;
         match &batched {
-            Some(g) => gemm(g, a, b, bias, y),
+            Some(g) => gemm(g, a, b, Epilogue::bias(bias), y),
             None => {
                 for ((at, bt), y) in offsets.iter().zip(y.chunks_exact_mut((m * n).max(1))) {
-                    gemm(&one, &a[*at..], &b[*bt..], bias, y);
+                    gemm(&one, &a[*at..], &b[*bt..], Epilogue::bias(bias), y);
                 }
             }
         }
@@ -86,7 +87,7 @@ pub(super) fn conv2d(r: &Request<'_>, attrs: ConvAttrs) -> Result<Kernel> {
             let (x, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
             let bias = s.get(2).map(|b| read::<T>(call, *b)).transpose()?;
             let (y, rest) = call.writes.split_first_mut().expect("one result");
-            conv2d::forward(&d, x, w, bias, write::<T>(y)?, scratch::<T>(rest)?);
+            conv2d::forward(&d, x, w, Epilogue::bias(bias), write::<T>(y)?, scratch::<T>(rest)?);
             Ok(())
         }),
     }))
