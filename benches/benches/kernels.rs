@@ -14,6 +14,7 @@ use mxr_benches::measured::{Work, bench};
 use mxr_benches::numbers;
 use mxr_kernels::batch_norm::{self, At, BatchNorm, Through};
 use mxr_kernels::conv2d::{self, Conv2d, Direction};
+use mxr_kernels::epilogue::Epilogue;
 use mxr_kernels::gemm::{self, Gemm};
 use mxr_kernels::map::{Plan, Src};
 use mxr_kernels::optimizer::{self, Common};
@@ -52,7 +53,7 @@ fn gemm(c: &mut Criterion) {
             gemm::candidates::<f32>().iter().filter(|c| c.name() != "reference" && c.accepts(&desc))
         {
             bench(&mut group, BenchmarkId::new(candidate.name(), name), work, || {
-                candidate.run(&desc, &a, &b, None, &mut y);
+                candidate.run(&desc, &a, &b, Epilogue::NONE, &mut y);
             });
         }
     }
@@ -90,7 +91,7 @@ fn conv2d(c: &mut Criterion) {
         {
             let id = |direction: &str| BenchmarkId::new(format!("{}/{direction}", candidate.name()), name);
             bench(&mut group, id("forward"), work, || {
-                candidate.forward(&conv, &xs, &ws, None, &mut ys, &mut space);
+                candidate.forward(&conv, &xs, &ws, Epilogue::NONE, &mut ys, &mut space);
             });
             bench(&mut group, id("backward data"), work, || {
                 candidate.backward_data(&conv, &ys, &ws, &mut xs, &mut space);

@@ -6,6 +6,7 @@
 //! ```
 
 use mxr_benches::{numbers, yardstick};
+use mxr_kernels::epilogue::Epilogue;
 use mxr_kernels::gemm::{Gemm, gemm};
 use std::time::Instant;
 
@@ -20,7 +21,7 @@ fn main() {
         let start = Instant::now();
         while start.elapsed().as_secs_f64() < 0.7 {
             let one = Instant::now();
-            gemm(&desc, &a, &b, None, &mut c);
+            gemm(&desc, &a, &b, Epilogue::NONE, &mut c);
             best = best.min(one.elapsed().as_secs_f64());
         }
         println!("{size} {:.1}", flops / best / 1e9);

@@ -127,7 +127,8 @@ pub struct BatchNormAttrs {
 /// What happens to the elements of a result before they are stored: `max(y + residual, 0)`, or a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Epilogue {
-    /// The last operand has the shape of the result and is added to it.
+    /// An operand has the shape of the result and is added to it: the last one of a normalisation, the third one of a product or a
+    /// convolution.
     pub residual: bool,
     /// Then, what is negative becomes 0.
     pub relu: bool,
@@ -167,16 +168,19 @@ pub enum Instr {
         /// Divide by the number of repetitions.
         mean: bool,
     },
-    /// `a [.., m, k], b [.., k, n] (, bias [n]) -> y [.., m, n]`; leading axes broadcast; a flag says that the last two
-    /// axes of the operand are stored exchanged.
+    /// `a [.., m, k], b [.., k, n] (, residual) (, bias [n]) -> y [.., m, n]`; leading axes broadcast; a flag says that the last two
+    /// axes of the operand are stored exchanged. The bias is added before the residual.
     MatMul {
         /// `a` is stored `[.., k, m]`.
         trans_a: bool,
         /// `b` is stored `[.., n, k]`.
         trans_b: bool,
+        /// What happens to the elements before they are stored.
+        epilogue: Epilogue,
     },
-    /// `x [n, c, h, w], w [k, c/g, kh, kw] (, bias [k]) -> y [n, k, oh, ow]`, cross-correlation.
-    Conv2d(ConvAttrs),
+    /// `x [n, c, h, w], w [k, c/g, kh, kw] (, residual) (, bias [k]) -> y [n, k, oh, ow]`, cross-correlation. The bias is added before
+    /// the residual.
+    Conv2d(ConvAttrs, Epilogue),
     /// `dy, w -> dx`.
     Conv2dBackwardData(ConvAttrs),
     /// `x, dy -> dw`.

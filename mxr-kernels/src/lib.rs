@@ -22,6 +22,7 @@ pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod element;
+pub mod epilogue;
 pub mod expand;
 pub mod fill;
 pub mod gemm;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mxr_graph::instr::ConvAttrs;
 use mxr_kernels::conv2d::{self, Conv2d, Direction};
+use mxr_kernels::epilogue::Epilogue;
 use mxr_kernels::gemm::{Gemm, gemm};
 
 /// Counts what the threads of the test's pool allocate.
@@ -69,14 +70,14 @@ fn a_step_allocates_nothing_once_every_thread_has_worked() {
             let (a, b, mut c) = (vec![1.0f32; 150 * 150], vec![1.0; 150 * 150], vec![0.0; 150 * 150]);
             let mut step = || {
                 for (conv, x, weight, y, workspace) in &mut layers {
-                    conv2d::forward(conv, x, weight, None, y, workspace);
+                    conv2d::forward(conv, x, weight, Epilogue::NONE, y, workspace);
                     conv2d::backward_data(conv, y, weight, x, workspace);
                     conv2d::backward_weight(conv, x, y, weight, workspace);
                     x.fill(1.0);
                     weight.fill(1.0);
                 }
                 for m in [1, 8, 150] {
-                    gemm(&Gemm::new(m, 150, 150).transposed(false, true), &a, &b, None, &mut c);
+                    gemm(&Gemm::new(m, 150, 150).transposed(false, true), &a, &b, Epilogue::NONE, &mut c);
                 }
             };
             // A thread allocates a few times in its life: when it first borrows a buffer, and when it first steals work, which is

@@ -4,11 +4,12 @@ use super::reduce::SUM;
 use super::window::{Window, conv_attrs, slide};
 use super::{Lower, Lowered, Operator, Sample};
 use crate::dim::Dim;
+use crate::dtype::DType;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
 use crate::graph::ValueId;
 use crate::infer::Infer;
-use crate::instr::Instr;
+use crate::instr::{Epilogue, Instr};
 use crate::schema::{Arg, Attr, Default, Operand, OptionDef, OptionKind, Schema};
 use crate::shape::Shape;
 use alloc::format;
@@ -23,6 +24,37 @@ pub struct Conv2dBackwardData;
 
 /// The gradient with respect to the weight; see the schema.
 pub struct Conv2dBackwardWeight;
+
+/// Of the convolution, whatever follows it.
+pub(super) const OPTIONS: &[OptionDef] = &[
+    OptionDef::positional("filters", OptionKind::Dim, Default::Absent, "number of output channels"),
+    OptionDef::named("kernel", OptionKind::Pair(1), Default::Absent, "window, `n` or `(height, width)`"),
+    OptionDef::named(
+        "stride",
+        OptionKind::Pair(1),
+        Default::Int(1),
+        "step of the window, `n` or `(height, width)`; 1 by default",
+    ),
+    OptionDef::named(
+        "pad",
+        OptionKind::Pad,
+        Default::Int(0),
+        "zeros around the image: `n`, `(height, width)`, `(top, left, bottom, right)` or `same`; 0 by default",
+    ),
+    OptionDef::named(
+        "dilation",
+        OptionKind::Pair(1),
+        Default::Int(1),
+        "distance of neighbouring taps, `n` or `(height, width)`; 1 by default",
+    ),
+    OptionDef::named(
+        "groups",
+        OptionKind::Int(1, 1 << 20),
+        Default::Int(1),
+        "channel groups that do not see each other; 1 by default, as many as channels for a depthwise convolution",
+    ),
+    OptionDef::named("bias", OptionKind::Bool, Default::Bool(true), "add a bias per filter; true by default"),
+];
 
 static SCHEMA: Schema = Schema {
     name: "conv2d",
@@ -41,40 +73,7 @@ static SCHEMA: Schema = Schema {
     ],
     outputs: &["output"],
     visible: 1,
-    options: &[
-        OptionDef::positional("filters", OptionKind::Dim, Default::Absent, "number of output channels"),
-        OptionDef::named("kernel", OptionKind::Pair(1), Default::Absent, "window, `n` or `(height, width)`"),
-        OptionDef::named(
-            "stride",
-            OptionKind::Pair(1),
-            Default::Int(1),
-            "step of the window, `n` or `(height, width)`; 1 by default",
-        ),
-        OptionDef::named(
-            "pad",
-            OptionKind::Pad,
-            Default::Int(0),
-            "zeros around the image: `n`, `(height, width)`, `(top, left, bottom, right)` or `same`; 0 by default",
-        ),
-        OptionDef::named(
-            "dilation",
-            OptionKind::Pair(1),
-            Default::Int(1),
-            "distance of neighbouring taps, `n` or `(height, width)`; 1 by default",
-        ),
-        OptionDef::named(
-            "groups",
-            OptionKind::Int(1, 1 << 20),
-            Default::Int(1),
-            "channel groups that do not see each other; 1 by default, as many as channels for a depthwise convolution",
-        ),
-        OptionDef::named(
-            "bias",
-            OptionKind::Bool,
-            Default::Bool(true),
-            "add a bias per filter; true by default",
-        ),
-    ],
+    options: OPTIONS,
     internal: false,
 };
 
@@ -119,33 +118,8 @@ impl Operator for Conv2d {
     }
 
     fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
-        let dtype = cx.float(0)?;
-        let x = cx.rank(0, 4, "images are [n, c, h, w]: `reshape` adds the axes that are missing")?;
-        let given = cx.given("weight").is_some();
-        let weight = if given { Some(cx.rank(1, 4, "")?) } else { None };
-        let filters = match (cx.attr("filters"), &weight) {
-            (Attr::Absent, None) => return Err(cx.missing("filters")),
-            (Attr::Absent, Some(w)) => w[0].clone(),
-            _ => cx.dim("filters"),
-        };
-        let from_weight = weight.as_ref().and_then(|w| Some([w[2].as_const()?, w[3].as_const()?]));
-        let kernel = cx.options().pair("kernel").or(from_weight).ok_or_else(|| cx.missing("kernel"))?;
-        cx.set_attr("filters", Attr::Dim(filters.clone()));
-        cx.set_attr("kernel", Attr::Ints(kernel.to_vec()));
-
-        let pair = |cx: &Infer<'_>, name| cx.options().pair(name).expect("has a default");
-        let (stride, dilation) = (pair(cx, "stride"), pair(cx, "dilation"));
-        let [oh, ow] = slide(cx, &x, &Window { kernel, stride, dilation, ceil: false })?;
-
-        let per_group = per_group(cx, &x[1], &filters)?;
-        let [kh, kw] = kernel.map(Dim::Const);
-        cx.expect("weight", [filters.clone(), per_group, kh, kw].into(), dtype)?;
-        if cx.options().bool("bias") {
-            cx.expect("bias", [filters.clone()].into(), dtype)?;
-        } else if cx.inputs() > 2 {
-            return Err(cx.err(At::Input(2), "a bias is given although `bias = false`".to_string()));
-        }
-        cx.output([x[0].clone(), filters, oh, ow].into(), dtype)
+        let (y, dtype) = convolved(cx)?;
+        cx.output(y, dtype)
     }
 
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
@@ -171,7 +145,7 @@ impl Operator for Conv2d {
     }
 
     fn lower(&self, cx: Lower<'_>) -> Lowered {
-        Lowered::Instr(Instr::Conv2d(conv_attrs(cx.options())))
+        Lowered::Instr(Instr::Conv2d(conv_attrs(cx.options()), Epilogue::NONE))
     }
 
     fn flops(&self, cx: Lower<'_>) -> Dim {
@@ -301,6 +275,37 @@ impl Operator for Conv2dBackwardWeight {
                 .with_list("dilation", &[2, 2]),
         ]
     }
+}
+
+/// The shape rule of a convolution: its weights, and what it gives.
+pub(super) fn convolved(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeError> {
+    let dtype = cx.float(0)?;
+    let x = cx.rank(0, 4, "images are [n, c, h, w]: `reshape` adds the axes that are missing")?;
+    let given = cx.given("weight").is_some();
+    let weight = if given { Some(cx.rank(1, 4, "")?) } else { None };
+    let filters = match (cx.attr("filters"), &weight) {
+        (Attr::Absent, None) => return Err(cx.missing("filters")),
+        (Attr::Absent, Some(w)) => w[0].clone(),
+        _ => cx.dim("filters"),
+    };
+    let from_weight = weight.as_ref().and_then(|w| Some([w[2].as_const()?, w[3].as_const()?]));
+    let kernel = cx.options().pair("kernel").or(from_weight).ok_or_else(|| cx.missing("kernel"))?;
+    cx.set_attr("filters", Attr::Dim(filters.clone()));
+    cx.set_attr("kernel", Attr::Ints(kernel.to_vec()));
+
+    let pair = |cx: &Infer<'_>, name| cx.options().pair(name).expect("has a default");
+    let (stride, dilation) = (pair(cx, "stride"), pair(cx, "dilation"));
+    let [oh, ow] = slide(cx, &x, &Window { kernel, stride, dilation, ceil: false })?;
+
+    let per_group = per_group(cx, &x[1], &filters)?;
+    let [kh, kw] = kernel.map(Dim::Const);
+    cx.expect("weight", [filters.clone(), per_group, kh, kw].into(), dtype)?;
+    if cx.options().bool("bias") {
+        cx.expect("bias", [filters.clone()].into(), dtype)?;
+    } else if cx.given("bias").is_some() {
+        return Err(cx.err(At::Input(2), "a bias is given although `bias = false`".to_string()));
+    }
+    Ok(([x[0].clone(), filters, oh, ow].into(), dtype))
 }
 
 /// The channels that one filter sees, `c / groups`; groups must divide the filters too.

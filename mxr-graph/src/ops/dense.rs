@@ -3,11 +3,12 @@
 use super::reduce::SUM;
 use super::{Lower, Lowered, MatMul, Operator, Reshape, Sample};
 use crate::dim::Dim;
+use crate::dtype::DType;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
 use crate::graph::{Graph, ValueId};
 use crate::infer::Infer;
-use crate::instr::Instr;
+use crate::instr::{Epilogue, Instr};
 use crate::schema::{Arg, Attr, Attrs, Default, Operand, OptionDef, OptionKind, Schema};
 use crate::shape::Shape;
 use alloc::format;
@@ -16,6 +17,25 @@ use alloc::vec::Vec;
 
 /// See the schema.
 pub struct Dense;
+
+/// Of the layer, whatever follows it.
+pub(super) const OPTIONS: &[OptionDef] = &[
+    OptionDef::positional("units", OptionKind::Dim, Default::Absent, "number of output features"),
+    OptionDef::named("bias", OptionKind::Bool, Default::Bool(true), "add a bias per unit; true by default"),
+    OptionDef::named(
+        "inputs",
+        OptionKind::Dim,
+        Default::Absent,
+        "number of input features, to hold the network to it; taken from `x` by default",
+    ),
+    OptionDef::named(
+        "flatten",
+        OptionKind::Bool,
+        Default::Absent,
+        "of an input of more than two axes: `true` to make features of all but the first, `false` to map the last one \
+         alone; such an input is refused by default",
+    ),
+];
 
 static SCHEMA: Schema = Schema {
     name: "dense",
@@ -32,28 +52,7 @@ static SCHEMA: Schema = Schema {
     ],
     outputs: &["output"],
     visible: 1,
-    options: &[
-        OptionDef::positional("units", OptionKind::Dim, Default::Absent, "number of output features"),
-        OptionDef::named(
-            "bias",
-            OptionKind::Bool,
-            Default::Bool(true),
-            "add a bias per unit; true by default",
-        ),
-        OptionDef::named(
-            "inputs",
-            OptionKind::Dim,
-            Default::Absent,
-            "number of input features, to hold the network to it; taken from `x` by default",
-        ),
-        OptionDef::named(
-            "flatten",
-            OptionKind::Bool,
-            Default::Absent,
-            "of an input of more than two axes: `true` to make features of all but the first, `false` to map the last one \
-             alone; such an input is refused by default",
-        ),
-    ],
+    options: OPTIONS,
     internal: false,
 };
 
@@ -88,49 +87,7 @@ impl Operator for Dense {
     }
 
     fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
-        let dtype = cx.float(0)?;
-        let x = cx.shape(0);
-        let last_axis = cx.attr("flatten") == &Attr::Bool(false);
-        if x.rank() < 2 || (x.rank() > 2 && !last_axis) {
-            let text = cx.show(&x);
-            let mut e =
-                cx.err(At::Input(0), format!("takes [n, features], this is {text} of rank {}", x.rank()));
-            e.help = Some(if x.rank() < 2 {
-                "`reshape` adds the axis of the batch".to_string()
-            } else {
-                let flat = Shape(alloc::vec![x[0].clone(), Shape(x[1..].to_vec()).elements()]);
-                format!("flatten(…) makes it {}; `flatten = false` maps the last axis alone", cx.show(&flat))
-            });
-            return Err(e);
-        }
-        let weight = if cx.given("weight").is_some() { Some(cx.rank(1, 2, "")?) } else { None };
-        let units = match (cx.attr("units"), &weight) {
-            (Attr::Absent, None) => return Err(cx.missing("units")),
-            (Attr::Absent, Some(w)) => w[0].clone(),
-            _ => cx.dim("units"),
-        };
-        cx.set_attr("units", Attr::Dim(units.clone()));
-
-        let features = x[x.rank() - 1].clone();
-        if cx.attr("inputs") != &Attr::Absent {
-            let want = cx.dim("inputs");
-            if !cx.unify(&want, &features) {
-                let (want, x) = (cx.show_dim(&want), cx.show(&x));
-                let mut e = cx
-                    .err(At::Option("inputs"), format!("needs {want} input features, but the input is {x}"));
-                e.help = Some(format!("`inputs = {}` or none would fit", cx.show_dim(&features)));
-                return Err(e);
-            }
-        }
-        cx.expect("weight", [units.clone(), features].into(), dtype)?;
-        if cx.options().bool("bias") {
-            cx.expect("bias", [units.clone()].into(), dtype)?;
-        } else if cx.inputs() > 2 {
-            return Err(cx.err(At::Input(2), "a bias is given although `bias = false`".to_string()));
-        }
-        let mut y = x;
-        let last = y.rank() - 1;
-        y.0[last] = units;
+        let (y, dtype) = connected(cx)?;
         cx.output(y, dtype)
     }
 
@@ -157,7 +114,7 @@ impl Operator for Dense {
     }
 
     fn lower(&self, _: Lower<'_>) -> Lowered {
-        Lowered::Instr(Instr::MatMul { trans_a: false, trans_b: true })
+        Lowered::Instr(Instr::MatMul { trans_a: false, trans_b: true, epilogue: Epilogue::NONE })
     }
 
     fn flops(&self, cx: Lower<'_>) -> Dim {
@@ -173,6 +130,53 @@ impl Operator for Dense {
             Sample::new(&[&[2, 3, 2, 2]]).with("units", 3).with("flatten", true).with("bias", false),
         ]
     }
+}
+
+/// The shape rule of a fully connected layer: its weights, and what it gives.
+pub(super) fn connected(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeError> {
+    let dtype = cx.float(0)?;
+    let x = cx.shape(0);
+    let last_axis = cx.attr("flatten") == &Attr::Bool(false);
+    if x.rank() < 2 || (x.rank() > 2 && !last_axis) {
+        let text = cx.show(&x);
+        let mut e = cx.err(At::Input(0), format!("takes [n, features], this is {text} of rank {}", x.rank()));
+        e.help = Some(if x.rank() < 2 {
+            "`reshape` adds the axis of the batch".to_string()
+        } else {
+            let flat = Shape(alloc::vec![x[0].clone(), Shape(x[1..].to_vec()).elements()]);
+            format!("flatten(…) makes it {}; `flatten = false` maps the last axis alone", cx.show(&flat))
+        });
+        return Err(e);
+    }
+    let weight = if cx.given("weight").is_some() { Some(cx.rank(1, 2, "")?) } else { None };
+    let units = match (cx.attr("units"), &weight) {
+        (Attr::Absent, None) => return Err(cx.missing("units")),
+        (Attr::Absent, Some(w)) => w[0].clone(),
+        _ => cx.dim("units"),
+    };
+    cx.set_attr("units", Attr::Dim(units.clone()));
+
+    let features = x[x.rank() - 1].clone();
+    if cx.attr("inputs") != &Attr::Absent {
+        let want = cx.dim("inputs");
+        if !cx.unify(&want, &features) {
+            let (want, x) = (cx.show_dim(&want), cx.show(&x));
+            let mut e =
+                cx.err(At::Option("inputs"), format!("needs {want} input features, but the input is {x}"));
+            e.help = Some(format!("`inputs = {}` or none would fit", cx.show_dim(&features)));
+            return Err(e);
+        }
+    }
+    cx.expect("weight", [units.clone(), features].into(), dtype)?;
+    if cx.options().bool("bias") {
+        cx.expect("bias", [units.clone()].into(), dtype)?;
+    } else if cx.given("bias").is_some() {
+        return Err(cx.err(At::Input(2), "a bias is given although `bias = false`".to_string()));
+    }
+    let mut y = x;
+    let last = y.rank() - 1;
+    y.0[last] = units;
+    Ok((y, dtype))
 }
 
 /// `[.., f]` as a matrix `[rows, f]`.

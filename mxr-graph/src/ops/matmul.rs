@@ -6,7 +6,7 @@ use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
 use crate::graph::ValueId;
 use crate::infer::Infer;
-use crate::instr::Instr;
+use crate::instr::{Epilogue, Instr};
 use crate::schema::{Arg, Attr, Default, Operand, OperandKind, OptionDef, OptionKind, Schema};
 use crate::shape::Shape;
 use alloc::format;
@@ -142,7 +142,8 @@ impl Operator for MatMul {
 
     fn lower(&self, cx: Lower<'_>) -> Lowered {
         let o = cx.options();
-        Lowered::Instr(Instr::MatMul { trans_a: o.bool("transpose_a"), trans_b: o.bool("transpose_b") })
+        let (trans_a, trans_b) = (o.bool("transpose_a"), o.bool("transpose_b"));
+        Lowered::Instr(Instr::MatMul { trans_a, trans_b, epilogue: Epilogue::NONE })
     }
 
     fn flops(&self, cx: Lower<'_>) -> Dim {

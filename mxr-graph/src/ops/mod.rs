@@ -12,6 +12,7 @@ pub mod clip;
 pub mod compare;
 pub mod concat;
 pub mod conv2d;
+pub mod conv2d_relu;
 pub mod dense;
 pub mod div;
 pub mod dropout;

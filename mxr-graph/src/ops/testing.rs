@@ -196,7 +196,10 @@ fn operands(instr: &Instr) -> ((usize, usize), usize) {
         | Instr::Slice { .. }
         | Instr::SliceBackward { .. }
         | Instr::Cast => (exactly(1), 1),
-        Instr::MatMul { .. } | Instr::Conv2d(_) => ((2, 3), 1),
+        Instr::MatMul { epilogue, .. } | Instr::Conv2d(_, epilogue) => {
+            let least = 2 + usize::from(epilogue.residual);
+            ((least, least + 1), 1)
+        }
         Instr::Conv2dBackwardData(_) | Instr::Conv2dBackwardWeight(_) => (exactly(2), 1),
         Instr::Pool2dBackward(p) if p.kind == crate::instr::PoolKind::Avg => (exactly(1), 1),
         Instr::Pool2dBackward(_) | Instr::Pool2dPlacesBackward(_) => (exactly(2), 1),

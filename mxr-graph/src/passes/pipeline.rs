@@ -1,7 +1,8 @@
 //! Which passes run, in which order, and who looks on.
 
 use super::{
-    cancel_transposes, cse, dce, fold_norm, fuse, fuse_norm, fuse_reductions, saved, simplify, sink,
+    cancel_transposes, cse, dce, fold_norm, fuse, fuse_conv, fuse_norm, fuse_reductions, saved, simplify,
+    sink,
 };
 use crate::error::did_you_mean;
 use crate::graph::{Graph, ValueId};
@@ -68,6 +69,8 @@ passes! {
     fuse_norm,
     /// [`saved`]: the least is kept for the backward pass.
     saved,
+    /// [`fuse_conv`]: convolution, dense layer, shortcut and relu merged into one operation.
+    fuse_conv,
     /// [`fuse`]: elementwise chains merged into one operation.
     fuse,
     /// [`fuse_reductions`]: reductions evaluate the elementwise value that they combine.
@@ -134,6 +137,9 @@ impl Passes {
         }
         if self.saved {
             follow(self.step("saved", graph, saved));
+        }
+        if self.fuse_conv {
+            follow(self.step("fuse_conv", graph, fuse_conv));
         }
         self.pass("fuse", self.fuse, graph, fuse);
         self.pass("reduce", self.reduce, graph, fuse_reductions);

@@ -11,7 +11,7 @@
 
 use crate::dim::Dim;
 use crate::expr::Expr;
-use crate::instr::{BinOp, Instr, MAX_RANK, ReduceKind};
+use crate::instr::{BinOp, Epilogue, Instr, MAX_RANK, ReduceKind};
 use crate::program::{List, Program, ProgramValue, Role, Step};
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
@@ -112,8 +112,9 @@ impl Splitter<'_> {
                 }
             }
         }
-        // The backward steps of the same layers come last.
-        let own = |s: &Step| head.iter().any(|h| h.layer == s.layer);
+        // The backward steps of the same layers come last; a layer that is computed together with another one has no step of its own.
+        let next = program.steps[until..forward].iter().map(|s| s.layer).min().unwrap_or(u32::MAX);
+        let own = |s: &Step| s.layer < next || head.iter().any(|h| h.layer == s.layer);
         let back = program.steps.iter().rposition(|s| !own(s)).map_or(0, |at| at + 1).max(forward);
         let tail = &program.steps[back..];
 
@@ -332,12 +333,15 @@ impl Splitter<'_> {
             shape.len() < of || self.samples(*r) || shape.first() == Some(&Dim::ONE)
         };
         let aligned = |r: &u32| !self.samples(*r) || rank(*r) == rank(s.writes[0]);
+        // Weights and bias are those of all samples, a residual is not.
+        let shared = |e: Epilogue| {
+            let mut others = s.reads.iter().enumerate().skip(1);
+            others.all(|(at, r)| self.samples(*r) == (e.residual && at == 2))
+        };
         let fine = match s.instr {
             Instr::Map(_) => s.reads.iter().all(|r| broadcasts(r) && aligned(r)),
-            Instr::MatMul { trans_a, .. } => {
-                !trans_a && rank(s.writes[0]) == 2 && !s.reads[1..].iter().any(|r| self.samples(*r))
-            }
-            Instr::Conv2d(_) => !s.reads[1..].iter().any(|r| self.samples(*r)),
+            Instr::MatMul { trans_a, epilogue, .. } => !trans_a && rank(s.writes[0]) == 2 && shared(epilogue),
+            Instr::Conv2d(_, epilogue) => shared(epilogue),
             Instr::Transpose { perm } => perm[0] == 0,
             Instr::Concat { axis } => axis > 0,
             Instr::Softmax { axis, .. } | Instr::SoftmaxBackward { axis, .. } => axis > 0,

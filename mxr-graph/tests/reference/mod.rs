@@ -191,9 +191,10 @@ fn single(lowered: &Lowered, xs: &[&[f64]], shapes: &[Vec<usize>], to: &[usize])
                 y[offset(to, &i)] = x(0)[broadcast(&kept, &i)] / divisor;
             }
         }
-        Instr::MatMul { trans_a, trans_b } => {
+        Instr::MatMul { trans_a, trans_b, epilogue } => {
             let (a, b) = (shape(0), shape(1));
             let k = a[a.len() - if trans_a { 2 } else { 1 }];
+            let bias_at = 2 + usize::from(epilogue.residual);
             for i in indices(to) {
                 let (lead, last) = i.split_at(to.len() - 2);
                 let stack = |s: &[usize], row: usize, column: usize, turned: bool| {
@@ -201,11 +202,18 @@ fn single(lowered: &Lowered, xs: &[&[f64]], shapes: &[Vec<usize>], to: &[usize])
                     let (outer, [rows, columns]) = (&s[..s.len() - 2], [s[s.len() - 2], s[s.len() - 1]]);
                     (broadcast(outer, lead) * rows + r) * columns + c
                 };
-                let bias = if xs.len() == 3 { x(2)[last[1]] } else { 0.0 };
-                y[offset(to, &i)] = bias
+                let at = offset(to, &i);
+                let bias = if xs.len() == bias_at + 1 { x(bias_at)[last[1]] } else { 0.0 };
+                y[at] = bias
                     + (0..k)
                         .map(|l| x(0)[stack(&a, last[0], l, trans_a)] * x(1)[stack(&b, l, last[1], trans_b)])
                         .sum::<f64>();
+                if epilogue.residual {
+                    y[at] += x(2)[at];
+                }
+                if epilogue.relu {
+                    y[at] = y[at].max(0.0);
+                }
             }
         }
         Instr::Transpose { perm } => {

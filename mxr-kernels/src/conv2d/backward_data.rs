@@ -9,6 +9,7 @@ use super::gather::{Axis, TapsByPixels, Window};
 use super::planes::Planes;
 use super::weights::{PackedRows, TapStride, pack_turned};
 use super::{Conv2d, scatter};
+use crate::epilogue::Epilogue;
 use crate::gemm::dense::Address;
 use crate::gemm::driver::multiply;
 use crate::gemm::micro::{Registers, Rows};
@@ -109,13 +110,14 @@ fn run_phase<V: Registers>(
         let source = dy.get(group * filters * conv.oh * conv.ow..).unwrap_or_default();
         let rhs = TapsByPixels { window: &window, source };
         let sink = Planes {
-            data: dx.skip(group * channels * conv.h * conv.w).start(),
+            data: dx.start(),
+            first: group * channels * conv.h * conv.w,
             image: conv.c * conv.h * conv.w,
             size: [conv.h, conv.w],
             grid: [y.grid, x.grid],
             origin,
             step: conv.attrs.stride.map(|s| s as usize),
-            bias: None,
+            epilogue: Epilogue::NONE,
         };
         (lhs, rhs, sink)
     };

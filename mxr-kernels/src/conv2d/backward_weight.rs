@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::Conv2d;
 use super::gather::{PixelsByTaps, Window};
 use crate::gemm::dense::Address;
-use crate::gemm::driver::{Lhs, Sink, multiply};
+use crate::gemm::driver::{Lhs, Place, Sink, multiply};
 use crate::gemm::micro::{Registers, Rows};
 use crate::gemm::pack;
 use crate::par;
@@ -149,11 +149,12 @@ struct Matrix<T> {
 
 impl<V: Registers> Sink<V> for Matrix<V::Elem> {
     #[inline(always)]
-    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)> {
-        Some((self.to.skip(row * self.row + cols.start).start(), self.row))
+    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<Place<V::Elem>> {
+        let c = self.to.skip(row * self.row + cols.start).start();
+        Some(Place { c, ldc: self.row, residual: std::ptr::null() })
     }
 
-    unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool) {
+    unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool, _: bool) {
         unreachable!("every tile of a plain matrix has its place");
     }
 

@@ -3,6 +3,7 @@
 
 use super::Conv2d;
 use crate::element::Float;
+use crate::epilogue::Epilogue;
 use crate::isa::Isa;
 use crate::par;
 use crate::simd::{Kernel, vectorize};
@@ -26,7 +27,7 @@ pub(super) fn forward<T: Float, const ISA: u8>(
     conv: &Conv2d,
     x: &[T],
     weight: &[T],
-    bias: Option<&[T]>,
+    epilogue: Epilogue<'_, T>,
     y: &mut [T],
     _: &mut [T],
 ) {
@@ -34,12 +35,11 @@ pub(super) fn forward<T: Float, const ISA: u8>(
     let (plane, kernel) = (conv.h * conv.w, conv.kh * conv.kw);
     par::for_each_mut(y, conv.oh * conv.ow, |number, y| {
         let (image, filter) = (number / conv.filters, number % conv.filters);
-        y.fill(bias.map_or(T::ZERO, |bias| bias[filter]));
-        for channel in 0..channels {
-            let at = image * conv.c + filter / group_filters * channels + channel;
-            let weight = &weight[(filter * channels + channel) * kernel..][..kernel];
-            vectorize(isa(ISA), AddForward { conv, x: &x[at * plane..][..plane], weight, y });
-        }
+        let x = &x[(image * conv.c + filter / group_filters * channels) * plane..][..channels * plane];
+        let weight = &weight[filter * channels * kernel..][..channels * kernel];
+        let bias = epilogue.bias.map_or(T::ZERO, |bias| bias[filter]);
+        let first = number * conv.oh * conv.ow;
+        vectorize(isa(ISA), ForwardPlane { conv, x, weight, bias, epilogue, first, y });
     });
 }
 
@@ -111,27 +111,63 @@ fn for_each_row(conv: &Conv2d, mut row: impl FnMut(usize, usize, std::ops::Range
     }
 }
 
-struct AddForward<'a, T> {
+/// One plane of the output, from the planes that its filter sees.
+struct ForwardPlane<'a, T> {
     conv: &'a Conv2d,
     x: &'a [T],
     weight: &'a [T],
+    bias: T,
+    epilogue: Epilogue<'a, T>,
+    /// The number of the first element of `y`.
+    first: usize,
     y: &'a mut [T],
 }
 
-impl<T: Float> Kernel for AddForward<'_, T> {
+impl<T: Float> Kernel for ForwardPlane<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let stride = self.conv.attrs.stride[1] as usize;
-        for_each_row(self.conv, |tap, start, range| {
-            let (w, y) = (self.weight[tap], &mut self.y[range]);
-            if stride == 1 {
-                y.iter_mut().zip(&self.x[start..]).for_each(|(y, &x)| *y += x * w);
-            } else {
-                y.iter_mut().zip(self.x[start..].iter().step_by(stride)).for_each(|(y, &x)| *y += x * w);
+        let Conv2d { h, w, kh, kw, ow, attrs, .. } = *self.conv;
+        let [sh, sw] = attrs.stride.map(|s| s as usize);
+        let [dh, dw] = attrs.dilation.map(|d| d as usize);
+        let [top, left, ..] = attrs.pad.map(|p| p as usize);
+        // The memory of y may hold the residual until the sums are complete.
+        let mut sums = [T::ZERO; RUN];
+        for (i, y) in self.y.chunks_exact_mut(ow).enumerate() {
+            for (run, y) in y.chunks_mut(RUN).enumerate() {
+                let (from, sums) = (run * RUN, &mut sums[..y.len()]);
+                sums.fill(self.bias);
+                // An image without pixels has no taps either.
+                let channels = self.x.chunks_exact((h * w).max(1)).zip(self.weight.chunks_exact(kh * kw));
+                for (x, weight) in channels {
+                    for r in 0..kh {
+                        let Some(row) = (i * sh + r * dh).checked_sub(top).filter(|&row| row < h) else {
+                            continue;
+                        };
+                        for s in 0..kw {
+                            // left ≤ j · sw + s · dw < left + w
+                            let low = left.saturating_sub(s * dw).div_ceil(sw).max(from);
+                            let high = (left + w).saturating_sub(s * dw).div_ceil(sw).min(from + sums.len());
+                            if low >= high {
+                                continue;
+                            }
+                            let (x, w) = (&x[row * w + low * sw + s * dw - left..], weight[r * kw + s]);
+                            let sums = sums[low - from..high - from].iter_mut();
+                            if sw == 1 {
+                                sums.zip(x).for_each(|(y, &x)| *y += x * w);
+                            } else {
+                                sums.zip(x.iter().step_by(sw)).for_each(|(y, &x)| *y += x * w);
+                            }
+                        }
+                    }
+                }
+                let first = self.first + i * ow + from;
+                for (t, (y, &sum)) in y.iter_mut().zip(&*sums).enumerate() {
+                    *y = self.epilogue.last(sum, first + t, *y);
+                }
             }
-        });
+        }
     }
 }
 
@@ -165,6 +201,9 @@ struct AddWeight<'a, T> {
     dy: &'a [T],
     dw: &'a mut [T],
 }
+
+/// Neighbouring elements of an output row that are summed up in the first-level cache.
+const RUN: usize = 256;
 
 /// Partial sums that let the compiler add in registers.
 const PARTIAL: usize = 16;

@@ -4,6 +4,7 @@ use super::Conv2d;
 use super::gather::{TapsByPixels, Window};
 use super::planes::Planes;
 use super::weights::{PackedRows, pack_rows};
+use crate::epilogue::Epilogue;
 use crate::gemm::dense::Address;
 use crate::gemm::driver::multiply;
 use crate::gemm::micro::{Registers, Rows};
@@ -12,7 +13,7 @@ pub(super) fn run<V: Registers>(
     conv: &Conv2d,
     x: &[V::Elem],
     weight: &[V::Elem],
-    bias: Option<&[V::Elem]>,
+    epilogue: Epilogue<'_, V::Elem>,
     y: &mut [V::Elem],
     workspace: &mut [V::Elem],
 ) {
@@ -33,13 +34,17 @@ pub(super) fn run<V: Registers>(
         let source = x.get(group * conv.group_channels() * conv.h * conv.w..).unwrap_or_default();
         let rhs = TapsByPixels { window: &window, source };
         let sink = Planes {
-            data: y.skip(group * filters * conv.oh * conv.ow).start(),
+            data: y.start(),
+            first: group * filters * conv.oh * conv.ow,
             image: conv.filters * conv.oh * conv.ow,
             size: [conv.oh, conv.ow],
             grid: [conv.oh, conv.ow],
             origin: [0, 0],
             step: [1, 1],
-            bias: bias.map(|bias| &bias[group * filters..][..filters]),
+            epilogue: Epilogue {
+                bias: epilogue.bias.map(|bias| &bias[group * filters..][..filters]),
+                ..epilogue
+            },
         };
         (lhs, rhs, sink)
     };

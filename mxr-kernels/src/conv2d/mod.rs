@@ -12,6 +12,8 @@
 //!
 //! Groups of few filters (depthwise) are done row by row instead.
 //!
+//! What follows a convolution ([`Epilogue`]) is done to the elements when they are stored.
+//!
 //! A tap that falls into the padding may or may not be multiplied by zero, so what an infinite or NaN *weight* does to positions where
 //! its tap lies in the padding is not specified. NaN and infinities of images and gradients always reach everything that uses them.
 
@@ -29,8 +31,10 @@ mod weights;
 
 use mxr_graph::instr::ConvAttrs;
 
+use crate::epilogue::Epilogue;
 use crate::gemm::GemmElement;
 use crate::isa::Isa;
+use crate::map::Src;
 
 /// A convolution of `x [n, c, h, w]` by `w [filters, c / groups, kh, kw]` to `y [n, filters, oh, ow]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,7 +156,7 @@ pub fn workspace_len(conv: &Conv2d, direction: Direction) -> usize {
     }
 }
 
-/// `y = conv(x, weight) + bias`; `bias` has one element per filter. The workspace's contents do not matter.
+/// `y = conv(x, weight)` and what the epilogue says, whose bias has one element per filter. The workspace's contents do not matter.
 ///
 /// # Panics
 ///
@@ -161,11 +165,11 @@ pub fn forward<T: ConvElement>(
     conv: &Conv2d,
     x: &[T],
     weight: &[T],
-    bias: Option<&[T]>,
+    epilogue: Epilogue<'_, T>,
     y: &mut [T],
     workspace: &mut [T],
 ) {
-    select::<T>(conv).forward(conv, x, weight, bias, y, workspace);
+    select::<T>(conv).forward(conv, x, weight, epilogue, y, workspace);
 }
 
 /// `dx`, the gradient of the convolution's input.
@@ -225,8 +229,8 @@ pub struct Candidate<T: 'static> {
     backward_weight: Backward<T>,
 }
 
-/// Convolution, x, weight, bias, y, workspace.
-type Forward<T> = fn(&Conv2d, &[T], &[T], Option<&[T]>, &mut [T], &mut [T]);
+/// Convolution, x, weight, epilogue, y, workspace.
+type Forward<T> = fn(&Conv2d, &[T], &[T], Epilogue<'_, T>, &mut [T], &mut [T]);
 /// Convolution, the two operands, the gradient, workspace.
 type Backward<T> = fn(&Conv2d, &[T], &[T], &mut [T], &mut [T]);
 
@@ -256,15 +260,18 @@ impl<T: ConvElement> Candidate<T> {
         conv: &Conv2d,
         x: &[T],
         weight: &[T],
-        bias: Option<&[T]>,
+        epilogue: Epilogue<'_, T>,
         y: &mut [T],
         workspace: &mut [T],
     ) {
         self.check(conv);
         conv.check(x, weight, y, Some((workspace, Direction::Forward)));
-        assert!(bias.is_none_or(|bias| bias.len() == conv.filters), "one bias per filter: {conv:?}");
+        assert!(epilogue.bias.is_none_or(|bias| bias.len() == conv.filters), "one bias per filter: {conv:?}");
+        if let Some(Src::Slice(residual)) = epilogue.residual {
+            assert_eq!(residual.len(), conv.y_len(), "elements of the residual: {conv:?}");
+        }
         if !y.is_empty() {
-            (self.forward)(conv, x, weight, bias, y, workspace);
+            (self.forward)(conv, x, weight, epilogue, y, workspace);
         }
     }
 

@@ -2,15 +2,18 @@
 
 use std::ops::Range;
 
-use crate::gemm::driver::Sink;
+use crate::epilogue::Epilogue;
+use crate::gemm::driver::{Place, Sink};
 use crate::gemm::micro::Registers;
 use crate::simd::vector::first;
 
 /// Images as a matrix with one row per channel and one column per grid point `(image, i, j)`; grid point `(i, j)` is the pixel
 /// `origin + step · (i, j)`.
 pub(super) struct Planes<'a, T> {
-    /// Channel 0 of the group in image 0.
+    /// Channel 0 of image 0.
     pub(super) data: *mut T,
+    /// Elements in front of channel 0 of the group.
+    pub(super) first: usize,
     /// Elements from one image to the next.
     pub(super) image: usize,
     /// Height and width of the images.
@@ -18,8 +21,8 @@ pub(super) struct Planes<'a, T> {
     pub(super) grid: [usize; 2],
     pub(super) origin: [usize; 2],
     pub(super) step: [usize; 2],
-    /// One number per channel of the group.
-    pub(super) bias: Option<&'a [T]>,
+    /// One number of the bias per channel of the group; a residual lies as the images do.
+    pub(super) epilogue: Epilogue<'a, T>,
 }
 
 // SAFETY: the driver gives every element to one block of the loop, and blocks do not share elements.
@@ -42,16 +45,25 @@ impl<T> Planes<'_, T> {
 
 impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
     #[inline(always)]
-    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)> {
+    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<Place<V::Elem>> {
         let (image, pixel) = (cols.start / self.pixels(), cols.start % self.pixels());
         let fits = self.is_whole() && pixel + cols.len() <= self.pixels();
         fits.then(|| {
-            (self.data.wrapping_add(image * self.image + row * self.channel() + pixel), self.channel())
+            let at = self.first + image * self.image + row * self.channel() + pixel;
+            let c = self.data.wrapping_add(at);
+            Place { c, ldc: self.channel(), residual: self.epilogue.residual_of(at, c) }
         })
     }
 
     #[inline(always)]
-    unsafe fn scatter(&self, rows: Range<usize>, cols: &Range<usize>, from: *const V::Elem, add: bool) {
+    unsafe fn scatter(
+        &self,
+        rows: Range<usize>,
+        cols: &Range<usize>,
+        from: *const V::Elem,
+        add: bool,
+        complete: bool,
+    ) {
         // A run is what follows in memory (or at the step's distance): a row of the grid, or the rest of an image.
         let row_len = if self.is_whole() { self.pixels() } else { self.grid[1] };
         let mut col = cols.start;
@@ -63,7 +75,9 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
             for row in rows.clone() {
                 // SAFETY: the caller's contract; the run lies inside its image and inside the tile.
                 unsafe {
-                    let to = self.data.add(image * self.image + row * self.channel() + at);
+                    let at = self.first + image * self.image + row * self.channel() + at;
+                    let to = self.data.add(at);
+                    let residual = self.epilogue.residual_of(at, to);
                     let from = from.add((row - rows.start) * V::COLS + col - cols.start);
                     if self.step[1] == 1 {
                         for t in (0..run).step_by(V::LANES) {
@@ -72,12 +86,23 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
                             if add {
                                 value = V::zero().load_over(to.add(t), mask).add(value);
                             }
+                            if complete && !residual.is_null() {
+                                value = value.add(V::zero().load_over(residual.add(t), mask));
+                            }
+                            if complete && self.epilogue.relu {
+                                value = value.relu();
+                            }
                             value.store_masked(to.add(t), mask);
                         }
                     } else {
                         for t in 0..run {
                             let to = to.add(t * self.step[1]);
-                            *to = if add { *to + *from.add(t) } else { *from.add(t) };
+                            let value = if add { *to + *from.add(t) } else { *from.add(t) };
+                            *to = if complete {
+                                self.epilogue.last(value, at + t * self.step[1], *to)
+                            } else {
+                                value
+                            };
                         }
                     }
                 }
@@ -90,8 +115,16 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
         false
     }
 
+    fn holds_residual(&self) -> bool {
+        self.epilogue.in_place()
+    }
+
+    fn relu(&self) -> bool {
+        self.epilogue.relu
+    }
+
     fn row_bias(&self) -> Option<&[V::Elem]> {
-        self.bias
+        self.epilogue.bias
     }
 
     fn col_bias(&self) -> Option<&[V::Elem]> {

@@ -125,9 +125,10 @@ impl<T: ConvElement> Operands<T> {
         let workspace = |direction| vec![T::NAN; workspace_len(conv, direction)];
         let (mut y, mut biased) = (vec![T::NAN; conv.y_len()], vec![T::NAN; conv.y_len()]);
         let (mut dx, mut dw) = (vec![T::NAN; conv.x_len()], vec![T::NAN; conv.weight_len()]);
-        candidate.forward(conv, &self.x, &self.weight, None, &mut y, &mut workspace(Direction::Forward));
-        let bias = Some(&self.bias[..]);
-        candidate.forward(conv, &self.x, &self.weight, bias, &mut biased, &mut workspace(Direction::Forward));
+        let space = &mut workspace(Direction::Forward);
+        candidate.forward(conv, &self.x, &self.weight, Epilogue::NONE, &mut y, space);
+        let bias = Epilogue::bias(Some(&self.bias));
+        candidate.forward(conv, &self.x, &self.weight, bias, &mut biased, space);
         candidate.backward_data(
             conv,
             &self.dy,
@@ -185,6 +186,61 @@ fn every_candidate_agrees_with_the_reference() {
     let least = cases().len() * 2;
     assert!(check::<f32>(3e-6) >= least);
     assert!(check::<f64>(1e-14) >= least);
+}
+
+/// Every candidate with an epilogue against itself without one, and what follows done apart, bit for bit.
+fn check_epilogue<T: ConvElement>(case: &Case) {
+    let conv = case.conv();
+    let operands = Operands::<T>::new(&conv);
+    let mut residual = noise::<T>(conv.y_len(), 5);
+    if let Some(first) = residual.first_mut() {
+        *first = T::NAN;
+    }
+    for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(&conv)) {
+        let run = |threads: usize, epilogue: Epilogue<'_, T>| {
+            let mut y = residual.clone();
+            let space = &mut vec![T::NAN; workspace_len(&conv, Direction::Forward)];
+            with_threads(threads, || {
+                candidate.forward(&conv, &operands.x, &operands.weight, epilogue, &mut y, space);
+            });
+            y
+        };
+        for bias in [None, Some(&operands.bias[..])] {
+            let plain = run(1, Epilogue::bias(bias));
+            for (over, relu) in [(None, true), (Some(false), false), (Some(false), true), (Some(true), true)]
+            {
+                let from = over.map(|over| if over { Src::Out } else { Src::Slice(&residual[..]) });
+                let expected = plain.iter().zip(&residual).map(|(&y, &r)| {
+                    let y = if over.is_some() { y + r } else { y };
+                    if relu && y <= T::ZERO { T::ZERO } else { y }
+                });
+                let expected: Vec<T> = expected.collect();
+                for threads in [1, 3] {
+                    let y = run(threads, Epilogue { bias, residual: from, relu });
+                    for (at, (x, y)) in y.iter().zip(&expected).enumerate() {
+                        let same = x == y || x.is_nan() && y.is_nan();
+                        assert!(
+                            same,
+                            "{} {over:?} {relu} {at}: {x:?}, not {y:?}: {case:?}",
+                            candidate.name()
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_follows_has_the_bits_of_a_step_of_its_own() {
+    for case in cases() {
+        check_epilogue::<f32>(&case);
+        check_epilogue::<f64>(&case);
+    }
+    // Long sums, in several rectangles.
+    check_epilogue::<f32>(&Case::square([3, 70, 17, 17], 270, 3, 1, 1));
+    // Rows that are longer than what is summed up at a time.
+    check_epilogue::<f32>(&Case { groups: 2, ..Case::square([1, 2, 3, 600], 2, 3, 1, 1) });
 }
 
 #[test]
@@ -263,5 +319,5 @@ fn shapes_that_do_not_belong_together_are_told_apart() {
 fn a_short_workspace_is_a_broken_invariant() {
     let conv = Case::square([1, 2, 4, 4], 3, 3, 1, 0).conv();
     let operands = Operands::<f32>::new(&conv);
-    forward(&conv, &operands.x, &operands.weight, None, &mut vec![0.0; conv.y_len()], &mut []);
+    forward(&conv, &operands.x, &operands.weight, Epilogue::NONE, &mut vec![0.0; conv.y_len()], &mut []);
 }

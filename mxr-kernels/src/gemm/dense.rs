@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
-use super::driver::{Lhs, Rhs, Sink, multiply};
+use super::driver::{Lhs, Place, Rhs, Sink, multiply};
 use super::micro::{Registers, Rows};
 use super::{Gemm, pack};
+use crate::epilogue::Epilogue;
 
 pub(super) fn run<V: Registers>(
     desc: &Gemm,
     a: &[V::Elem],
     b: &[V::Elem],
-    bias: Option<&[V::Elem]>,
+    epilogue: Epilogue<'_, V::Elem>,
     c: &mut [V::Elem],
 ) {
     let Gemm { m, n, k, trans_a, trans_b, lda, ldb, ldc, accumulate, .. } = *desc;
@@ -21,7 +22,8 @@ pub(super) fn run<V: Registers>(
             Matrix { data: a.get(z * desc.stride_a..).unwrap_or_default(), ld: lda, transposed: trans_a };
         let rhs =
             Matrix { data: b.get(z * desc.stride_b..).unwrap_or_default(), ld: ldb, transposed: trans_b };
-        (lhs, rhs, InPlace { c: c.skip(z * desc.stride_c), ldc, accumulate, bias })
+        let at = z * desc.stride_c;
+        (lhs, rhs, InPlace { c, at, ldc, accumulate, epilogue })
     };
     // SAFETY: `Candidate::run` has checked that the CPU has the instruction set, that the slices are as long as the descriptor
     // says and that matrices C do not overlap.
@@ -126,25 +128,29 @@ impl<V: Registers> Rhs<V> for Matrix<'_, V::Elem> {
 /// C as the descriptor says.
 pub(crate) struct InPlace<'a, T> {
     c: Address<T>,
+    /// Its first element.
+    at: usize,
     ldc: usize,
     accumulate: bool,
-    bias: Option<&'a [T]>,
+    epilogue: Epilogue<'a, T>,
 }
 
 impl<T> InPlace<'_, T> {
     /// All of `c`, with rows of `ldc` elements.
     pub(crate) fn overwriting(c: &mut [T], ldc: usize) -> Self {
-        InPlace { c: Address::of(c), ldc, accumulate: false, bias: None }
+        InPlace { c: Address::of(c), at: 0, ldc, accumulate: false, epilogue: Epilogue::NONE }
     }
 }
 
 impl<V: Registers> Sink<V> for InPlace<'_, V::Elem> {
     #[inline(always)]
-    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)> {
-        Some((self.c.skip(row * self.ldc + cols.start).start(), self.ldc))
+    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<Place<V::Elem>> {
+        let at = self.at + row * self.ldc + cols.start;
+        let c = self.c.skip(at).start();
+        Some(Place { c, ldc: self.ldc, residual: self.epilogue.residual_of(at, c) })
     }
 
-    unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool) {
+    unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool, _: bool) {
         unreachable!("every tile of a plain matrix has its place");
     }
 
@@ -152,11 +158,19 @@ impl<V: Registers> Sink<V> for InPlace<'_, V::Elem> {
         self.accumulate
     }
 
+    fn holds_residual(&self) -> bool {
+        self.epilogue.in_place()
+    }
+
+    fn relu(&self) -> bool {
+        self.epilogue.relu
+    }
+
     fn row_bias(&self) -> Option<&[V::Elem]> {
         None
     }
 
     fn col_bias(&self) -> Option<&[V::Elem]> {
-        self.bias
+        self.epilogue.bias
     }
 }

@@ -64,6 +64,9 @@ const SERIAL_FLOPS: f64 = 1e6;
 /// Blocks per thread that even out threads of unequal speed.
 const BLOCKS_PER_THREAD: usize = 4;
 
+/// Columns of a rectangle whose sums are not kept in C; a multiple of every register tile's width.
+const APART: usize = 256;
+
 /// Up to this length of `k`, most time goes into C, so tiles follow its rows; above, they go down its columns, so that a panel of B
 /// stays in L1.
 const SHORT_K: usize = 48;
@@ -105,24 +108,51 @@ pub(crate) trait Rhs<V: Registers>: Sync {
     unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, to: *mut V::Elem);
 }
 
+/// The place of a tile of C.
+pub(crate) struct Place<T> {
+    pub(crate) c: *mut T,
+    /// Distance of the tile's rows, and of the residual's.
+    pub(crate) ldc: usize,
+    /// Null where there is none.
+    pub(crate) residual: *const T,
+}
+
 /// Where tiles of C go.
 pub(crate) trait Sink<V: Registers>: Sync {
-    /// The tile's place in memory and the distance of its rows, if its columns are neighbours there.
+    /// The tile's place in memory, if its columns are neighbours there.
     ///
     /// # Safety
     ///
     /// No other thread uses the same elements.
-    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<(*mut V::Elem, usize)>;
+    unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<Place<V::Elem>>;
 
-    /// Writes (or adds) a tile `[rows, V::COLS]` whose columns lie scattered.
+    /// Writes a tile `[rows, V::COLS]` whose columns lie scattered; `add`s it to what is there; adds the residual and rectifies
+    /// where it is `complete`.
     ///
     /// # Safety
     ///
     /// No other thread uses the same elements; `from` is valid for the reads.
-    unsafe fn scatter(&self, rows: Range<usize>, cols: &Range<usize>, from: *const V::Elem, add: bool);
+    unsafe fn scatter(
+        &self,
+        rows: Range<usize>,
+        cols: &Range<usize>,
+        from: *const V::Elem,
+        add: bool,
+        complete: bool,
+    );
 
     /// C is added to.
     fn accumulate(&self) -> bool;
+
+    /// C holds the residual until its elements are complete.
+    fn holds_residual(&self) -> bool {
+        false
+    }
+
+    /// What is negative becomes 0.
+    fn relu(&self) -> bool {
+        false
+    }
 
     /// One number for each row of C.
     fn row_bias(&self) -> Option<&[V::Elem]>;
@@ -145,24 +175,30 @@ pub(crate) unsafe fn multiply<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>>(
     operands: impl Fn(usize) -> (L, R, S) + Sync,
 ) {
     let flops = 2.0 * rows.rows() as f64 * n as f64 * k as f64 * batch as f64;
-    let grid =
-        Grid::new::<V>(&rows, n, batch, if flops < SERIAL_FLOPS { 1 } else { par::threads() }, L::PACKED);
+    let threads = if flops < SERIAL_FLOPS { 1 } else { par::threads() };
+    // Every product of a batch has the same epilogue.
+    let apart = k > V::Elem::KC && operands(0).2.holds_residual();
+    let grid = Grid::new::<V>(&rows, n, batch, threads, L::PACKED, apart);
     let block = |number: usize| {
         let (z, panels, cols) = grid.block::<V>(number, n);
         let (lhs, rhs, sink) = operands(z);
-        V::Elem::with_scratch(|scratch| {
-            V::enter(Rectangle {
-                rows,
-                panels,
-                cols,
-                k,
-                lhs: &lhs,
-                rhs: &rhs,
-                sink: &sink,
-                scratch,
-                v: std::marker::PhantomData::<V>,
+        let run = |sums: &mut [V::Elem]| {
+            V::Elem::with_scratch(|scratch| {
+                V::enter(Rectangle {
+                    rows,
+                    panels,
+                    cols,
+                    k,
+                    lhs: &lhs,
+                    rhs: &rhs,
+                    sink: &sink,
+                    scratch,
+                    sums,
+                    v: std::marker::PhantomData::<V>,
+                });
             });
-        });
+        };
+        if apart { V::Elem::with_product(run) } else { run(&mut []) }
     };
     if flops < SERIAL_FLOPS {
         (0..grid.blocks()).for_each(block);
@@ -171,7 +207,8 @@ pub(crate) unsafe fn multiply<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>>(
     }
 }
 
-/// One product on this thread, tile after tile in an order that depends on `rows`, `n` and `k` alone: for sinks whose tiles overlap.
+/// One product on this thread, tile after tile in an order that depends on `rows`, `n` and `k` alone: for sinks whose tiles overlap,
+/// and that hold no residual.
 ///
 /// # Safety
 ///
@@ -189,7 +226,8 @@ pub(crate) unsafe fn multiply_in_order<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Si
         for start in (0..n).step_by(nc) {
             let (panels, cols) = (0..rows.panels(), start..n.min(start + nc));
             let v = std::marker::PhantomData::<V>;
-            V::enter(Rectangle { rows, panels, cols, k, lhs, rhs, sink, scratch: &mut *scratch, v });
+            let scratch = &mut *scratch;
+            V::enter(Rectangle { rows, panels, cols, k, lhs, rhs, sink, scratch, sums: &mut [], v });
         }
     });
 }
@@ -204,16 +242,25 @@ struct Grid {
 }
 
 impl Grid {
-    fn new<V: Registers>(rows: &Rows, n: usize, batch: usize, threads: usize, packed: bool) -> Grid {
+    /// `apart` where the sums of a rectangle have to fit the memory of a product.
+    fn new<V: Registers>(
+        rows: &Rows,
+        n: usize,
+        batch: usize,
+        threads: usize,
+        packed: bool,
+        apart: bool,
+    ) -> Grid {
         let (row_panels, col_panels) = (rows.panels(), n.div_ceil(V::COLS));
         // A rectangle this high packs its columns of B seldom enough.
-        let row_limit = (4 * V::Elem::MC / V::ROWS).max(1);
+        let (height, width) =
+            if apart { (V::Elem::PRODUCT / APART, APART) } else { (4 * V::Elem::MC, V::Elem::NC) };
         let mut grid = Grid {
             batch,
             row_panels,
             col_panels,
-            row_blocks: row_panels.div_ceil(row_limit),
-            col_blocks: col_panels.div_ceil(V::Elem::NC / V::COLS),
+            row_blocks: row_panels.div_ceil((height / V::ROWS).max(1)),
+            col_blocks: col_panels.div_ceil(width / V::COLS),
         };
         while threads > 1 && grid.blocks() < BLOCKS_PER_THREAD * threads {
             let height = row_panels.div_ceil(grid.row_blocks) * V::ROWS;
@@ -254,6 +301,8 @@ struct Rectangle<'a, V: Registers, L, R, S> {
     rhs: &'a R,
     sink: &'a S,
     scratch: &'a mut [V::Elem],
+    /// Where the sums are kept until they are complete; empty where C is that place.
+    sums: &'a mut [V::Elem],
     v: std::marker::PhantomData<V>,
 }
 
@@ -262,17 +311,22 @@ impl<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>> Kernel for Rectangle<'_, V,
 
     #[inline(always)]
     fn run(self) {
-        let Rectangle { rows, panels, cols, k, lhs, rhs, sink, scratch, .. } = self;
+        let Rectangle { rows, panels, cols, k, lhs, rhs, sink, scratch, sums, .. } = self;
         let (kc, mc, nc) = (V::Elem::KC, V::Elem::MC, V::Elem::NC);
         assert!(cols.len() <= nc && scratch.len() >= (mc + nc) * kc, "a block of C fits its scratch memory");
         let (b_packed, a_packed) = scratch.split_at_mut(nc * kc);
         let (b_packed, a_packed) = (b_packed.as_mut_ptr(), a_packed.as_mut_ptr());
         let k_blocks = k.div_ceil(kc).max(1);
         let panels_per_block = mc / V::ROWS;
+        let width = cols.len().next_multiple_of(V::COLS);
+        let height = rows.start(panels.end) - rows.start(panels.start);
+        assert!(sums.is_empty() || sums.len() >= height * width, "sums of a block of C fit their memory");
+        let sums = if sums.is_empty() { std::ptr::null_mut() } else { sums.as_mut_ptr() };
         for k_block in 0..k_blocks {
             let ks = k * k_block / k_blocks..k * (k_block + 1) / k_blocks;
             // SAFETY: `multiply`'s caller vouches for the operands and the instruction set; `ks` is at most `KC` long, the columns at
-            // most `NC`, and the rows of a block of panels at most `MC`, so packed blocks fit the scratch memory.
+            // most `NC`, and the rows of a block of panels at most `MC`, so packed blocks fit the scratch memory; sums have been held
+            // against theirs.
             unsafe {
                 rhs.pack(ks.clone(), cols.clone(), b_packed);
                 for first in panels.clone().step_by(panels_per_block) {
@@ -291,7 +345,17 @@ impl<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>> Kernel for Rectangle<'_, V,
                             let a = lhs.panel(&rows, first, p, &ks, a_packed);
                             let b = b_packed.add(j * V::COLS * ks.len());
                             let row = rows.start(p)..rows.start(p + 1);
-                            tile::<V, S>(sink, a, b, ks.len(), row, cols_here, k_block == 0);
+                            let part = Part {
+                                first: k_block == 0,
+                                last: k_block + 1 == k_blocks,
+                                sums: if sums.is_null() {
+                                    sums
+                                } else {
+                                    sums.add((row.start - rows.start(panels.start)) * width + at - cols.start)
+                                },
+                                width,
+                            };
+                            tile::<V, S>(sink, a, b, ks.len(), row, cols_here, &part);
                         }
                     }
                 }
@@ -300,11 +364,20 @@ impl<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>> Kernel for Rectangle<'_, V,
     }
 }
 
+/// The block of `k` that a tile belongs to.
+struct Part<T> {
+    first: bool,
+    last: bool,
+    /// Where the tile's sums are kept until they are complete, with rows at a distance of `width`; null where C is that place.
+    sums: *mut T,
+    width: usize,
+}
+
 /// Runs one register tile and puts it where it belongs.
 ///
 /// # Safety
 ///
-/// As for [`super::micro::TileFn`]; the tile of C belongs to this thread.
+/// As for [`super::micro::TileFn`]; the tile of C and its sums belong to this thread.
 #[inline(always)]
 unsafe fn tile<V: Registers, S: Sink<V>>(
     sink: &S,
@@ -313,14 +386,14 @@ unsafe fn tile<V: Registers, S: Sink<V>>(
     k: usize,
     rows: Range<usize>,
     cols: Range<usize>,
-    first_k: bool,
+    part: &Part<V::Elem>,
 ) {
     let bias = |bias: Option<&[V::Elem]>, at: usize| match bias {
-        Some(bias) if first_k => bias[at..].as_ptr(),
+        Some(bias) if part.first => bias[at..].as_ptr(),
         _ => std::ptr::null(),
     };
     let run = V::TILES[rows.len() - 1][(cols.len() - 1) / V::LANES];
-    let accumulate = !first_k || sink.accumulate();
+    let (keep, add) = (!part.sums.is_null(), !part.first || sink.accumulate());
     let mut tile = Tile {
         a,
         b,
@@ -329,22 +402,37 @@ unsafe fn tile<V: Registers, S: Sink<V>>(
         c: std::ptr::null_mut(),
         ldc: V::COLS,
         cols: cols.len(),
-        accumulate: false,
+        sum: if keep && !part.first { part.sums } else { std::ptr::null() },
+        lds: part.width,
         row_bias: bias(sink.row_bias(), rows.start),
         col_bias: bias(sink.col_bias(), cols.start),
+        residual: std::ptr::null(),
+        relu: false,
     };
+    if keep && !part.last {
+        (tile.c, tile.ldc) = (part.sums, part.width);
+        // SAFETY: the caller vouches for the operands and for the place of the sums.
+        unsafe { run(&tile) };
+        return;
+    }
     // SAFETY: the caller vouches for the operands; the temporary tile has room for every tile of any instruction set.
     unsafe {
         match sink.place(rows.start, &cols) {
-            Some((c, ldc)) => {
-                (tile.c, tile.ldc, tile.accumulate) = (c, ldc, accumulate);
+            Some(place) => {
+                (tile.c, tile.ldc) = (place.c, place.ldc);
+                if add && !keep {
+                    (tile.sum, tile.lds) = (place.c, place.ldc);
+                }
+                if part.last {
+                    (tile.residual, tile.relu) = (place.residual, sink.relu());
+                }
                 run(&tile);
             }
             None => {
                 let mut temporary = std::mem::MaybeUninit::<[V::Elem; MAX_TILE]>::uninit();
                 tile.c = temporary.as_mut_ptr().cast();
                 run(&tile);
-                sink.scatter(rows, &cols, tile.c, accumulate);
+                sink.scatter(rows, &cols, tile.c, add && !keep, part.last);
             }
         }
     }

@@ -19,12 +19,18 @@ pub(crate) struct Tile<T> {
     pub(crate) ldc: usize,
     /// Columns that exist, at most `vectors · lanes`; more than the lanes if there are two vectors.
     pub(crate) cols: usize,
-    /// Add to C instead of overwriting it.
-    pub(crate) accumulate: bool,
+    /// What was summed up before, to add; or null. It may be C.
+    pub(crate) sum: *const T,
+    /// Distance of its rows.
+    pub(crate) lds: usize,
     /// One number per row to add, or null.
     pub(crate) row_bias: *const T,
     /// One number per column to add, or null.
     pub(crate) col_bias: *const T,
+    /// What to add then, with rows at the distance of C's; or null. It may be C.
+    pub(crate) residual: *const T,
+    /// Then, what is negative becomes 0.
+    pub(crate) relu: bool,
 }
 
 /// A register tile compiled for its instruction set.
@@ -32,7 +38,8 @@ pub(crate) struct Tile<T> {
 /// # Safety
 ///
 /// The CPU has the instruction set. `a` is valid for `k · rows` reads; `b` for `vectors · lanes` reads at each of its `k` rows; `c`
-/// for reads and writes of `cols` elements at each of `rows` rows; the biases are null or valid for `rows` and `cols` reads.
+/// for reads and writes of `cols` elements at each of `rows` rows, and so are `sum` and `residual` for reads, unless they are null; the
+/// biases are null or valid for `rows` and `cols` reads.
 pub(crate) type TileFn<T> = unsafe fn(&Tile<T>);
 
 /// A loop over the rows of a tile, written out. As a loop, the compiler leaves it rolled, indexes the sums by a variable and
@@ -63,6 +70,12 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
             V::prefetch(t.c.wrapping_add(i * t.ldc));
             V::prefetch(t.c.wrapping_add(i * t.ldc + t.cols - 1));
         }
+        if !t.residual.is_null() {
+            for i in 0..ROWS {
+                V::prefetch(t.residual.wrapping_add(i * t.ldc));
+                V::prefetch(t.residual.wrapping_add(i * t.ldc + t.cols - 1));
+            }
+        }
         let mut acc = [[V::zero(); VECTORS]; ROWS];
         let (mut a, mut b) = (t.a, t.b);
         for _ in 0..t.k {
@@ -81,10 +94,10 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
         }
         let last = first(t.cols - (VECTORS - 1) * lanes);
         let mask = |v: usize| if v + 1 == VECTORS { last } else { first(lanes) };
-        if t.accumulate {
+        if !t.sum.is_null() {
             for_rows!(i in ROWS {
                 for (v, sum) in acc[i].iter_mut().enumerate() {
-                    *sum = sum.add(V::zero().load_over(t.c.wrapping_add(i * t.ldc + v * lanes), mask(v)));
+                    *sum = sum.add(V::zero().load_over(t.sum.wrapping_add(i * t.lds + v * lanes), mask(v)));
                 }
             });
         }
@@ -104,6 +117,20 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
             for_rows!(i in ROWS {
                 for (sum, &bias) in acc[i].iter_mut().zip(&bias) {
                     *sum = sum.add(bias);
+                }
+            });
+        }
+        if !t.residual.is_null() {
+            for_rows!(i in ROWS {
+                for (v, sum) in acc[i].iter_mut().enumerate() {
+                    *sum = sum.add(V::zero().load_over(t.residual.wrapping_add(i * t.ldc + v * lanes), mask(v)));
+                }
+            });
+        }
+        if t.relu {
+            for_rows!(i in ROWS {
+                for sum in &mut acc[i] {
+                    *sum = sum.relu();
                 }
             });
         }

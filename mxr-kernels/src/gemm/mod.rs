@@ -1,12 +1,13 @@
-//! Matrix multiplication: `C = A·B (+ C) (+ bias)`, batched, with transposes and leading dimensions.
+//! Matrix multiplication: `C = A·B (+ C) (+ bias) (+ residual)`, rectified or not, batched, with transposes and leading dimensions.
 //!
 //! ```
+//! use mxr_kernels::epilogue::Epilogue;
 //! use mxr_kernels::gemm::{Gemm, gemm};
 //!
 //! let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0f32]; // [2, 3]
 //! let b = [1.0, 0.0, 0.0, 1.0, 1.0, 1.0]; // [3, 2]
 //! let mut c = [0.0; 4];
-//! gemm(&Gemm::new(2, 2, 3), &a, &b, Some(&[10.0, 20.0]), &mut c);
+//! gemm(&Gemm::new(2, 2, 3), &a, &b, Epilogue::bias(Some(&[10.0, 20.0])), &mut c);
 //! assert_eq!(c, [14.0, 25.0, 20.0, 31.0]);
 //! ```
 //!
@@ -25,7 +26,9 @@ mod skinny;
 mod tests;
 
 use crate::element::Float;
+use crate::epilogue::Epilogue;
 use crate::isa::Isa;
+use crate::map::Src;
 
 /// A multiplication of `[m, k]` by `[k, n]` matrices, `batch` times.
 ///
@@ -123,7 +126,7 @@ impl Gemm {
         self
     }
 
-    fn check<T>(&self, a: &[T], b: &[T], bias: Option<&[T]>, c: &[T]) {
+    fn check<T>(&self, a: &[T], b: &[T], epilogue: &Epilogue<'_, T>, c: &[T]) {
         if self.is_empty() {
             return;
         }
@@ -149,19 +152,29 @@ impl Gemm {
         assert!(c.len() >= last * self.stride_c + c_span, "C of {} elements is too short: {self:?}", c.len());
         assert!(last == 0 || self.stride_c >= c_span, "matrices C of a batch do not overlap: {self:?}");
         assert!(
-            bias.is_none_or(|bias| bias.len() == self.n),
+            epilogue.bias.is_none_or(|bias| bias.len() == self.n),
             "the bias has one element per column: {self:?}"
         );
+        match epilogue.residual {
+            None => {}
+            Some(Src::Slice(r)) => {
+                let len = last * self.stride_c + c_span;
+                assert!(r.len() >= len, "a residual of {} elements is too short: {self:?}", r.len());
+            }
+            Some(Src::Out) => {
+                assert!(!self.accumulate, "C holds a sum or the residual, not both: {self:?}");
+            }
+        }
     }
 }
 
-/// `C = A·B (+ C) (+ bias)`; `bias` has `n` elements and is added to every row.
+/// `C = A·B (+ C)` and what the epilogue says. Its bias has `n` elements and is added to every row; its residual lies as C does.
 ///
 /// # Panics
 ///
-/// If an operand is shorter than the descriptor says.
-pub fn gemm<T: GemmElement>(desc: &Gemm, a: &[T], b: &[T], bias: Option<&[T]>, c: &mut [T]) {
-    select::<T>(desc).run(desc, a, b, bias, c);
+/// If an operand is shorter than the descriptor says, or C is to be added and to be the residual, too.
+pub fn gemm<T: GemmElement>(desc: &Gemm, a: &[T], b: &[T], epilogue: Epilogue<'_, T>, c: &mut [T]) {
+    select::<T>(desc).run(desc, a, b, epilogue, c);
 }
 
 /// The candidate that [`gemm`] uses.
@@ -195,8 +208,8 @@ pub struct Candidate<T: 'static> {
     run: Run<T>,
 }
 
-/// Descriptor, A, B, bias, C.
-type Run<T> = fn(&Gemm, &[T], &[T], Option<&[T]>, &mut [T]);
+/// Descriptor, A, B, epilogue, C.
+type Run<T> = fn(&Gemm, &[T], &[T], Epilogue<'_, T>, &mut [T]);
 
 impl<T: GemmElement> Candidate<T> {
     /// Its name: the instruction set, or `skinny-` or `narrow-` and the instruction set, or `reference`.
@@ -218,16 +231,16 @@ impl<T: GemmElement> Candidate<T> {
     ///
     /// # Panics
     ///
-    /// If an operand is shorter than the descriptor says, or the candidate does not [accept](Self::accepts) it.
-    pub fn run(&self, desc: &Gemm, a: &[T], b: &[T], bias: Option<&[T]>, c: &mut [T]) {
+    /// As [`gemm`], and if the candidate does not [accept](Self::accepts) the multiplication.
+    pub fn run(&self, desc: &Gemm, a: &[T], b: &[T], epilogue: Epilogue<'_, T>, c: &mut [T]) {
         assert!(
             self.accepts(desc),
             "candidate {} was asked for what it does not accept: {desc:?}",
             self.name
         );
-        desc.check(a, b, bias, c);
+        desc.check(a, b, &epilogue, c);
         if !desc.is_empty() {
-            (self.run)(&desc.folded(), a, b, bias, c);
+            (self.run)(&desc.folded(), a, b, epilogue, c);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::Gemm;
 use super::dense::Address;
 use super::micro::Registers;
 use crate::element::Num;
+use crate::epilogue::Epilogue;
 use crate::par;
 use crate::simd::Kernel;
 use crate::simd::vector::first;
@@ -33,7 +34,7 @@ pub(super) fn run<V: Registers>(
     desc: &Gemm,
     a: &[V::Elem],
     b: &[V::Elem],
-    bias: Option<&[V::Elem]>,
+    epilogue: Epilogue<'_, V::Elem>,
     c: &mut [V::Elem],
 ) {
     let grain = (GRAIN / desc.k.max(1)).max(1).next_multiple_of(COLS);
@@ -42,8 +43,8 @@ pub(super) fn run<V: Registers>(
         let a = a.get(z * desc.stride_a..).unwrap_or_default();
         let b = b.get(z * desc.stride_b..).unwrap_or_default();
         par::for_each_chunk(desc.n, grain, |cols| {
-            let c = c.skip(z * desc.stride_c);
-            V::enter(Stripe { desc, a, b, bias, c, cols, v: PhantomData::<V> });
+            let first = z * desc.stride_c;
+            V::enter(Stripe { desc, a, b, epilogue, c, first, cols, v: PhantomData::<V> });
         });
     }
 }
@@ -53,8 +54,10 @@ struct Stripe<'a, V: Registers> {
     desc: &'a Gemm,
     a: &'a [V::Elem],
     b: &'a [V::Elem],
-    bias: Option<&'a [V::Elem]>,
+    epilogue: Epilogue<'a, V::Elem>,
     c: Address<V::Elem>,
+    /// The first element of this product's C.
+    first: usize,
     cols: Range<usize>,
     v: PhantomData<V>,
 }
@@ -65,26 +68,35 @@ impl<V: Registers> Kernel for Stripe<'_, V> {
     #[inline(always)]
     fn run(self) {
         let Gemm { m, k, ldc, accumulate, .. } = *self.desc;
+        let parts = k.div_ceil(PART).max(1);
         for col in self.cols.clone().step_by(COLS) {
             let cols = col..self.cols.end.min(col + COLS);
-            for part in 0..k.div_ceil(PART).max(1) {
+            // C may hold the residual until the sums are complete.
+            let mut complete = [[V::Elem::ZERO; COLS]; MOST_ROWS];
+            for part in 0..parts {
                 let ks = part * PART..k.min((part + 1) * PART);
                 for row in (0..m).step_by(ROWS) {
                     let rows = row..m.min(row + ROWS);
                     let sums = self.sums(rows.clone(), cols.clone(), ks.clone());
                     for (i, sums) in rows.clone().zip(sums) {
-                        for (j, sum) in cols.clone().zip(sums) {
-                            let at = self.c.skip(i * ldc + j).start();
+                        for ((j, sum), kept) in cols.clone().zip(sums).zip(&mut complete[i]) {
+                            let at = self.first + i * ldc + j;
                             // SAFETY: `Candidate::run` has checked that C holds row `i` and column `j`; the column is this stripe's.
                             unsafe {
+                                let to = self.c.skip(at).start();
                                 let mut x = sum;
-                                if part > 0 || accumulate {
-                                    x += *at;
+                                if part > 0 {
+                                    x += *kept;
+                                } else if accumulate {
+                                    x += *to;
                                 }
-                                if let (0, Some(bias)) = (part, self.bias) {
+                                if let (0, Some(bias)) = (part, self.epilogue.bias) {
                                     x += bias[j];
                                 }
-                                *at = x;
+                                *kept = x;
+                                if part + 1 == parts {
+                                    *to = self.epilogue.last(x, at, *to);
+                                }
                             }
                         }
                     }

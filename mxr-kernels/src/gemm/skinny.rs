@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use super::Gemm;
 use super::micro::Registers;
 use crate::element::Num;
+use crate::epilogue::Epilogue;
 use crate::par;
 use crate::simd::Kernel;
 use crate::simd::vector::{Vector, first};
@@ -27,14 +28,15 @@ pub(super) fn run<V: Registers>(
     desc: &Gemm,
     a: &[V::Elem],
     b: &[V::Elem],
-    bias: Option<&[V::Elem]>,
+    epilogue: Epilogue<'_, V::Elem>,
     c: &mut [V::Elem],
 ) {
     let Gemm { m, n, k, .. } = *desc;
     for z in 0..desc.batch {
         let a = a.get(z * desc.stride_a..).unwrap_or_default();
         let b = b.get(z * desc.stride_b..).unwrap_or_default();
-        let c = &mut c[z * desc.stride_c..];
+        let first = z * desc.stride_c;
+        let c = &mut c[first..];
         let row = m == 1 && (!desc.trans_a || desc.lda == 1 || k <= 1);
         let (matrix, ld, along_k, vector, results, step) = if row {
             (b, desc.ldb, desc.trans_b, a, n, 1)
@@ -44,8 +46,8 @@ pub(super) fn run<V: Registers>(
         let grain = (GRAIN / k.max(1)).next_multiple_of(WIDE * V::LANES);
         let accumulate = desc.accumulate;
         // One column: every row has the same bias.
-        let one_bias = if row { None } else { bias.map(|bias| bias[0]) };
-        let bias = if row { bias } else { None };
+        let one_bias = if row { None } else { epilogue.bias.map(|bias| bias[0]) };
+        let bias = if row { epilogue.bias } else { None };
         let c_len = (results - 1) * step + 1;
         par::for_each_mut(&mut c[..c_len], grain * step, |block, out| {
             let start = block * grain;
@@ -60,6 +62,8 @@ pub(super) fn run<V: Registers>(
                 accumulate,
                 bias,
                 one_bias,
+                epilogue,
+                first: first + start * step,
                 out,
                 v: PhantomData,
             };
@@ -81,6 +85,9 @@ struct Product<'a, V: Vector> {
     accumulate: bool,
     bias: Option<&'a [V::Elem]>,
     one_bias: Option<V::Elem>,
+    epilogue: Epilogue<'a, V::Elem>,
+    /// The number of the first element of `out`.
+    first: usize,
     out: &'a mut [V::Elem],
     v: PhantomData<V>,
 }
@@ -88,7 +95,8 @@ struct Product<'a, V: Vector> {
 impl<V: Vector> Product<'_, V> {
     #[inline(always)]
     fn put(&mut self, at: usize, mut x: V::Elem) {
-        let y = &mut self.out[(at - self.start) * self.step];
+        let place = (at - self.start) * self.step;
+        let y = &mut self.out[place];
         if self.accumulate {
             x += *y;
         }
@@ -98,7 +106,7 @@ impl<V: Vector> Product<'_, V> {
         if let Some(bias) = self.one_bias {
             x += bias;
         }
-        *y = x;
+        *y = self.epilogue.last(x, self.first + place, *y);
     }
 
     /// Four results at a time, each the sum of two registers of partial sums.

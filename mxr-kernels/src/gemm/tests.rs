@@ -30,12 +30,13 @@ fn check<T: GemmElement>(desc: &Gemm, with_bias: bool, tolerance: f64) {
     let wide = |x: &[T]| x.iter().map(|x| x.to_f64()).collect::<Vec<f64>>();
     let mut expected = wide(&c);
     if !desc.is_empty() {
-        reference::run(desc, &wide(&a), &wide(&b), bias.as_deref().map(wide).as_deref(), &mut expected);
+        let bias = bias.as_deref().map(wide);
+        reference::run(desc, &wide(&a), &wide(&b), Epilogue::bias(bias.as_deref()), &mut expected);
     }
     for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(desc)) {
         let run = || {
             let mut c = c.clone();
-            candidate.run(desc, &a, &b, bias.as_deref(), &mut c);
+            candidate.run(desc, &a, &b, Epilogue::bias(bias.as_deref()), &mut c);
             c
         };
         let (one, two) = (with_threads(1, run), with_threads(2, run));
@@ -116,13 +117,75 @@ fn nothing_that_is_not_finite_is_lost() {
         b[(k - 2) * n] = f32::INFINITY;
         for candidate in candidates::<f32>().iter().filter(|candidate| candidate.accepts(&desc)) {
             let mut c = vec![1.0; m * n];
-            candidate.run(&desc, &a, &b, None, &mut c);
+            candidate.run(&desc, &a, &b, Epilogue::NONE, &mut c);
             for (at, x) in c.iter().enumerate() {
                 // Row 0 meets the NaN, column 0 meets 0 · ∞.
                 assert_eq!(x.is_nan(), at < n || at % n == 0, "{} {at}", candidate.name());
             }
         }
     }
+}
+
+/// Every candidate with an epilogue against itself without one, and what follows done apart, bit for bit.
+fn check_epilogue<T: GemmElement>(desc: &Gemm) {
+    let (a, b) = (noise::<T>(desc.m * desc.k * desc.batch, 1), noise::<T>(desc.k * desc.n, 2));
+    let bias = noise::<T>(desc.n, 3);
+    let len = (desc.batch - 1) * desc.stride_c + (desc.m - 1) * desc.ldc + desc.n;
+    let mut residual = noise::<T>(len, 4);
+    residual[len / 2] = T::NAN;
+    residual[0] = T::NEG_INFINITY;
+    let inside = |at: usize| {
+        let at = at % desc.stride_c;
+        at / desc.ldc < desc.m && at % desc.ldc < desc.n
+    };
+    for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(desc)) {
+        let mut plain = residual.clone();
+        candidate.run(desc, &a, &b, Epilogue::bias(Some(&bias)), &mut plain);
+        for (over, relu) in [(None, true), (Some(false), false), (Some(false), true), (Some(true), true)] {
+            let expected: Vec<T> = plain
+                .iter()
+                .zip(&residual)
+                .enumerate()
+                .map(|(at, (&y, &r))| {
+                    let y = if over.is_some() && inside(at) { y + r } else { y };
+                    if relu && inside(at) && y <= T::ZERO { T::ZERO } else { y }
+                })
+                .collect();
+            for threads in [1, 3] {
+                let mut c = residual.clone();
+                let from = over.map(|over| if over { Src::Out } else { Src::Slice(&residual[..]) });
+                let epilogue = Epilogue { bias: Some(&bias), residual: from, relu };
+                with_threads(threads, || candidate.run(desc, &a, &b, epilogue, &mut c));
+                for (at, (x, y)) in c.iter().zip(&expected).enumerate() {
+                    let same = x == y || x.is_nan() && y.is_nan();
+                    assert!(same, "{} {over:?} {relu} {at}: {x:?}, not {y:?}: {desc:?}", candidate.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_follows_has_the_bits_of_a_step_of_its_own() {
+    // Sums of one and of several blocks, of either type; C in one and in several rectangles.
+    let sizes = [(1, 40, 30), (40, 1, 30), (5, 33, 2100), (7, 20, 300), (70, 90, 700), (300, 600, 330)];
+    for (m, n, k) in sizes {
+        let desc = Gemm::new(m, n, k).transposed(false, true);
+        check_epilogue::<f32>(&desc);
+        check_epilogue::<f64>(&desc);
+        check_epilogue::<f32>(&Gemm { ldc: n + 3, stride_c: m * (n + 3), ..desc });
+    }
+    for m in [1, 5, 20] {
+        check_epilogue::<f32>(&Gemm::new(m, 20, 400).batched(3, m * 400, 0, m * 20 + 2));
+    }
+}
+
+#[test]
+fn a_residual_in_the_result_is_no_sum_to_add_to() {
+    let desc = Gemm::new(3, 4, 5).accumulating();
+    let epilogue = Epilogue { residual: Some(Src::Out), ..Epilogue::NONE };
+    let run = || gemm(&desc, &[0.0f32; 15], &[0.0; 20], epilogue, &mut [0.0; 12]);
+    assert!(std::panic::catch_unwind(run).is_err());
 }
 
 #[test]
@@ -136,5 +199,5 @@ fn the_reference_is_last_and_accepts_everything() {
 #[test]
 #[should_panic(expected = "B of 19 elements is too short")]
 fn a_short_operand_is_a_broken_invariant() {
-    gemm(&Gemm::new(3, 4, 5), &[0.0f32; 15], &[0.0; 19], None, &mut [0.0; 12]);
+    gemm(&Gemm::new(3, 4, 5), &[0.0f32; 15], &[0.0; 19], Epilogue::NONE, &mut [0.0; 12]);
 }

@@ -401,6 +401,13 @@ mod tests {
                 let expected: Vec<_> =
                     (0..lanes).map(|lane| if picked(lane) { at(2 + lane) } else { V::Elem::ONE }).collect();
                 assert_eq!(out, expected);
+                let signs = [-V::Elem::ONE, V::Elem::NAN, V::Elem::ONE, -V::Elem::ZERO];
+                let mixed: Vec<_> = signs.into_iter().cycle().take(MAX_LANES).collect();
+                for (x, y) in mixed.iter().zip(numbers(V::load(mixed.as_ptr()).relu())) {
+                    assert_eq!(y.is_nan(), x.is_nan());
+                    assert!(x.is_nan() || y == if *x > V::Elem::ZERO { *x } else { V::Elem::ZERO });
+                    assert!(V::Elem::ONE / y != V::Elem::NEG_INFINITY, "no −0");
+                }
                 let sum = (2..2 + lanes).map(|i| at(i).to_f64()).sum::<f64>();
                 assert_eq!(v.sum().to_f64(), sum);
                 let mut rows = [V::zero(); MAX_LANES];

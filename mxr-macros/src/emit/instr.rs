@@ -15,8 +15,10 @@ pub(super) fn instr(i: &Instr) -> String {
             format!("MapReduce {{ expr: {expr}, kind: ReduceKind::{}, axes: {} }}", reduce(*kind), set(*axes))
         }
         Instr::Expand { axes, mean } => format!("Expand {{ axes: {}, mean: {mean} }}", set(*axes)),
-        Instr::MatMul { trans_a, trans_b } => format!("MatMul {{ trans_a: {trans_a}, trans_b: {trans_b} }}"),
-        Instr::Conv2d(a) => format!("Conv2d({})", conv(a)),
+        Instr::MatMul { trans_a, trans_b, epilogue: e } => {
+            format!("MatMul {{ trans_a: {trans_a}, trans_b: {trans_b}, epilogue: {} }}", epilogue(e))
+        }
+        Instr::Conv2d(a, e) => format!("Conv2d({}, {})", conv(a), epilogue(e)),
         Instr::Conv2dBackwardData(a) => format!("Conv2dBackwardData({})", conv(a)),
         Instr::Conv2dBackwardWeight(a) => format!("Conv2dBackwardWeight({})", conv(a)),
         Instr::Pool2d(a) => format!("Pool2d({})", pool(a)),

@@ -1,13 +1,27 @@
 //! Matrix products and convolutions.
 
-use super::{float, four, kernel, read, write};
-use crate::device::kernel::{Kernel, Request};
+use super::{float, four, kernel, read, source, write};
+use crate::device::kernel::{Call, From, Kernel, Request};
+use crate::engine::OpError;
 use crate::error::{Error, Result};
-use mxr_graph::instr::ConvAttrs;
+use mxr_graph::instr::{self, ConvAttrs};
 use mxr_kernels::conv2d::{self, Conv2d, Direction};
+use mxr_kernels::epilogue::Epilogue;
 use mxr_kernels::gemm::{Gemm, gemm};
+use mxr_kernels::map::Src;
 
-pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool) -> Result<Kernel> {
+/// What follows a product or a convolution: the operands after the first two.
+fn epilogue<'b, T: Copy + 'static>(
+    call: &Call<'_, 'b, '_>,
+    s: &[From],
+    e: instr::Epilogue,
+) -> Result<Epilogue<'b, T>, OpError> {
+    let residual = if e.residual { Some(source(call, s[2])?) } else { None };
+    let bias = s.get(2 + usize::from(e.residual)).map(|b| read(call, *b)).transpose()?;
+    Ok(Epilogue { bias, residual, relu: e.relu })
+}
+
+pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool, e: instr::Epilogue) -> Result<Kernel> {
     let (a, b, y) = (r.reads[0].shape, r.reads[1].shape, r.writes[0].shape);
     let rank = y.len();
     let (m, n) = (y[rank - 2], y[rank - 1]);
@@ -29,13 +43,18 @@ pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool) -> Result<Ke
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
         let (a, b) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
-        let bias = s.get(2).map(|b| read::<T>(call, *b)).transpose()?;
+        let after = epilogue::<T>(call, &s, e)?;
         let y = write::<T>(&mut call.writes[0])?;
         match &batched {
-            Some(g) => gemm(g, a, b, bias, y),
+            Some(g) => gemm(g, a, b, after, y),
             None => {
-                for ((at, bt), y) in offsets.iter().zip(y.chunks_exact_mut((m * n).max(1))) {
-                    gemm(&one, &a[*at..], &b[*bt..], bias, y);
+                let size = (m * n).max(1);
+                for (z, ((at, bt), y)) in offsets.iter().zip(y.chunks_exact_mut(size)).enumerate() {
+                    let residual = after.residual.map(|r| match r {
+                        Src::Slice(r) => Src::Slice(&r[z * size..]),
+                        Src::Out => Src::Out,
+                    });
+                    gemm(&one, &a[*at..], &b[*bt..], Epilogue { residual, ..after }, y);
                 }
             }
         }
@@ -76,7 +95,7 @@ fn descriptor(x: &[usize], w: &[usize], y: &[usize], attrs: ConvAttrs) -> Result
         .map_err(|e| Error::invalid("conv2d", e, "this is a defect of a shape rule; please report it"))
 }
 
-pub(super) fn conv2d(r: &Request<'_>, attrs: ConvAttrs) -> Result<Kernel> {
+pub(super) fn conv2d(r: &Request<'_>, attrs: ConvAttrs, e: instr::Epilogue) -> Result<Kernel> {
     let d = descriptor(r.reads[0].shape, r.reads[1].shape, r.writes[0].shape, attrs)?;
     let len = conv2d::workspace_len(&d, Direction::Forward);
     let s = r.sources();
@@ -84,9 +103,9 @@ pub(super) fn conv2d(r: &Request<'_>, attrs: ConvAttrs) -> Result<Kernel> {
         workspace: len * size_of::<T>(),
         run: Box::new(move |call| {
             let (x, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
-            let bias = s.get(2).map(|b| read::<T>(call, *b)).transpose()?;
+            let after = epilogue::<T>(call, &s, e)?;
             let (y, rest) = call.writes.split_first_mut().expect("one result");
-            conv2d::forward(&d, x, w, bias, write::<T>(y)?, scratch::<T>(rest)?);
+            conv2d::forward(&d, x, w, after, write::<T>(y)?, scratch::<T>(rest)?);
             Ok(())
         }),
     }))
