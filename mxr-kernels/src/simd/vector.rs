@@ -67,6 +67,18 @@ pub(crate) unsafe trait Vector: Copy {
     /// The CPU has the instructions.
     unsafe fn add(self, b: Self) -> Self;
 
+    /// `self − b`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn sub(self, b: Self) -> Self;
+
+    /// `self · b`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn mul(self, b: Self) -> Self;
+
     /// `self · a + b`, rounded once where the instruction set has it.
     ///
     /// # Safety
@@ -207,6 +219,16 @@ unsafe impl<T: Float, const N: usize> Vector for Lanes<T, N> {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        Lanes(array::from_fn(|lane| self.0[lane] - b.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        Lanes(array::from_fn(|lane| self.0[lane] * b.0[lane]))
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         Lanes(array::from_fn(|lane| self.0[lane] * a.0[lane] + b.0[lane]))
     }
@@ -245,6 +267,10 @@ mod tests {
                 assert_eq!(numbers(v), from[2..2 + lanes]);
                 assert_eq!(numbers(V::splat(at(7))), vec![at(7); lanes]);
                 assert_eq!(numbers(v.add(v)), from[2..2 + lanes].iter().map(|&x| x + x).collect::<Vec<_>>());
+                let w = V::load(from.as_ptr().add(9));
+                assert_eq!(numbers(w.sub(v)), vec![at(6); lanes]);
+                let products = (0..lanes).map(|lane| at(2 + lane) * at(9 + lane));
+                assert_eq!(numbers(v.mul(w)), products.collect::<Vec<_>>());
                 let fused = v.mul_add(v, V::splat(at(0)));
                 assert_eq!(
                     numbers(fused),

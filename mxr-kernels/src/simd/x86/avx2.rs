@@ -85,6 +85,18 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_sub_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_mul_ps(self, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller has FMA.
         unsafe { _mm256_fmadd_ps(self, a, b) }
@@ -174,6 +186,18 @@ unsafe impl Vector for __m256d {
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_add_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_sub_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_mul_pd(self, b) }
     }
 
     #[inline(always)]

@@ -61,6 +61,18 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_sub_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_mul_ps(self, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller has AVX-512.
         unsafe { _mm512_fmadd_ps(self, a, b) }
@@ -159,6 +171,18 @@ unsafe impl Vector for __m512d {
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: the caller has AVX-512.
         unsafe { _mm512_add_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_sub_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_mul_pd(self, b) }
     }
 
     #[inline(always)]
