@@ -83,22 +83,26 @@ fn conv2d(c: &mut Criterion) {
         let len = |s: [usize; 4]| s.iter().product::<usize>();
         let work = Work::Flops(2.0 * (len(y) * len(weight) / filters) as f64);
         let (mut xs, mut ws, mut ys) = (numbers(len(x)), numbers(len(weight)), numbers(len(y)));
-        let longest = [Direction::Forward, Direction::BackwardData, Direction::BackwardWeight]
-            .map(|d| conv2d::workspace_len(&conv, d));
-        let mut space = vec![0f32; longest.into_iter().max().unwrap_or(0)];
-        for candidate in
-            conv2d::candidates::<f32>().iter().filter(|c| c.name() != "reference" && c.accepts(&conv))
-        {
-            let id = |direction: &str| BenchmarkId::new(format!("{}/{direction}", candidate.name()), name);
-            bench(&mut group, id("forward"), work, || {
-                candidate.forward(&conv, &xs, &ws, Epilogue::NONE, &mut ys, &mut space);
-            });
-            bench(&mut group, id("backward data"), work, || {
-                candidate.backward_data(&conv, &ys, &ws, &mut xs, &mut space);
-            });
-            bench(&mut group, id("backward weight"), work, || {
-                candidate.backward_weight(&conv, &xs, &ys, &mut ws, &mut space);
-            });
+        for candidate in conv2d::candidates::<f32>().iter().filter(|c| c.name() != "reference") {
+            for direction in [Direction::Forward, Direction::BackwardData, Direction::BackwardWeight] {
+                if !candidate.accepts(&conv, direction) {
+                    continue;
+                }
+                let mut space = vec![0f32; candidate.workspace_len(&conv, direction)];
+                let id =
+                    |direction: &str| BenchmarkId::new(format!("{}/{direction}", candidate.name()), name);
+                match direction {
+                    Direction::Forward => bench(&mut group, id("forward"), work, || {
+                        candidate.forward(&conv, &xs, &ws, Epilogue::NONE, &mut ys, &mut space);
+                    }),
+                    Direction::BackwardData => bench(&mut group, id("backward data"), work, || {
+                        candidate.backward_data(&conv, &ys, &ws, &mut xs, &mut space);
+                    }),
+                    Direction::BackwardWeight => bench(&mut group, id("backward weight"), work, || {
+                        candidate.backward_weight(&conv, &xs, &ys, &mut ws, &mut space);
+                    }),
+                }
+            }
         }
     }
 }

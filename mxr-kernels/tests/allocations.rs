@@ -47,7 +47,8 @@ fn layer(x: [usize; 4], filters: usize, stride: usize, groups: usize) -> Layer {
         ConvAttrs { stride: [stride as u32; 2], pad: [1; 4], dilation: [1; 2], groups: groups as u32 };
     let conv = Conv2d::new(x, weight, [n, filters, out, out], attrs).unwrap();
     let directions = [Direction::Forward, Direction::BackwardData, Direction::BackwardWeight];
-    let workspace = directions.map(|direction| conv2d::workspace_len(&conv, direction)).into_iter().max();
+    let workspace =
+        directions.map(|direction| conv2d::workspace_len::<f32>(&conv, direction)).into_iter().max();
     let ones = |shape: [usize; 4]| vec![1.0; shape.iter().product()];
     (conv, ones(x), ones(weight), ones([n, filters, out, out]), vec![0.0; workspace.unwrap()])
 }

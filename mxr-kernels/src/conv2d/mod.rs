@@ -10,15 +10,20 @@
 //!   with the zeros between strides is made; where images have few channels, `[c·kh·kw, k] · [k, oh·ow]`, added to the image tile by tile;
 //! * gradient of the weight: `[k, n·oh·ow] · [n·oh·ow, c·kh·kw]`, cut along the sum where C is small, the parts added in order.
 //!
-//! Groups of few filters (depthwise) are done row by row instead.
+//! Groups of few filters (depthwise) are done row by row instead, and 3×3 kernels with stride 1 by Winograd's algorithm where that takes less
+//! time: `choice` says where, for each direction by itself.
 //!
 //! What follows a convolution ([`Epilogue`]) is done to the elements when they are stored.
 //!
 //! A tap that falls into the padding may or may not be multiplied by zero, so what an infinite or NaN *weight* does to positions where
-//! its tap lies in the padding is not specified. NaN and infinities of images and gradients always reach everything that uses them.
+//! its tap lies in the padding is not specified. NaN and infinities of images and gradients always reach everything that uses them; with
+//! Winograd's algorithm as something that is not finite, and they may reach outputs beside those.
+//!
+//! Errors relative to the norm of the result are below 10⁻⁵ for `f32`, with Winograd's algorithm below 10⁻⁴ (usually below 10⁻⁵ too).
 
 mod backward_data;
 mod backward_weight;
+mod choice;
 mod direct;
 mod forward;
 mod gather;
@@ -28,6 +33,8 @@ mod scatter;
 #[cfg(test)]
 mod tests;
 mod weights;
+#[cfg(target_arch = "x86_64")]
+mod winograd;
 
 use mxr_graph::instr::ConvAttrs;
 
@@ -126,14 +133,10 @@ impl Conv2d {
         self.filters * self.group_channels() * self.kh * self.kw
     }
 
-    fn check<T>(&self, x: &[T], weight: &[T], y: &[T], workspace: Option<(&[T], Direction)>) {
+    fn check<T>(&self, x: &[T], weight: &[T], y: &[T]) {
         assert_eq!(x.len(), self.x_len(), "elements of x or dx: {self:?}");
         assert_eq!(weight.len(), self.weight_len(), "elements of the weight or its gradient: {self:?}");
         assert_eq!(y.len(), self.y_len(), "elements of y or dy: {self:?}");
-        if let Some((workspace, direction)) = workspace {
-            let len = workspace_len(self, direction);
-            assert!(workspace.len() >= len, "{direction:?} needs a workspace of {len} elements: {self:?}");
-        }
     }
 }
 
@@ -148,12 +151,10 @@ pub enum Direction {
     BackwardWeight,
 }
 
-/// Elements of workspace that a call needs. Depends on the shapes alone.
-pub fn workspace_len(conv: &Conv2d, direction: Direction) -> usize {
-    match direction {
-        Direction::Forward | Direction::BackwardData => conv.weight_len(),
-        Direction::BackwardWeight => backward_weight::workspace_len(conv),
-    }
+/// Elements of workspace that a call needs: those of the candidate that is chosen. Depends on the shapes, the instruction set and `MXR_CONV`
+/// alone.
+pub fn workspace_len<T: ConvElement>(conv: &Conv2d, direction: Direction) -> usize {
+    select::<T>(conv, direction).workspace_len(conv, direction)
 }
 
 /// `y = conv(x, weight)` and what the epilogue says, whose bias has one element per filter. The workspace's contents do not matter.
@@ -169,7 +170,7 @@ pub fn forward<T: ConvElement>(
     y: &mut [T],
     workspace: &mut [T],
 ) {
-    select::<T>(conv).forward(conv, x, weight, epilogue, y, workspace);
+    select::<T>(conv, Direction::Forward).forward(conv, x, weight, epilogue, y, workspace);
 }
 
 /// `dx`, the gradient of the convolution's input.
@@ -184,7 +185,7 @@ pub fn backward_data<T: ConvElement>(
     dx: &mut [T],
     workspace: &mut [T],
 ) {
-    select::<T>(conv).backward_data(conv, dy, weight, dx, workspace);
+    select::<T>(conv, Direction::BackwardData).backward_data(conv, dy, weight, dx, workspace);
 }
 
 /// `dw`, the gradient of the convolution's weight.
@@ -193,18 +194,20 @@ pub fn backward_data<T: ConvElement>(
 ///
 /// As [`forward`].
 pub fn backward_weight<T: ConvElement>(conv: &Conv2d, x: &[T], dy: &[T], dw: &mut [T], workspace: &mut [T]) {
-    select::<T>(conv).backward_weight(conv, x, dy, dw, workspace);
+    select::<T>(conv, Direction::BackwardWeight).backward_weight(conv, x, dy, dw, workspace);
 }
 
-/// The candidate that the functions of this module use.
+/// The candidate that the functions of this module use; its [name](Candidate::name) is for reports.
+///
+/// It is the first that accepts, the instruction set allows and the cost model finds worth it. The environment variable `MXR_CONV` overrides
+/// the model, for a process: `direct` leaves Winograd's algorithm out, the name of a candidate takes that one wherever it accepts. Any
+/// other value is reported on standard error and left out.
 ///
 /// # Panics
 ///
 /// Never: the reference accepts everything.
-pub fn select<T: ConvElement>(conv: &Conv2d) -> &'static Candidate<T> {
-    let isa = Isa::detect();
-    let candidate = candidates::<T>().iter().find(|c| c.isa <= isa && c.accepts(conv));
-    candidate.expect("the reference accepts every convolution")
+pub fn select<T: ConvElement>(conv: &Conv2d, direction: Direction) -> &'static Candidate<T> {
+    choice::choose(choice::wish(), Isa::detect(), conv, direction)
 }
 
 /// Every candidate for an element type, fastest first, the reference last.
@@ -223,7 +226,10 @@ pub trait ConvElement: GemmElement {
 pub struct Candidate<T: 'static> {
     name: &'static str,
     isa: Isa,
-    accepts: fn(&Conv2d) -> bool,
+    accepts: fn(&Conv2d, Direction) -> bool,
+    /// Where it accepts: whether it takes less time than the candidates after it.
+    pays: fn(&Conv2d, Direction) -> bool,
+    workspace_len: fn(&Conv2d, Direction) -> usize,
     forward: Forward<T>,
     backward_data: Backward<T>,
     backward_weight: Backward<T>,
@@ -235,7 +241,7 @@ type Forward<T> = fn(&Conv2d, &[T], &[T], Epilogue<'_, T>, &mut [T], &mut [T]);
 type Backward<T> = fn(&Conv2d, &[T], &[T], &mut [T], &mut [T]);
 
 impl<T: ConvElement> Candidate<T> {
-    /// Its name: the instruction set, or `direct-` and the instruction set, or `reference`.
+    /// Its name: the instruction set, or `winograd-` or `direct-` and the instruction set, or `reference`.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -245,9 +251,14 @@ impl<T: ConvElement> Candidate<T> {
         self.isa
     }
 
-    /// Whether this CPU can run it and it handles this convolution.
-    pub fn accepts(&self, conv: &Conv2d) -> bool {
-        self.isa <= Isa::of_cpu() && (self.accepts)(conv)
+    /// Whether this CPU can run it and it handles this direction of this convolution.
+    pub fn accepts(&self, conv: &Conv2d, direction: Direction) -> bool {
+        self.isa <= Isa::of_cpu() && (self.accepts)(conv, direction)
+    }
+
+    /// Elements of workspace that it needs. Depends on the shapes alone.
+    pub fn workspace_len(&self, conv: &Conv2d, direction: Direction) -> usize {
+        (self.workspace_len)(conv, direction)
     }
 
     /// See [`forward`].
@@ -264,8 +275,8 @@ impl<T: ConvElement> Candidate<T> {
         y: &mut [T],
         workspace: &mut [T],
     ) {
-        self.check(conv);
-        conv.check(x, weight, y, Some((workspace, Direction::Forward)));
+        conv.check(x, weight, y);
+        self.check(conv, Direction::Forward, workspace);
         assert!(epilogue.bias.is_none_or(|bias| bias.len() == conv.filters), "one bias per filter: {conv:?}");
         if let Some(Src::Slice(residual)) = epilogue.residual {
             assert_eq!(residual.len(), conv.y_len(), "elements of the residual: {conv:?}");
@@ -281,8 +292,8 @@ impl<T: ConvElement> Candidate<T> {
     ///
     /// As [`Self::forward`].
     pub fn backward_data(&self, conv: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T], workspace: &mut [T]) {
-        self.check(conv);
-        conv.check(dx, weight, dy, Some((workspace, Direction::BackwardData)));
+        conv.check(dx, weight, dy);
+        self.check(conv, Direction::BackwardData, workspace);
         if !dx.is_empty() {
             (self.backward_data)(conv, dy, weight, dx, workspace);
         }
@@ -294,31 +305,53 @@ impl<T: ConvElement> Candidate<T> {
     ///
     /// As [`Self::forward`].
     pub fn backward_weight(&self, conv: &Conv2d, x: &[T], dy: &[T], dw: &mut [T], workspace: &mut [T]) {
-        self.check(conv);
-        conv.check(x, dw, dy, Some((workspace, Direction::BackwardWeight)));
+        conv.check(x, dw, dy);
+        self.check(conv, Direction::BackwardWeight, workspace);
         if !dw.is_empty() {
             (self.backward_weight)(conv, x, dy, dw, workspace);
         }
     }
 
-    fn check(&self, conv: &Conv2d) {
+    fn check(&self, conv: &Conv2d, direction: Direction, workspace: &[T]) {
         assert!(
-            self.accepts(conv),
-            "candidate {} was asked for what it does not accept: {conv:?}",
+            self.accepts(conv, direction),
+            "candidate {} was asked for what it does not accept: {direction:?} of {conv:?}",
             self.name
         );
+        let len = self.workspace_len(conv, direction);
+        assert!(workspace.len() >= len, "{direction:?} needs a workspace of {len} elements: {conv:?}");
+    }
+}
+
+/// What implicit products pack: all weights, or the slices of a sum.
+fn implicit_workspace_len(conv: &Conv2d, direction: Direction) -> usize {
+    match direction {
+        Direction::Forward | Direction::BackwardData => conv.weight_len(),
+        Direction::BackwardWeight => backward_weight::workspace_len(conv),
     }
 }
 
 macro_rules! candidates {
-    ($t:ty: $($isa:ident $direct:literal $implicit:literal $vector:ty),*) => {
+    ($t:ty: $($isa:ident $([$winograd:literal])? $direct:literal $implicit:literal $vector:ty),*) => {
         impl ConvElement for $t {
             const CONV_CANDIDATES: &'static [Candidate<Self>] = &[
                 $(
+                    $(Candidate {
+                        name: $winograd,
+                        isa: Isa::$isa,
+                        accepts: winograd::accepts,
+                        pays: choice::winograd_pays,
+                        workspace_len: winograd::workspace_len::<$vector>,
+                        forward: winograd::forward::<$vector>,
+                        backward_data: winograd::backward_data::<$vector>,
+                        backward_weight: winograd::backward_weight::<$vector>,
+                    },)?
                     Candidate {
                         name: $direct,
                         isa: Isa::$isa,
-                        accepts: direct::accepts,
+                        accepts: |conv, _| direct::accepts(conv),
+                        pays: |_, _| true,
+                        workspace_len: |_, _| 0,
                         forward: direct::forward::<$t, { Isa::$isa as u8 }>,
                         backward_data: direct::backward_data::<$t, { Isa::$isa as u8 }>,
                         backward_weight: direct::backward_weight::<$t, { Isa::$isa as u8 }>,
@@ -326,7 +359,9 @@ macro_rules! candidates {
                     Candidate {
                         name: $implicit,
                         isa: Isa::$isa,
-                        accepts: gather::accepts,
+                        accepts: |conv, _| gather::accepts(conv),
+                        pays: |_, _| true,
+                        workspace_len: implicit_workspace_len,
                         forward: forward::run::<$vector>,
                         backward_data: backward_data::run::<$vector>,
                         backward_weight: backward_weight::run::<$vector>,
@@ -335,7 +370,9 @@ macro_rules! candidates {
                 Candidate {
                     name: "reference",
                     isa: Isa::Portable,
-                    accepts: |_| true,
+                    accepts: |_, _| true,
+                    pays: |_, _| true,
+                    workspace_len: |_, _| 0,
                     forward: reference::forward,
                     backward_data: reference::backward_data,
                     backward_weight: reference::backward_weight,
@@ -352,8 +389,8 @@ mod list {
     use super::*;
     use crate::simd::vector::Lanes;
 
-    candidates!(f32: Avx512 "direct-avx512" "avx512" __m512, Avx2 "direct-avx2" "avx2" __m256,
-        Portable "direct-portable" "portable" Lanes<f32, 4>);
+    candidates!(f32: Avx512 ["winograd-avx512"] "direct-avx512" "avx512" __m512,
+        Avx2 ["winograd-avx2"] "direct-avx2" "avx2" __m256, Portable "direct-portable" "portable" Lanes<f32, 4>);
     candidates!(f64: Avx512 "direct-avx512" "avx512" __m512d, Avx2 "direct-avx2" "avx2" __m256d,
         Portable "direct-portable" "portable" Lanes<f64, 2>);
 }

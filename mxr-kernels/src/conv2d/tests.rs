@@ -92,6 +92,11 @@ fn cases() -> Vec<Case> {
         Case { groups: 6, ..square([2, 6, 15, 17], 12, 3, 2, 1) },
         Case { groups: 5, dilation: [2, 2], pad: [1, 2, 3, 0], ..square([2, 10, 15, 37], 10, 3, 1, 0) },
         Case { groups: 3, pad: [6, 6, 6, 6], ..square([1, 3, 4, 4], 3, 3, 1, 0) },
+        square([2, 17, 13, 9], 70, 3, 1, 2),
+        square([5, 40, 30, 31], 24, 3, 1, 1),
+        square([5, 9, 14, 14], 100, 3, 1, 0),
+        square([1, 8, 5, 70], 9, 3, 1, 2),
+        Case { pad: [2, 1, 0, 5], ..square([2, 16, 11, 18], 33, 3, 1, 0) },
         square([0, 3, 8, 8], 4, 3, 1, 1),
         square([2, 0, 4, 4], 3, 3, 1, 1),
         square([2, 3, 0, 0], 3, 1, 1, 2),
@@ -120,70 +125,98 @@ impl<T: ConvElement> Operands<T> {
         Operands { x: wide(&self.x), weight: wide(&self.weight), bias: wide(&self.bias), dy: wide(&self.dy) }
     }
 
-    /// y without and with bias, dx and dw, from outputs and workspaces full of NaN.
-    fn run(&self, conv: &Conv2d, candidate: &Candidate<T>) -> [Vec<T>; 4] {
-        let workspace = |direction| vec![T::NAN; workspace_len(conv, direction)];
-        let (mut y, mut biased) = (vec![T::NAN; conv.y_len()], vec![T::NAN; conv.y_len()]);
-        let (mut dx, mut dw) = (vec![T::NAN; conv.x_len()], vec![T::NAN; conv.weight_len()]);
-        let space = &mut workspace(Direction::Forward);
-        candidate.forward(conv, &self.x, &self.weight, Epilogue::NONE, &mut y, space);
-        let bias = Epilogue::bias(Some(&self.bias));
-        candidate.forward(conv, &self.x, &self.weight, bias, &mut biased, space);
-        candidate.backward_data(
-            conv,
-            &self.dy,
-            &self.weight,
-            &mut dx,
-            &mut workspace(Direction::BackwardData),
-        );
-        candidate.backward_weight(
-            conv,
-            &self.x,
-            &self.dy,
-            &mut dw,
-            &mut workspace(Direction::BackwardWeight),
-        );
-        [y, biased, dx, dw]
+    /// What a direction gives: y without and with bias, or dx, or dw, from outputs and workspaces full of NaN.
+    fn run(&self, conv: &Conv2d, candidate: &Candidate<T>, direction: Direction) -> Vec<Vec<T>> {
+        let Operands { x, weight, bias, dy } = self;
+        let full = |len| vec![T::NAN; len];
+        let workspace = || full(candidate.workspace_len(conv, direction));
+        match direction {
+            Direction::Forward => [None, Some(&bias[..])]
+                .map(|bias| {
+                    let mut y = full(conv.y_len());
+                    candidate.forward(conv, x, weight, Epilogue::bias(bias), &mut y, &mut workspace());
+                    y
+                })
+                .into(),
+            Direction::BackwardData => {
+                let mut dx = full(conv.x_len());
+                candidate.backward_data(conv, dy, weight, &mut dx, &mut workspace());
+                vec![dx]
+            }
+            Direction::BackwardWeight => {
+                let mut dw = full(conv.weight_len());
+                candidate.backward_weight(conv, x, dy, &mut dw, &mut workspace());
+                vec![dw]
+            }
+        }
     }
+}
+
+const DIRECTIONS: [Direction; 3] = [Direction::Forward, Direction::BackwardData, Direction::BackwardWeight];
+
+/// The candidates that accept a direction, with the factor by which their errors may be larger than those of plain sums.
+fn accepting<T: ConvElement>(
+    conv: &Conv2d,
+    direction: Direction,
+) -> impl Iterator<Item = (&'static Candidate<T>, f64)> {
+    let accepting = candidates::<T>().iter().filter(move |candidate| candidate.accepts(conv, direction));
+    accepting.map(|candidate| (candidate, if candidate.name().starts_with("winograd") { 10.0 } else { 1.0 }))
 }
 
 fn reference<T: ConvElement>() -> &'static Candidate<T> {
     candidates::<T>().last().unwrap()
 }
 
+/// Every element within `epsilon` times what it sums up, every array within `10 epsilon` of its norm.
 fn check<T: ConvElement>(epsilon: f64) -> usize {
     let mut checked = 0;
     for case in cases() {
         let conv = case.conv();
         let operands = Operands::<T>::new(&conv);
-        let expected = operands.wide().run(&conv, reference::<f64>());
-        let group_taps = conv.group_channels() * conv.kh * conv.kw;
-        let sums =
-            [group_taps, group_taps, conv.group_filters() * conv.kh * conv.kw, conv.n * conv.oh * conv.ow];
-        for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(&conv)) {
-            let one = with_threads(1, || operands.run(&conv, candidate));
-            let two = with_threads(2, || operands.run(&conv, candidate));
-            assert!(one == two, "{}: 1 and 2 threads differ: {conv:?}", candidate.name());
-            for (output, name) in ["y", "y + bias", "dx", "dw"].into_iter().enumerate() {
-                let bound = epsilon * (sums[output].max(1) as f64).sqrt();
-                for (at, (&value, &expected)) in one[output].iter().zip(&expected[output]).enumerate() {
-                    let close = (value.to_f64() - expected).abs() <= bound;
+        let wide = operands.wide();
+        for direction in DIRECTIONS {
+            let expected = wide.run(&conv, reference::<f64>(), direction);
+            let sums = match direction {
+                Direction::Forward => conv.group_channels() * conv.kh * conv.kw,
+                Direction::BackwardData => conv.group_filters() * conv.kh * conv.kw,
+                Direction::BackwardWeight => conv.n * conv.oh * conv.ow,
+            };
+            for (candidate, factor) in accepting::<T>(&conv, direction) {
+                let name = candidate.name();
+                let one = with_threads(1, || operands.run(&conv, candidate, direction));
+                for threads in [2, 3] {
+                    let other = with_threads(threads, || operands.run(&conv, candidate, direction));
+                    assert!(one == other, "{name}: {direction:?}: 1 and {threads} threads differ: {conv:?}");
+                }
+                let bound = factor * epsilon * (sums.max(1) as f64).sqrt();
+                for (output, expected) in one.iter().zip(&expected) {
+                    let mut squares = [0.0; 2];
+                    for (at, (&value, &expected)) in output.iter().zip(expected).enumerate() {
+                        let error = value.to_f64() - expected;
+                        assert!(
+                            error.abs() <= bound,
+                            "{name}: {direction:?}: element {at} is {value:?}, not {expected}: {case:?}"
+                        );
+                        squares[0] += error * error;
+                        squares[1] += expected * expected;
+                    }
+                    let [error, norm] = squares.map(f64::sqrt);
                     assert!(
-                        close,
-                        "{}: {name}[{at}] is {value:?}, not {expected}: {case:?}",
-                        candidate.name()
+                        error <= 3.0 * factor * epsilon * norm,
+                        "{name}: {direction:?}: the error is {:.1e} of the norm: {case:?}",
+                        error / norm
                     );
                 }
+                checked += 1;
             }
-            checked += 1;
         }
     }
     checked
 }
 
 #[test]
-fn every_candidate_agrees_with_the_reference() {
-    let least = cases().len() * 2;
+fn every_candidate_agrees_with_the_reference_in_every_direction() {
+    let least = cases().len() * 2 * 3;
     assert!(check::<f32>(3e-6) >= least);
     assert!(check::<f64>(1e-14) >= least);
 }
@@ -196,10 +229,11 @@ fn check_epilogue<T: ConvElement>(case: &Case) {
     if let Some(first) = residual.first_mut() {
         *first = T::NAN;
     }
-    for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(&conv)) {
+    for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(&conv, Direction::Forward))
+    {
         let run = |threads: usize, epilogue: Epilogue<'_, T>| {
             let mut y = residual.clone();
-            let space = &mut vec![T::NAN; workspace_len(&conv, Direction::Forward)];
+            let space = &mut vec![T::NAN; candidate.workspace_len(&conv, Direction::Forward)];
             with_threads(threads, || {
                 candidate.forward(&conv, &operands.x, &operands.weight, epilogue, &mut y, space);
             });
@@ -246,19 +280,23 @@ fn what_follows_has_the_bits_of_a_step_of_its_own() {
 #[test]
 fn long_sums_are_cut_and_joined() {
     let conv = Case::square([8, 2, 40, 40], 3, 3, 1, 1).conv();
-    assert!(workspace_len(&conv, Direction::BackwardWeight) > 2 * conv.weight_len());
+    let direction = Direction::BackwardWeight;
+    let portable = candidates::<f32>().iter().find(|candidate| candidate.name() == "portable").unwrap();
+    assert!(portable.workspace_len(&conv, direction) > 2 * conv.weight_len());
     let operands = Operands::<f32>::new(&conv);
-    let expected = operands.wide().run(&conv, reference::<f64>());
-    for candidate in candidates::<f32>().iter().filter(|candidate| candidate.accepts(&conv)) {
-        let one = with_threads(1, || operands.run(&conv, candidate));
-        assert!(one == with_threads(3, || operands.run(&conv, candidate)), "{}", candidate.name());
-        for (&value, &expected) in one[3].iter().zip(&expected[3]) {
+    let expected = operands.wide().run(&conv, reference::<f64>(), direction);
+    for (candidate, _) in accepting::<f32>(&conv, direction) {
+        let one = with_threads(1, || operands.run(&conv, candidate, direction));
+        let three = with_threads(3, || operands.run(&conv, candidate, direction));
+        assert!(one == three, "{}", candidate.name());
+        for (&value, &expected) in one[0].iter().zip(&expected[0]) {
             assert!((f64::from(value) - expected).abs() < 3e-4, "{}: {value} {expected}", candidate.name());
         }
     }
 }
 
-/// Every element of the inputs in turn is NaN or infinite; what it reaches must be the same as in the reference.
+/// Every element of the inputs in turn is NaN or infinite; what it reaches must be the same as in the reference. Winograd's
+/// algorithm may spread it further, and make NaN of what is infinite.
 #[test]
 fn nothing_that_is_not_finite_is_lost() {
     let cases = [
@@ -278,16 +316,18 @@ fn nothing_that_is_not_finite_is_lost() {
                 let old = std::mem::replace(&mut operands.x[at], bad);
                 let at_y = at % conv.y_len();
                 let old_y = std::mem::replace(&mut operands.dy[at_y], bad);
-                let expected = operands.run(&conv, reference());
-                for candidate in candidates::<f32>().iter().filter(|candidate| candidate.accepts(&conv)) {
-                    let actual = operands.run(&conv, candidate);
-                    for output in [0, 1, 2] {
-                        for (&a, &b) in actual[output].iter().zip(&expected[output]) {
-                            assert!(
-                                a.is_nan() == b.is_nan() && a.is_finite() == b.is_finite(),
-                                "{}: {case:?}",
-                                candidate.name()
-                            );
+                for direction in [Direction::Forward, Direction::BackwardData] {
+                    let expected = operands.run(&conv, reference(), direction);
+                    for (candidate, factor) in accepting::<f32>(&conv, direction) {
+                        let actual = operands.run(&conv, candidate, direction);
+                        let pairs = actual.iter().flatten().zip(expected.iter().flatten());
+                        for (a, b) in pairs {
+                            let same = if factor > 1.0 {
+                                !a.is_finite() || b.is_finite()
+                            } else {
+                                a.is_nan() == b.is_nan() && a.is_finite() == b.is_finite()
+                            };
+                            assert!(same, "{}: {case:?}", candidate.name());
                         }
                     }
                 }

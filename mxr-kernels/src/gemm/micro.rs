@@ -46,7 +46,7 @@ pub(crate) type TileFn<T> = unsafe fn(&Tile<T>);
 /// therefore keeps all of them in memory during the multiplication too, at a third of the speed.
 macro_rules! for_rows {
     ($i:ident in $rows:ident $body:block) => {
-        for_rows!(@ $i $rows $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+        $crate::gemm::micro::for_rows!(@ $i $rows $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
     };
     (@ $i:ident $rows:ident $body:block $($row:literal)*) => {
         $(if $row < $rows {
@@ -55,6 +55,7 @@ macro_rules! for_rows {
         })*
     };
 }
+pub(crate) use for_rows;
 
 /// The body of every [`TileFn`].
 ///

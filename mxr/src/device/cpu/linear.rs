@@ -97,10 +97,9 @@ fn descriptor(x: &[usize], w: &[usize], y: &[usize], attrs: ConvAttrs) -> Result
 
 pub(super) fn conv2d(r: &Request<'_>, attrs: ConvAttrs, e: instr::Epilogue) -> Result<Kernel> {
     let d = descriptor(r.reads[0].shape, r.reads[1].shape, r.writes[0].shape, attrs)?;
-    let len = conv2d::workspace_len(&d, Direction::Forward);
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(Kernel {
-        workspace: len * size_of::<T>(),
+        workspace: conv2d::workspace_len::<T>(&d, Direction::Forward) * size_of::<T>(),
         run: Box::new(move |call| {
             let (x, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
             let after = epilogue::<T>(call, &s, e)?;
@@ -113,10 +112,9 @@ pub(super) fn conv2d(r: &Request<'_>, attrs: ConvAttrs, e: instr::Epilogue) -> R
 
 pub(super) fn conv2d_backward_data(r: &Request<'_>, attrs: ConvAttrs) -> Result<Kernel> {
     let d = descriptor(r.writes[0].shape, r.reads[1].shape, r.reads[0].shape, attrs)?;
-    let len = conv2d::workspace_len(&d, Direction::BackwardData);
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(Kernel {
-        workspace: len * size_of::<T>(),
+        workspace: conv2d::workspace_len::<T>(&d, Direction::BackwardData) * size_of::<T>(),
         run: Box::new(move |call| {
             let (dy, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
             let (dx, rest) = call.writes.split_first_mut().expect("one result");
@@ -128,10 +126,9 @@ pub(super) fn conv2d_backward_data(r: &Request<'_>, attrs: ConvAttrs) -> Result<
 
 pub(super) fn conv2d_backward_weight(r: &Request<'_>, attrs: ConvAttrs) -> Result<Kernel> {
     let d = descriptor(r.reads[0].shape, r.writes[0].shape, r.reads[1].shape, attrs)?;
-    let len = conv2d::workspace_len(&d, Direction::BackwardWeight);
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(Kernel {
-        workspace: len * size_of::<T>(),
+        workspace: conv2d::workspace_len::<T>(&d, Direction::BackwardWeight) * size_of::<T>(),
         run: Box::new(move |call| {
             let (x, dy) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
             let (dw, rest) = call.writes.split_first_mut().expect("one result");

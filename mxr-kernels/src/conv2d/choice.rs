@@ -1,0 +1,141 @@
+//! Which candidate convolves, for each direction by itself.
+
+use std::sync::OnceLock;
+
+use super::{Candidate, Conv2d, ConvElement, Direction, candidates};
+use crate::isa::Isa;
+
+/// What `MXR_CONV` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// What takes the least time.
+    Fastest,
+    /// No algorithm with fewer multiplications.
+    Direct,
+    /// The candidate of this name, wherever it accepts.
+    Named(&'static str),
+}
+
+/// The wish of this process, found at the first call.
+pub(super) fn wish() -> Wish {
+    static WISH: OnceLock<Wish> = OnceLock::new();
+    *WISH.get_or_init(|| {
+        std::env::var_os("MXR_CONV").map_or(Wish::Fastest, |value| {
+            let value = value.to_string_lossy();
+            parse(&value).unwrap_or_else(|expected| {
+                eprintln!("mxr: MXR_CONV is `{value}`, but must be {expected}; choosing by cost");
+                Wish::Fastest
+            })
+        })
+    })
+}
+
+/// The wish, or what would be one.
+fn parse(value: &str) -> Result<Wish, String> {
+    if value == "direct" {
+        return Ok(Wish::Direct);
+    }
+    let names = || candidates::<f32>().iter().map(|candidate| candidate.name);
+    names().find(|name| *name == value).map(Wish::Named).ok_or_else(|| {
+        let names: Vec<_> = names().map(|name| format!("`{name}`")).collect();
+        format!("`direct` or the name of a candidate ({})", names.join(", "))
+    })
+}
+
+/// The candidate that a wish leads to with an instruction set.
+///
+/// # Panics
+///
+/// Never: the reference accepts everything.
+pub(super) fn choose<T: ConvElement>(
+    wish: Wish,
+    isa: Isa,
+    conv: &Conv2d,
+    direction: Direction,
+) -> &'static Candidate<T> {
+    let accepting = || candidates::<T>().iter().filter(|c| c.isa <= isa && c.accepts(conv, direction));
+    let named = || accepting().find(|c| wish == Wish::Named(c.name));
+    let saves = |candidate: &Candidate<T>| candidate.name.starts_with("winograd");
+    let usual = || accepting().find(|c| (c.pays)(conv, direction) && !(wish == Wish::Direct && saves(c)));
+    named().or_else(usual).expect("the reference accepts every convolution")
+}
+
+/// What the transforms of one tile cost for each channel (or filter) of its pixels and of its outputs, in multiply-adds.
+const TILE_COST: usize = 400;
+
+/// What the transform of one 3×3 kernel (or of its gradient) costs, in multiply-adds.
+const KERNEL_COST: usize = 200;
+
+/// Channels and filters for which a task of the gradient of the weight transforms once.
+const SHARED: usize = 128;
+
+/// The cost model of Winograd's algorithm against implicit products, in multiply-adds as the register tiles make them. Both run
+/// their products at about the same share of the peak, so counting decides: 36 products per tile of 4×4 outputs, channel and filter,
+/// and the transforms, against nine products per output. Channels and filters count as whole registers of 16.
+///
+/// The constants were fitted to `benches/examples/conv.rs`. In gradients of weights, pixels are transformed again for every [`SHARED`] filters,
+/// and `dy` for as many channels.
+pub(super) fn winograd_pays(conv: &Conv2d, direction: Direction) -> bool {
+    let [c, k] = [conv.c, conv.filters].map(|count| count.next_multiple_of(16));
+    let [h, w] = match direction {
+        Direction::BackwardData => [conv.h, conv.w],
+        Direction::Forward | Direction::BackwardWeight => [conv.oh, conv.ow],
+    };
+    let transformed = match direction {
+        Direction::BackwardWeight => c * k.div_ceil(SHARED) + k * c.div_ceil(SHARED),
+        Direction::Forward | Direction::BackwardData => c + k,
+    };
+    let tiles = conv.n * h.div_ceil(4) * w.div_ceil(4);
+    let winograd = tiles * (36 * c * k + TILE_COST * transformed) + KERNEL_COST * c * k;
+    winograd < 9 * conv.n * h * w * conv.c * conv.filters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mxr_graph::instr::ConvAttrs;
+
+    fn three_by_three([n, c, h, w]: [usize; 4], filters: usize) -> Conv2d {
+        let attrs = ConvAttrs { stride: [1; 2], pad: [1; 4], dilation: [1; 2], groups: 1 };
+        Conv2d::new([n, c, h, w], [filters, c, 3, 3], [n, filters, h, w], attrs).unwrap()
+    }
+
+    const DIRECTIONS: [Direction; 3] =
+        [Direction::Forward, Direction::BackwardData, Direction::BackwardWeight];
+
+    #[test]
+    fn wishes_are_words_and_names() {
+        assert_eq!(parse("direct"), Ok(Wish::Direct));
+        assert_eq!(parse("portable"), Ok(Wish::Named("portable")));
+        let expected = parse("Winograd").unwrap_err();
+        assert!(expected.starts_with("`direct` or the name of a candidate (`"), "{expected}");
+        assert!(expected.ends_with("`reference`)"), "{expected}");
+    }
+
+    #[test]
+    fn fewer_multiplications_pay_where_channels_are_many() {
+        for direction in DIRECTIONS {
+            assert!(winograd_pays(&three_by_three([8, 64, 56, 56], 64), direction));
+            assert!(winograd_pays(&three_by_three([8, 512, 7, 7], 512), direction));
+            assert!(!winograd_pays(&three_by_three([8, 3, 224, 224], 64), direction));
+            assert!(!winograd_pays(&three_by_three([1, 64, 1, 1], 64), direction));
+        }
+    }
+
+    #[test]
+    fn a_wish_holds_where_the_candidate_accepts() {
+        let name = |wish, conv: &Conv2d| choose::<f32>(wish, Isa::of_cpu(), conv, Direction::Forward).name();
+        let (wide, narrow) = (three_by_three([8, 64, 56, 56], 64), three_by_three([8, 3, 224, 224], 64));
+        assert_eq!(name(Wish::Named("portable"), &wide), "portable");
+        // Nothing depthwise is here.
+        assert_eq!(name(Wish::Named("direct-portable"), &wide), name(Wish::Fastest, &wide));
+        assert_eq!(name(Wish::Direct, &wide), Isa::of_cpu().name());
+        assert_eq!(name(Wish::Fastest, &narrow), Isa::of_cpu().name());
+        if Isa::of_cpu() == Isa::Avx2 {
+            assert_eq!(name(Wish::Fastest, &wide), "winograd-avx2");
+            assert_eq!(name(Wish::Named("winograd-avx2"), &narrow), "winograd-avx2");
+        }
+        let double = |wish| choose::<f64>(wish, Isa::of_cpu(), &wide, Direction::Forward).name();
+        assert_eq!(double(Wish::Fastest), Isa::of_cpu().name());
+    }
+}

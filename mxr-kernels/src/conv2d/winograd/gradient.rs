@@ -1,0 +1,304 @@
+//! The gradient of the weight, F(3×3, 4×4): at each of the 36 points, `[channels, tiles] · [tiles, filters]` of the pixels that tiles see and of
+//! the tiles of `dy`.
+//!
+//! A task has some channels and some filters, so many that their sums at all points fit the caches, and takes the tiles block after
+//! block. What few such tasks there are for a small gradient share the tiles out, in slices whose number depends on the
+//! shapes alone; the gradients of the slices lie in the workspace and are added in order.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::input::{self, Place};
+use super::product::{LINE, Sums, Winograd};
+use super::tiles::{Images, POINTS, SEEN, TILE, Tiles};
+use super::transform::three_results;
+use super::{PIXELS, POOL, SCRATCH, TASKS, odd_lines, split};
+use crate::conv2d::Conv2d;
+use crate::gemm::dense::Address;
+use crate::gemm::micro::Rows;
+use crate::par;
+use crate::simd::Kernel;
+use crate::simd::vector::{MAX_LANES, first};
+
+/// Taps of a kernel.
+const TAPS: usize = 9;
+
+/// The most channels and filters of a task.
+const SIDE: usize = 128;
+
+/// Tiles that are transformed and multiplied at once.
+const BLOCK: usize = 64;
+
+/// Tiles that make a slice worth its addition.
+const SLICE: usize = 128;
+
+/// The memory of the largest task.
+const _: () = assert!(
+    POINTS * (SIDE * SIDE + 2 * SIDE * BLOCK + 6 * LINE) + PIXELS <= SCRATCH,
+    "sums, pixels and gradients of a task fit the scratch memory"
+);
+
+/// How the work is cut; a function of the shapes and the length of a register.
+struct Plan {
+    tiles: Tiles,
+    /// Blocks of channels and vectors of filters, cut for tasks.
+    channels: Rows,
+    filters: Rows,
+    slices: usize,
+}
+
+impl Plan {
+    fn new(conv: &Conv2d, lanes: usize) -> Plan {
+        let tiles = Tiles::new(conv.n, conv.oh, conv.ow);
+        let cut = |count: usize| Rows::new(count.div_ceil(lanes), SIDE / lanes);
+        let (channels, filters) = (cut(conv.c), cut(conv.filters));
+        let tasks = channels.panels() * filters.panels();
+        let slices = (TASKS / tasks).min(tiles.count() / SLICE).max(1);
+        Plan { tiles, channels, filters, slices }
+    }
+}
+
+pub(super) fn workspace_len<V: Winograd>(conv: &Conv2d) -> usize {
+    match Plan::new(conv, V::LANES).slices {
+        1 => 0,
+        slices => slices * conv.weight_len(),
+    }
+}
+
+pub(in crate::conv2d) fn backward_weight<V: Winograd>(
+    conv: &Conv2d,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    workspace: &mut [f32],
+) {
+    let plan = &Plan::new(conv, V::LANES);
+    if plan.tiles.count() == 0 {
+        dw.fill(0.0);
+        return;
+    }
+    let (slices, len) = (plan.slices, dw.len());
+    if slices == 1 {
+        products::<V>(conv, plan, x, dy, dw);
+        return;
+    }
+    let partial = &mut workspace[..slices * len];
+    products::<V>(conv, plan, x, dy, partial);
+    let partial = &*partial;
+    par::for_each_mut(dw, 1 << 12, |block, dw| {
+        let at = block << 12;
+        dw.copy_from_slice(&partial[at..][..dw.len()]);
+        for slice in 1..slices {
+            for (sum, &part) in dw.iter_mut().zip(&partial[slice * len + at..]) {
+                *sum += part;
+            }
+        }
+    });
+}
+
+/// The gradients of all slices, one after the other in `out`.
+fn products<V: Winograd>(conv: &Conv2d, plan: &Plan, x: &[f32], dy: &[f32], out: &mut [f32]) {
+    let (channels, filters) = (plan.channels.panels(), plan.filters.panels());
+    let out = Address::of(out);
+    par::for_blocks(plan.slices * channels * filters, |number| {
+        let (rest, slice) = (number / plan.slices, number % plan.slices);
+        let (channel, filter) = (rest % channels, rest / channels);
+        let count = plan.tiles.count();
+        POOL.with(|scratch| {
+            V::enter(Task {
+                conv,
+                tiles: plan.tiles,
+                slice: count * slice / plan.slices..count * (slice + 1) / plan.slices,
+                channels: plan.channels.start(channel)..plan.channels.start(channel + 1),
+                filters: plan.filters.start(filter)..plan.filters.start(filter + 1),
+                x,
+                dy,
+                dw: out.skip(slice * conv.weight_len()),
+                scratch,
+                v: PhantomData::<V>,
+            });
+        });
+    });
+}
+
+/// The gradient of some blocks of channels and vectors of filters over some tiles.
+struct Task<'a, V> {
+    conv: &'a Conv2d,
+    tiles: Tiles,
+    slice: Range<usize>,
+    channels: Range<usize>,
+    filters: Range<usize>,
+    x: &'a [f32],
+    dy: &'a [f32],
+    dw: Address<f32>,
+    scratch: &'a mut [f32],
+    v: PhantomData<V>,
+}
+
+impl<V: Winograd> Kernel for Task<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Task { conv, tiles, slice, channels, filters, x, dy, dw, scratch, .. } = self;
+        let lanes = V::LANES;
+        let m_plane = odd_lines(channels.len() * filters.len() * lanes * lanes);
+        let (v_plane, g_plane) =
+            (odd_lines(channels.len() * BLOCK * lanes), odd_lines(filters.len() * BLOCK * lanes));
+        let [m, points, pixels] = split(scratch, [POINTS * m_plane, POINTS * (v_plane + g_plane)]);
+        let (v, g) = points.split_at_mut(POINTS * v_plane);
+        let [top, left, ..] = conv.attrs.pad.map(|pad| pad as usize);
+        let x = Images { data: x, c: conv.c, h: conv.h, w: conv.w };
+        let dy = Images { data: dy, c: conv.filters, h: conv.oh, w: conv.ow };
+        let (m, v, g, pixels) = (m.as_mut_ptr(), v.as_mut_ptr(), g.as_mut_ptr(), pixels.as_mut_ptr());
+        for start in slice.clone().step_by(BLOCK) {
+            let block = start..slice.end.min(start + BLOCK);
+            // SAFETY: below the entry of `V`'s instruction set. `Candidate` has checked the lengths of all slices against the convolution, and
+            // the parts of the scratch memory are as long as planes of that many blocks, vectors and tiles.
+            unsafe {
+                let place = Place { to: v, plane: v_plane, stride: BLOCK };
+                input::transform::<V, SEEN>(
+                    &x,
+                    [top, left],
+                    tiles,
+                    block.clone(),
+                    channels.clone(),
+                    place,
+                    pixels,
+                );
+                let place = Place { to: g, plane: g_plane, stride: BLOCK };
+                input::transform::<V, TILE>(
+                    &dy,
+                    [0, 0],
+                    tiles,
+                    block.clone(),
+                    filters.clone(),
+                    place,
+                    pixels,
+                );
+                for point in 0..POINTS {
+                    let (v, g) = (v.add(point * v_plane), g.add(point * g_plane));
+                    let m = m.add(point * m_plane);
+                    add_products::<V>(
+                        block.len(),
+                        [channels.len(), filters.len()],
+                        v,
+                        g,
+                        m,
+                        start > slice.start,
+                    );
+                }
+            }
+        }
+        for (number, vector) in filters.enumerate() {
+            for (block, channel) in channels.clone().enumerate() {
+                // SAFETY: as above; the sums are complete, and these weights belong to this task.
+                unsafe {
+                    let m = m.add((number * channels.len() + block) * lanes * lanes);
+                    output::<V>(conv, channel, vector, m, m_plane, dw.start(), pixels);
+                }
+            }
+        }
+    }
+}
+
+/// Products of a block of tiles at one point.
+///
+/// # Safety
+///
+/// Runs below the entry of `V`'s instruction set; planes of so many blocks of channels and vectors of filters lie at `v`, `g` and `m`.
+#[inline(always)]
+unsafe fn add_products<V: Winograd>(
+    tiles: usize,
+    [channels, filters]: [usize; 2],
+    v: *const f32,
+    g: *const f32,
+    m: *mut f32,
+    add: bool,
+) {
+    let (lanes, half) = (V::LANES, V::LANES / 2);
+    let (g_vector, m_vector) = (BLOCK * lanes, channels * lanes * lanes);
+    let groups = Rows::new(filters, V::SUMS.len());
+    for group in 0..groups.panels() {
+        let vector = groups.start(group);
+        for part in 0..2 * channels {
+            let (channel, row) = (part / 2, part % 2 * half);
+            // SAFETY: the caller vouches for the planes.
+            unsafe {
+                V::SUMS[groups.height(group) - 1](&Sums {
+                    tiles,
+                    v: v.add(channel * BLOCK * lanes + row),
+                    g: g.add(vector * g_vector),
+                    g_vector,
+                    m: m.add(vector * m_vector + (channel * lanes + row) * lanes),
+                    m_vector,
+                    add,
+                });
+            }
+        }
+    }
+}
+
+/// Transforms the sums `[channel, LANES]` of one block of channels and one vector of filters and writes them to `dw [filters, c, 3, 3]`.
+///
+/// # Safety
+///
+/// Runs below the entry of `V`'s instruction set; `m` holds the sums of all points, `plane` apart; these weights belong to the caller;
+/// `pixels` is valid for [`PIXELS`] elements.
+#[inline(always)]
+unsafe fn output<V: Winograd>(
+    conv: &Conv2d,
+    channel: usize,
+    vector: usize,
+    m: *const f32,
+    plane: usize,
+    dw: *mut f32,
+    pixels: *mut f32,
+) {
+    let lanes = V::LANES;
+    let (first_channel, first_filter) = (channel * lanes, vector * lanes);
+    let (channels, filters) = (lanes.min(conv.c - first_channel), lanes.min(conv.filters - first_filter));
+    // SAFETY: masks keep weights within the block's channels; the caller allows the accesses.
+    unsafe {
+        for channel in 0..channels {
+            one::<V>(m.add(channel * lanes), plane, pixels.add(channel * TAPS * lanes));
+        }
+        for at in (0..channels * TAPS).step_by(lanes) {
+            let width = lanes.min(channels * TAPS - at);
+            let mut block = [V::zero(); MAX_LANES];
+            for (j, x) in block[..width].iter_mut().enumerate() {
+                *x = V::load(pixels.add((at + j) * lanes));
+            }
+            V::transpose(&mut block);
+            for (f, x) in block[..filters].iter().enumerate() {
+                let to = dw.add(((first_filter + f) * conv.c + first_channel) * TAPS + at);
+                if width == lanes { x.store(to) } else { x.store_masked(to, first(width)) }
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// Runs below the entry of `V`'s instruction set; `from` is valid for a register at every point, `to` for nine.
+#[inline(always)]
+unsafe fn one<V: Winograd>(from: *const f32, plane: usize, to: *mut f32) {
+    // SAFETY: the caller allows the accesses.
+    unsafe {
+        let mut half = [[V::zero(); SEEN]; 3];
+        for j in 0..SEEN {
+            let mut column = [V::zero(); SEEN];
+            for (i, x) in column.iter_mut().enumerate() {
+                *x = V::load(from.add((i * SEEN + j) * plane));
+            }
+            for (row, x) in half.iter_mut().zip(three_results(column)) {
+                row[j] = x;
+            }
+        }
+        for (i, &half) in half.iter().enumerate() {
+            for (j, x) in three_results(half).into_iter().enumerate() {
+                x.store(to.add((i * 3 + j) * V::LANES));
+            }
+        }
+    }
+}

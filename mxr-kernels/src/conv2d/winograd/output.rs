@@ -1,0 +1,129 @@
+//! From products at the 36 points to pixels of the output.
+
+use crate::epilogue::Epilogue;
+use std::ops::Range;
+
+use super::Problem;
+use super::tiles::{SEEN, STRIP, Strip, TILE, Tiles};
+use super::transform::four_results;
+use crate::simd::vector::{MAX_LANES, Vector, first};
+
+/// Elements of the memory through which pixels go.
+pub(super) const PIXELS: usize = TILE * STRIP * TILE * MAX_LANES;
+
+/// Products of a block of tiles and one vector of filters.
+pub(super) struct Products {
+    /// Element `(point, tile, lane)` lies at `point · plane + tile · LANES + lane`.
+    pub(super) m: *const f32,
+    pub(super) plane: usize,
+    /// Number of the vector of filters.
+    pub(super) vector: usize,
+}
+
+/// Transforms the products of a block of tiles and writes the pixels to `y [n, filters, oh, ow]`.
+///
+/// # Safety
+///
+/// Runs below the entry of `V`'s instruction set; the products are complete; `y` is the whole output and its pixels of these tiles and
+/// filters belong to the caller; `pixels` is valid for [`PIXELS`] elements.
+#[inline(always)]
+pub(super) unsafe fn transform<V: Vector<Elem = f32>>(
+    problem: &Problem,
+    products: &Products,
+    tiles: Tiles,
+    block: Range<usize>,
+    epilogue: &Epilogue<'_, f32>,
+    y: *mut f32,
+    pixels: *mut f32,
+) {
+    let lanes = V::LANES;
+    for strip in tiles.strips(block) {
+        let row = strip.count * TILE * lanes;
+        // SAFETY: the strip's tiles exist and are at most `STRIP`; the caller allows the accesses.
+        unsafe {
+            for tile in 0..strip.count {
+                let m = products.m.add((strip.first + tile) * lanes);
+                one::<V>(m, products.plane, pixels.add(tile * TILE * lanes), row);
+            }
+            store::<V>(problem, products.vector, &strip, epilogue, y, pixels);
+        }
+    }
+}
+
+/// # Safety
+///
+/// Runs below the entry of `V`'s instruction set; `from` is valid for a register at every point, `to` for four at each of four rows.
+#[inline(always)]
+unsafe fn one<V: Vector<Elem = f32>>(from: *const f32, plane: usize, to: *mut f32, row: usize) {
+    // SAFETY: the caller allows the accesses.
+    unsafe {
+        let mut half = [[V::zero(); SEEN]; TILE];
+        for j in 0..SEEN {
+            let column = [0, 1, 2, 3, 4, 5].map(|i| V::load(from.add((i * SEEN + j) * plane)));
+            for (row, x) in half.iter_mut().zip(four_results(column)) {
+                row[j] = x;
+            }
+        }
+        for (i, &half) in half.iter().enumerate() {
+            for (j, x) in four_results(half).into_iter().enumerate() {
+                x.store(to.add(i * row + j * V::LANES));
+            }
+        }
+    }
+}
+
+/// Writes the pixels `[row, column, LANES]` of a strip to the planes of their filters, after what the epilogue says.
+///
+/// # Safety
+///
+/// As [`transform`].
+#[inline(always)]
+unsafe fn store<V: Vector<Elem = f32>>(
+    problem: &Problem,
+    vector: usize,
+    strip: &Strip,
+    epilogue: &Epilogue<'_, f32>,
+    y: *mut f32,
+    pixels: *const f32,
+) {
+    let lanes = V::LANES;
+    let (oh, ow, filter) = (problem.oh, problem.ow, vector * lanes);
+    let filters = lanes.min(problem.filters - filter);
+    let (top, left) = (strip.row * TILE, strip.col * TILE);
+    let row = strip.count * TILE;
+    let width = row.min(ow - left);
+    // SAFETY: masks keep columns within the row, filters and rows exist; the caller allows the accesses.
+    unsafe {
+        let plane = y.wrapping_add((strip.image * problem.filters + filter) * oh * ow);
+        let mut biases = [V::zero(); MAX_LANES];
+        if let Some(bias) = epilogue.bias {
+            for (to, &bias) in biases.iter_mut().zip(&bias[filter..][..filters]) {
+                *to = V::splat(bias);
+            }
+        }
+        for i in 0..TILE.min(oh - top) {
+            for at in (0..width).step_by(lanes) {
+                let columns = lanes.min(width - at);
+                let mut block = [V::zero(); MAX_LANES];
+                for (j, x) in block[..lanes.min(row - at)].iter_mut().enumerate() {
+                    *x = V::load(pixels.add((i * row + at + j) * lanes));
+                }
+                V::transpose(&mut block);
+                let to = plane.wrapping_add((top + i) * ow + left + at);
+                for (f, (x, bias)) in block.into_iter().zip(biases).take(filters).enumerate() {
+                    let (mut x, to) = (x.add(bias), to.wrapping_add(f * oh * ow));
+                    let at =
+                        (strip.image * problem.filters + filter + f) * oh * ow + (top + i) * ow + left + at;
+                    let residual = epilogue.residual_of(at, to);
+                    if !residual.is_null() {
+                        x = x.add(V::zero().load_over(residual, first(columns)));
+                    }
+                    if epilogue.relu {
+                        x = x.relu();
+                    }
+                    if columns == lanes { x.store(to) } else { x.store_masked(to, first(columns)) }
+                }
+            }
+        }
+    }
+}
