@@ -1,4 +1,4 @@
-//! What fusion makes of normalisations has the bits of the program without it: losses, predictions, gradients and states.
+//! What fusion makes of normalisations and of products has the bits of the program without it: losses, predictions, gradients and states.
 
 mod numbers;
 
@@ -27,6 +27,21 @@ fn net(dtype: DType) -> Symbol {
     fc.dense(3).softmax_cross_entropy(&label)
 }
 
+/// Products before a relu, before shortcuts with and without one, over one and several blocks of their sums.
+fn products(dtype: DType) -> Symbol {
+    let data = Symbol::input("data").dtype(dtype);
+    let label = Symbol::input("label").dtype(DType::I64);
+    let conv = |x: &Symbol, kernel: usize, bias: bool| {
+        x.conv2d_with(40, kernel, opts::Conv2d::new().pad((kernel - 1) / 2).bias(bias))
+    };
+    let stem = conv(&data, 3, true).relu();
+    let rectified = (&stem + &conv(&conv(&stem, 3, true).relu(), 3, false)).relu();
+    let added = &conv(&rectified, 1, true) + &rectified;
+    let hidden = added.flatten().dense(33).relu();
+    let hidden = (&hidden.dense(33) + &hidden).relu();
+    hidden.dense(3).softmax_cross_entropy(&label)
+}
+
 fn bits(a: &NDArray) -> Vec<u64> {
     match a.dtype() {
         DType::F64 => a.to_vec::<f64>().expect("computed").into_iter().map(f64::to_bits).collect(),
@@ -36,8 +51,12 @@ fn bits(a: &NDArray) -> Vec<u64> {
 
 /// Losses, predictions, gradients and states of two passes, then predictions by running statistics.
 fn run(dtype: DType, n: usize, passes: &str) -> Vec<Vec<u64>> {
+    run_of(net(dtype), dtype, n, passes)
+}
+
+fn run_of(net: Symbol, dtype: DType, n: usize, passes: &str) -> Vec<Vec<u64>> {
     let options = BindOptions::new().passes(passes).input_grad("data", GradReq::Write);
-    let mut net = net(dtype).bind(&[("data", &[n, 2, 6, 6]), ("label", &[n])], options).expect("binds");
+    let mut net = net.bind(&[("data", &[n, 2, 6, 6]), ("label", &[n])], options).expect("binds");
     net.init(&Xavier::default(), 3).expect("initialises");
     let mut all = Vec::new();
     for step in 0..2 {
@@ -79,6 +98,30 @@ fn fused_normalisations_keep_every_bit() {
     for mode in [Mode::Train, Mode::Predict] {
         assert!(steps("none,fuse_norm", mode) + 6 <= steps("none", mode), "{mode:?}");
     }
+}
+
+#[test]
+fn fused_products_keep_every_bit() {
+    for dtype in [DType::F32, DType::F64] {
+        for n in [1, 5] {
+            let run = |passes: &str| run_of(products(dtype), dtype, n, passes);
+            let apart = run("-fuse_conv");
+            assert!(run("") == apart, "{dtype}, batch {n}");
+            assert!(run("none,fuse_conv") == run("none"), "{dtype}, batch {n}, alone");
+        }
+    }
+    for mode in [Mode::Train, Mode::Predict] {
+        let steps = |passes: &str| {
+            let options = BindOptions::new().passes(passes);
+            let shapes: &[(&str, &[usize])] = &[("data", &[2, 2, 6, 6]), ("label", &[2])];
+            let net = products(DType::F32).bind(shapes, options).expect("binds");
+            net.program(mode).expect("compiled").steps.len()
+        };
+        assert_eq!(steps("none") - steps("none,fuse_conv"), 8, "5 relus, 3 sums, {mode:?}");
+    }
+    // With normalisations in the weights, relus and shortcuts follow convolutions.
+    let last = |passes: &str| run(DType::F32, 5, passes).pop().expect("scores");
+    assert!(last("fold_norm") == last("fold_norm,-fuse_conv"));
 }
 
 /// Folding rounds elsewhere, so numbers are near each other instead of the same.
