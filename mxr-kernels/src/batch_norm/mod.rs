@@ -1,7 +1,8 @@
 //! Batch normalisation: training, inference and both gradients.
 //!
-//! Statistics are sums in `f64` of elements shifted by one element of their channel, in one pass and in a fixed partition: they
-//! lose nothing when the mean is large. With `fix_gamma` gamma counts as 1, whatever it holds, and its gradient is 0.
+//! Statistics are sums of elements shifted by one element of their channel, so they lose nothing when the mean is large; in one pass and in
+//! a fixed partition. At most 64 numbers are added up in the element type, their sums in `f64`: short sums cost a third, and memory is then
+//! what bounds the kernels. With `fix_gamma` gamma counts as 1, whatever it holds, and its gradient is 0.
 //!
 //! What often follows is done on the way, with the bits that it would have by itself: a residual is added, and negative results become 0.
 //! The gradient of that either makes the signs again from x, or takes them from the results.
