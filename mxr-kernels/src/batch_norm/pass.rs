@@ -280,9 +280,9 @@ impl<T: Float, const KIND: u8> SumBlock<'_, T, KIND> {
                 }
                 if at < end {
                     Self::piece(of, with, start + at, Part::All, &mut even);
-                    at += V::LANES;
                 }
-                if at == whole && whole < len {
+                // The last run has what does not fill a register.
+                if whole < len && len - run <= RUN * V::LANES {
                     Self::piece(of, with, start + whole, Part::First(len - whole), &mut odd);
                 }
                 for (i, sums) in sums.iter_mut().enumerate() {

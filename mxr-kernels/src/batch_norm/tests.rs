@@ -231,6 +231,10 @@ fn candidates_agree_with_the_reference() {
         (2, 3, 49),
         (3, 10, 5),
         (5, 2, 70_000 / 5),
+        // Whole runs of registers of every size and a few elements more.
+        (3, 2, 129),
+        (2, 3, 515),
+        (1, 2, 1027),
         (40, 70, 2),
     ] {
         check::<f32>(outer, channels, inner);
