@@ -1,15 +1,13 @@
 //! Convolutions, fully connected layers and what follows them, the addition of a shortcut and relu, become one operation.
 
 use super::readers::Readers;
-use super::{dce, is, push};
-use crate::expr::Expr;
-use crate::graph::{Graph, Node, Source, ValueId};
-use crate::instr::{BinOp, Epilogue};
+use super::{addend, dce, expr, is, push};
+use crate::graph::{Graph, Source, ValueId};
+use crate::instr::Epilogue;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::conv2d_relu;
 use crate::ops::dense::Dense;
 use crate::ops::relu;
-use crate::schema::Options;
 use alloc::vec::Vec;
 
 /// Where only a relu reads the result of a convolution or of a dense layer, or only the addition of something of its shape that is
@@ -54,10 +52,6 @@ struct Chain {
     gone: Vec<usize>,
 }
 
-fn expr(node: &Node) -> Option<Expr> {
-    node.op.expr(Options { schema: node.op.schema(), attrs: &node.attrs })
-}
-
 /// What can be merged into node `at`.
 fn chain(graph: &Graph, readers: &Readers, at: usize) -> Option<Chain> {
     let n = &graph.nodes[at];
@@ -82,18 +76,14 @@ fn chain(graph: &Graph, readers: &Readers, at: usize) -> Option<Chain> {
     }
 }
 
-/// What node `add` adds to `y`, if it is of the same shape and there before node `at`.
+/// What node `add` adds to `y`, if it is there before node `at`.
 fn added(graph: &Graph, add: usize, y: ValueId, at: usize) -> Option<ValueId> {
-    let add = &graph.nodes[add];
-    let [a, b] = add.inputs[..] else { return None };
-    let other = if a == y { b } else { a };
-    let (value, added) = (graph.value(y), graph.value(other));
-    let same = other != y && value.shape == added.shape && value.dtype == added.dtype;
-    let there = match added.source {
+    let other = addend(graph, &graph.nodes[add], y)?;
+    let there = match graph.value(other).source {
         Source::Node { node, .. } => (node as usize) < at,
         _ => true,
     };
-    (same && there && expr(add)? == Expr::binary(BinOp::Add)).then_some(other)
+    there.then_some(other)
 }
 
 #[cfg(test)]

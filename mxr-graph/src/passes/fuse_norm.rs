@@ -1,14 +1,11 @@
 //! Batch normalisation, the addition of a shortcut and relu become one operation, and so do their gradients.
 
 use super::readers::Readers;
-use super::{dce, is, push};
-use crate::expr::Expr;
+use super::{addend, dce, expr, is, push};
 use crate::graph::{Graph, Node, Source, ValueId};
-use crate::instr::BinOp;
 use crate::ops::batch_norm::{BatchNorm, BatchNormBackward, BatchNormInfer};
 use crate::ops::batch_norm_relu::{self, FusedNorm};
 use crate::ops::relu;
-use crate::schema::Options;
 use alloc::vec::Vec;
 
 /// Where only a relu reads the result of a normalisation, or only the addition of something of its shape that only a relu reads, all of
@@ -51,10 +48,6 @@ struct Plan {
     gone: Vec<bool>,
 }
 
-fn expr(node: &Node) -> Option<Expr> {
-    node.op.expr(Options { schema: node.op.schema(), attrs: &node.attrs })
-}
-
 /// The chain that begins with node `norm`.
 fn chain(graph: &Graph, readers: &Readers, plan: &Plan, norm: usize) -> Option<Chain> {
     let n = &graph.nodes[norm];
@@ -72,15 +65,9 @@ fn chain(graph: &Graph, readers: &Readers, plan: &Plan, norm: usize) -> Option<C
         return Some(Chain { norm, add: None, relu: next });
     }
     let add = &graph.nodes[next];
-    let [a, b] = add.inputs[..] else { return None };
-    let other = if a == y { b } else { a };
-    let (value, added) = (graph.value(y), graph.value(other));
-    let same = other != y && value.shape == added.shape && value.dtype == added.dtype;
+    let other = addend(graph, add, y)?;
     let last = readers.only(graph, add.outputs[0]).filter(|last| !graph.nodes[*last].backward)?;
-    let fits = same
-        && expr(add)? == Expr::binary(BinOp::Add)
-        && plan.replaced[last].is_none()
-        && expr(&graph.nodes[last])? == relu::relu();
+    let fits = plan.replaced[last].is_none() && expr(&graph.nodes[last])? == relu::relu();
     fits.then_some(Chain { norm, add: Some((next, other)), relu: last })
 }
 
@@ -149,14 +136,9 @@ impl Plan {
 fn sum(graph: &Graph, readers: &Readers, dy: ValueId) -> Option<(usize, [ValueId; 2])> {
     let Source::Node { node, .. } = graph.value(dy).source else { return None };
     let add = &graph.nodes[node as usize];
-    let [a, b] = add.inputs[..] else { return None };
-    let like = |v: ValueId| {
-        let (v, dy) = (graph.value(v), graph.value(dy));
-        v.shape == dy.shape && v.dtype == dy.dtype
-    };
-    let fits =
-        readers.count(dy) == 1 && a != b && like(a) && like(b) && expr(add)? == Expr::binary(BinOp::Add);
-    fits.then_some((node as usize, [a, b]))
+    let a = *add.inputs.first()?;
+    let b = addend(graph, add, a)?;
+    (readers.count(dy) == 1).then_some((node as usize, [a, b]))
 }
 
 #[cfg(test)]

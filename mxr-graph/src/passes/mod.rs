@@ -34,14 +34,31 @@ pub use sink::sink;
 pub use transpose::cancel_transposes;
 
 use crate::dim::Dim;
+use crate::expr::Expr;
 use crate::graph::{Graph, Node, Source, ValueId};
+use crate::instr::BinOp;
 use crate::ops::Operator;
+use crate::schema::Options;
 use crate::shape::Shape;
 use alloc::vec::Vec;
 
 /// Whether a node is a call of this operator.
 fn is(node: &Node, op: &dyn Operator) -> bool {
     core::ptr::eq(node.op.schema(), op.schema())
+}
+
+/// What a node computes of each element, if that is all it does.
+fn expr(node: &Node) -> Option<Expr> {
+    node.op.expr(Options { schema: node.op.schema(), attrs: &node.attrs })
+}
+
+/// What node `add` adds to `y`: another array of its shape and type.
+fn addend(graph: &Graph, add: &Node, y: ValueId) -> Option<ValueId> {
+    let [a, b] = add.inputs[..] else { return None };
+    let other = if a == y { b } else { a };
+    let (value, added) = (graph.value(y), graph.value(other));
+    let same = other != y && value.shape == added.shape && value.dtype == added.dtype;
+    (same && expr(add)? == Expr::binary(BinOp::Add)).then_some(other)
 }
 
 /// Put a node that has left the graph back at the end.

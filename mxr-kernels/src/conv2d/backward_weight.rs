@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::Conv2d;
 use super::gather::{PixelsByTaps, Window};
+use crate::element::Float;
 use crate::gemm::dense::Address;
 use crate::gemm::driver::{Lhs, Place, Sink, multiply};
 use crate::gemm::micro::{Registers, Rows};
@@ -46,9 +47,14 @@ pub(super) fn run<V: Registers>(
         products::<V>(conv, x, dy, dw, 1);
         return;
     }
-    let (len, partial) = (dw.len(), &mut workspace[..slices * dw.len()]);
+    let partial = &mut workspace[..slices * dw.len()];
     products::<V>(conv, x, dy, partial, slices);
-    let partial = &*partial;
+    add_slices(partial, dw);
+}
+
+/// Adds up gradients that lie one after the other, in order.
+pub(super) fn add_slices<T: Float>(partial: &[T], dw: &mut [T]) {
+    let (len, slices) = (dw.len(), partial.len() / dw.len().max(1));
     par::for_each_mut(dw, 1 << 12, |block, dw| {
         let at = block << 12;
         dw.copy_from_slice(&partial[at..][..dw.len()]);

@@ -14,6 +14,7 @@ use super::tiles::{Images, POINTS, SEEN, TILE, Tiles};
 use super::transform::three_results;
 use super::{PIXELS, POOL, SCRATCH, TASKS, odd_lines, split};
 use crate::conv2d::Conv2d;
+use crate::conv2d::backward_weight::add_slices;
 use crate::gemm::dense::Address;
 use crate::gemm::micro::Rows;
 use crate::par;
@@ -77,23 +78,14 @@ pub(in crate::conv2d) fn backward_weight<V: Winograd>(
         dw.fill(0.0);
         return;
     }
-    let (slices, len) = (plan.slices, dw.len());
+    let slices = plan.slices;
     if slices == 1 {
         products::<V>(conv, plan, x, dy, dw);
         return;
     }
-    let partial = &mut workspace[..slices * len];
+    let partial = &mut workspace[..slices * dw.len()];
     products::<V>(conv, plan, x, dy, partial);
-    let partial = &*partial;
-    par::for_each_mut(dw, 1 << 12, |block, dw| {
-        let at = block << 12;
-        dw.copy_from_slice(&partial[at..][..dw.len()]);
-        for slice in 1..slices {
-            for (sum, &part) in dw.iter_mut().zip(&partial[slice * len + at..]) {
-                *sum += part;
-            }
-        }
-    });
+    add_slices(partial, dw);
 }
 
 /// The gradients of all slices, one after the other in `out`.
