@@ -75,7 +75,7 @@ const LAYERS: [Layer; 7] = [
 fn conv2d(c: &mut Criterion) {
     let mut group = c.benchmark_group("conv2d");
     for (name, x, filters, kernel, stride, pad, groups) in LAYERS {
-        let attrs = ConvAttrs { stride: [stride; 2], pad: [pad; 4], dilation: [1; 2], groups };
+        let attrs = ConvAttrs { stride: [stride; 2], pad: [pad; 4], groups, ..ConvAttrs::default() };
         let out = |size: usize| (size + 2 * pad as usize - kernel) / stride as usize + 1;
         let weight = [filters, x[1] / groups as usize, kernel, kernel];
         let y = [x[0], filters, out(x[2]), out(x[3])];

@@ -128,7 +128,7 @@ fn main() {
 
 fn prepare(&(_, c, size, filters, kernel, stride, pad): &Layer) -> (Conv2d, f64, Arrays) {
     let out = (size + 2 * pad as usize - kernel) / stride as usize + 1;
-    let attrs = ConvAttrs { stride: [stride; 2], pad: [pad; 4], dilation: [1; 2], groups: 1 };
+    let attrs = ConvAttrs { stride: [stride; 2], pad: [pad; 4], ..ConvAttrs::default() };
     let (x, weight, y) = ([BATCH, c, size, size], [filters, c, kernel, kernel], [BATCH, filters, out, out]);
     let conv = Conv2d::new(x, weight, y, attrs).expect("a layer of the zoo");
     let array = |shape: [usize; 4]| numbers(shape.iter().product());

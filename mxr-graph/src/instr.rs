@@ -18,6 +18,17 @@ impl Axes {
     }
 }
 
+/// How a batch of images lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Layout {
+    /// `[n, c, h, w]`, image after image: what users give and get.
+    #[default]
+    Nchw,
+    /// `[c, n, h, w]`, channel after channel: between the steps of a bound network
+    /// ([`Program::channels_outermost`](crate::program::Program::channels_outermost)).
+    Cnhw,
+}
+
 /// Attributes of a two-dimensional convolution; `[height, width]` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvAttrs {
@@ -29,6 +40,18 @@ pub struct ConvAttrs {
     pub dilation: [u32; 2],
     /// Number of channel groups.
     pub groups: u32,
+    /// How the data (and its gradient) lies.
+    pub x: Layout,
+    /// How the result (and its gradient, and a residual) lies.
+    pub y: Layout,
+}
+
+impl Default for ConvAttrs {
+    /// Stride 1, no padding, no dilation, one group.
+    fn default() -> ConvAttrs {
+        let (x, y) = (Layout::Nchw, Layout::Nchw);
+        ConvAttrs { stride: [1; 2], pad: [0; 4], dilation: [1; 2], groups: 1, x, y }
+    }
 }
 
 /// What a pooling window computes.

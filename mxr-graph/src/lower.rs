@@ -3,7 +3,7 @@
 use crate::dim::{Dim, SymbolDef};
 use crate::expr::Expr;
 use crate::graph::{Graph, Node, Source, ValueId};
-use crate::instr::{Instr, Scalar};
+use crate::instr::{Instr, Layout, Scalar};
 use crate::ops::{Lower, Lowered};
 use crate::program::{List, Operand, Program, ProgramCheck, ProgramLayer, ProgramValue, Role, Step, Text};
 use crate::shape::Shape;
@@ -129,6 +129,7 @@ impl<'a> Builder<'a> {
             dtype: v.dtype,
             shape: Cow::Owned(v.shape.0.clone()),
             role: role(&v.source),
+            layout: Layout::Nchw,
         });
         Builder {
             graph,

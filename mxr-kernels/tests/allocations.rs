@@ -44,7 +44,7 @@ fn layer(x: [usize; 4], filters: usize, stride: usize, groups: usize) -> Layer {
     let [n, c, size, _] = x;
     let (weight, out) = ([filters, c / groups, 3, 3], (size - 1) / stride + 1);
     let attrs =
-        ConvAttrs { stride: [stride as u32; 2], pad: [1; 4], dilation: [1; 2], groups: groups as u32 };
+        ConvAttrs { stride: [stride as u32; 2], pad: [1; 4], groups: groups as u32, ..ConvAttrs::default() };
     let conv = Conv2d::new(x, weight, [n, filters, out, out], attrs).unwrap();
     let directions = [Direction::Forward, Direction::BackwardData, Direction::BackwardWeight];
     let workspace =

@@ -130,6 +130,7 @@ pub(super) fn conv_attrs(options: Options<'_>) -> ConvAttrs {
         pad: quad(options, "pad"),
         dilation: pair(options, "dilation"),
         groups: small(options.int("groups")),
+        ..ConvAttrs::default()
     }
 }
 

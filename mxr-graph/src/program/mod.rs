@@ -4,6 +4,7 @@
 
 mod bind;
 mod hoist;
+mod layout;
 mod print;
 mod rows;
 mod select;
@@ -13,7 +14,7 @@ pub use rows::{LayerRow, StepRow, ValueRow, dim, layers, steps, values};
 
 use crate::dim::{Dim, Symbol};
 use crate::dtype::DType;
-use crate::instr::{Instr, Scalar};
+use crate::instr::{Instr, Layout, Scalar};
 use crate::memory::{Access, InPlace, Problem};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -85,6 +86,8 @@ pub struct ProgramValue {
     pub shape: List<Dim>,
     /// Who owns the memory.
     pub role: Role,
+    /// How images lie; the extents are those of the memory.
+    pub layout: Layout,
 }
 
 /// Who owns a value's memory.
@@ -273,7 +276,7 @@ impl Program {
 impl ProgramValue {
     /// For generated code.
     pub const fn new(name: &'static str, dtype: DType, shape: &'static [Dim], role: Role) -> ProgramValue {
-        ProgramValue { name: text(name), dtype, shape: list(shape), role }
+        ProgramValue { name: text(name), dtype, shape: list(shape), role, layout: Layout::Nchw }
     }
 }
 

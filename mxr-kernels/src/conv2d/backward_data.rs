@@ -103,16 +103,16 @@ fn run_phase<V: Registers>(
         }
     }
     let packed = &*packed;
-    let window = Window { y, x, image: conv.filters * conv.oh * conv.ow };
+    let window = Window { y, x, strides: conv.y_strides() };
     let dx = Address::of(dx);
     let operands = |group: usize| {
         let lhs = PackedRows { data: packed.get(group * channels * taps..).unwrap_or_default(), k: taps };
-        let source = dy.get(group * filters * conv.oh * conv.ow..).unwrap_or_default();
+        let source = dy.get(group * filters * conv.y_strides().channel..).unwrap_or_default();
         let rhs = TapsByPixels { window: &window, source };
         let sink = Planes {
             data: dx.start(),
-            first: group * channels * conv.h * conv.w,
-            image: conv.c * conv.h * conv.w,
+            first: group * channels * conv.x_strides().channel,
+            strides: conv.x_strides(),
             size: [conv.h, conv.w],
             grid: [y.grid, x.grid],
             origin,

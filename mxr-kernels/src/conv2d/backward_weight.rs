@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::Conv2d;
 use super::gather::{PixelsByTaps, Window};
+use super::{Conv2d, Strides};
 use crate::element::Float;
 use crate::gemm::dense::Address;
 use crate::gemm::driver::{Lhs, Place, Sink, multiply};
@@ -80,12 +80,12 @@ fn products<V: Registers>(conv: &Conv2d, x: &[V::Elem], dy: &[V::Elem], out: &mu
             let (slice, group) = (number / groups, number % groups);
             let start = first_pixel + slice * slice_len;
             let lhs = FiltersByPixels {
-                dy: dy.get(group * filters * pixels..).unwrap_or_default(),
+                dy: dy.get(group * filters * conv.y_strides().channel..).unwrap_or_default(),
                 pixels,
-                image: conv.filters * pixels,
+                strides: conv.y_strides(),
                 start,
             };
-            let source = x.get(group * channels * conv.h * conv.w..).unwrap_or_default();
+            let source = x.get(group * channels * conv.x_strides().channel..).unwrap_or_default();
             let rhs = PixelsByTaps { window: &window, source, start };
             let to = out.skip(((first_slice + slice) * groups + group) * filters * taps);
             (lhs, rhs, Matrix { to, row: taps })
@@ -106,8 +106,8 @@ struct FiltersByPixels<'a, T> {
     dy: &'a [T],
     /// Pixels of one image.
     pixels: usize,
-    /// Elements from one image to the next.
-    image: usize,
+    /// Where images and filters begin.
+    strides: Strides,
     start: usize,
 }
 
@@ -116,7 +116,10 @@ impl<V: Registers> Lhs<V> for FiltersByPixels<'_, V::Elem> {
 
     #[inline(always)]
     unsafe fn pack(&self, rows: &Rows, panels: Range<usize>, ks: Range<usize>, mut to: *mut V::Elem) {
-        let (pixels, dy) = (self.pixels, self.dy.as_ptr());
+        let Strides { image: stride, channel } = self.strides;
+        // Where image lies after image, a run goes on.
+        let pixels = if stride == self.pixels { usize::MAX } else { self.pixels };
+        let dy = self.dy.as_ptr();
         for p in panels {
             let (row, height) = (rows.start(p), rows.height(p));
             let (mut at, end) = (self.start + ks.start, self.start + ks.end);
@@ -125,8 +128,8 @@ impl<V: Registers> Lhs<V> for FiltersByPixels<'_, V::Elem> {
                 let run = (pixels - pixel).min(end - at);
                 // SAFETY: the caller's contract; the run lies inside its image.
                 unsafe {
-                    let from = dy.add(image * self.image + pixel);
-                    pack::transposed::<V>(height, run, |i| from.add((row + i) * pixels), to, height);
+                    let from = dy.add(image * stride + pixel);
+                    pack::transposed::<V>(height, run, |i| from.add((row + i) * channel), to, height);
                     to = to.add(height * run);
                 }
                 at += run;

@@ -96,7 +96,7 @@ mod tests {
     use mxr_graph::instr::ConvAttrs;
 
     fn three_by_three([n, c, h, w]: [usize; 4], filters: usize) -> Conv2d {
-        let attrs = ConvAttrs { stride: [1; 2], pad: [1; 4], dilation: [1; 2], groups: 1 };
+        let attrs = ConvAttrs { pad: [1; 4], ..ConvAttrs::default() };
         Conv2d::new([n, c, h, w], [filters, c, 3, 3], [n, filters, h, w], attrs).unwrap()
     }
 

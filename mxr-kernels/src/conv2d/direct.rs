@@ -32,10 +32,10 @@ pub(super) fn forward<T: Float, const ISA: u8>(
     _: &mut [T],
 ) {
     let (channels, group_filters) = (conv.group_channels(), conv.group_filters());
-    let (plane, kernel) = (conv.h * conv.w, conv.kh * conv.kw);
+    let (strides, kernel) = (conv.x_strides(), conv.kh * conv.kw);
     par::for_each_mut(y, conv.oh * conv.ow, |number, y| {
-        let (image, filter) = (number / conv.filters, number % conv.filters);
-        let x = &x[(image * conv.c + filter / group_filters * channels) * plane..][..channels * plane];
+        let (image, filter) = conv.plane(conv.attrs.y, number, conv.filters);
+        let x = &x[strides.at(image, filter / group_filters * channels)..];
         let weight = &weight[filter * channels * kernel..][..channels * kernel];
         let bias = epilogue.bias.map_or(T::ZERO, |bias| bias[filter]);
         let first = number * conv.oh * conv.ow;
@@ -52,14 +52,15 @@ pub(super) fn backward_data<T: Float, const ISA: u8>(
 ) {
     let (channels, group_filters) = (conv.group_channels(), conv.group_filters());
     let (plane, kernel) = (conv.oh * conv.ow, conv.kh * conv.kw);
+    let strides = conv.y_strides();
     par::for_each_mut(dx, conv.h * conv.w, |number, dx| {
-        let (image, channel) = (number / conv.c, number % conv.c);
+        let (image, channel) = conv.plane(conv.attrs.x, number, conv.c);
         dx.fill(T::ZERO);
         for group_filter in 0..group_filters {
             let filter = channel / channels * group_filters + group_filter;
-            let at = image * conv.filters + filter;
+            let at = strides.at(image, filter);
             let weight = &weight[(filter * channels + channel % channels) * kernel..][..kernel];
-            vectorize(isa(ISA), AddBackward { conv, dy: &dy[at * plane..][..plane], weight, dx });
+            vectorize(isa(ISA), AddBackward { conv, dy: &dy[at..][..plane], weight, dx });
         }
     });
 }
@@ -77,9 +78,9 @@ pub(super) fn backward_weight<T: Float, const ISA: u8>(
         let (filter, channel) = (number / channels, number % channels);
         dw.fill(T::ZERO);
         for image in 0..conv.n {
-            let x_at = image * conv.c + filter / group_filters * channels + channel;
-            let y_at = image * conv.filters + filter;
-            let (x, dy) = (&x[x_at * x_plane..][..x_plane], &dy[y_at * y_plane..][..y_plane]);
+            let seen = filter / group_filters * channels + channel;
+            let (x_at, y_at) = (conv.x_strides().at(image, seen), conv.y_strides().at(image, filter));
+            let (x, dy) = (&x[x_at..][..x_plane], &dy[y_at..][..y_plane]);
             vectorize(isa(ISA), AddWeight { conv, x, dy, dw });
         }
     });
@@ -114,6 +115,7 @@ fn for_each_row(conv: &Conv2d, mut row: impl FnMut(usize, usize, std::ops::Range
 /// One plane of the output, from the planes that its filter sees.
 struct ForwardPlane<'a, T> {
     conv: &'a Conv2d,
+    /// From the first channel on that the filter sees.
     x: &'a [T],
     weight: &'a [T],
     bias: T,
@@ -138,9 +140,9 @@ impl<T: Float> Kernel for ForwardPlane<'_, T> {
             for (run, y) in y.chunks_mut(RUN).enumerate() {
                 let (from, sums) = (run * RUN, &mut sums[..y.len()]);
                 sums.fill(self.bias);
-                // An image without pixels has no taps either.
-                let channels = self.x.chunks_exact((h * w).max(1)).zip(self.weight.chunks_exact(kh * kw));
-                for (x, weight) in channels {
+                for (channel, weight) in self.weight.chunks_exact(kh * kw).enumerate() {
+                    // An image without pixels has no taps either.
+                    let x = self.x.get(channel * self.conv.x_strides().channel..).unwrap_or_default();
                     for r in 0..kh {
                         let Some(row) = (i * sh + r * dh).checked_sub(top).filter(|&row| row < h) else {
                             continue;

@@ -31,12 +31,12 @@ pub(super) fn run<V: Registers>(
     let y = Address::of(y);
     let operands = |group: usize| {
         let lhs = PackedRows { data: &packed[group * filters * taps..][..filters * taps], k: taps };
-        let source = x.get(group * conv.group_channels() * conv.h * conv.w..).unwrap_or_default();
+        let source = x.get(group * conv.group_channels() * conv.x_strides().channel..).unwrap_or_default();
         let rhs = TapsByPixels { window: &window, source };
         let sink = Planes {
             data: y.start(),
-            first: group * filters * conv.oh * conv.ow,
-            image: conv.filters * conv.oh * conv.ow,
+            first: group * filters * conv.y_strides().channel,
+            strides: conv.y_strides(),
             size: [conv.oh, conv.ow],
             grid: [conv.oh, conv.ow],
             origin: [0, 0],

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Conv2d;
+use super::{Conv2d, Strides};
 use crate::gemm::driver::Rhs;
 use crate::gemm::micro::Registers;
 use crate::simd::vector::{MAX_LANES, Vector, first};
@@ -38,8 +38,8 @@ impl Axis {
 pub(super) struct Window {
     pub(super) y: Axis,
     pub(super) x: Axis,
-    /// Elements from one image to the next.
-    pub(super) image: usize,
+    /// Where images and channels begin.
+    pub(super) strides: Strides,
 }
 
 impl Window {
@@ -56,7 +56,7 @@ impl Window {
         Window {
             y: axis(0, conv.h, conv.oh, conv.kh),
             x: axis(1, conv.w, conv.ow, conv.kw),
-            image: conv.c * conv.h * conv.w,
+            strides: conv.x_strides(),
         }
     }
 
@@ -97,7 +97,7 @@ impl Tap {
     /// Distance from the pixel `(0, 0)` without padding.
     #[inline(always)]
     fn offset(&self, window: &Window) -> isize {
-        let plane = (self.channel * window.y.size * window.x.size) as isize;
+        let plane = (self.channel * window.strides.channel) as isize;
         let row = window.y.offset + self.r as isize * window.y.step;
         plane + row * window.x.size as isize + window.x.offset + self.s as isize * window.x.step
     }
@@ -133,7 +133,7 @@ impl Plan {
     /// For `lanes` pixels from number `pixel` on.
     #[inline(always)]
     fn set(&mut self, window: &Window, pixel: usize, lanes: usize) {
-        let Window { y, x, image } = *window;
+        let Window { y, x, strides: Strides { image, .. } } = *window;
         self.rows[..y.taps].fill(0);
         self.cols[..x.taps].fill(0);
         self.run_count = 0;

@@ -36,14 +36,15 @@ mod weights;
 #[cfg(target_arch = "x86_64")]
 mod winograd;
 
-use mxr_graph::instr::ConvAttrs;
+use mxr_graph::instr::{ConvAttrs, Layout};
 
 use crate::epilogue::Epilogue;
 use crate::gemm::GemmElement;
 use crate::isa::Isa;
 use crate::map::Src;
 
-/// A convolution of `x [n, c, h, w]` by `w [filters, c / groups, kh, kw]` to `y [n, filters, oh, ow]`.
+/// A convolution of `x [n, c, h, w]` by `w [filters, c / groups, kh, kw]` to `y [n, filters, oh, ow]`; `x` and `y` may lie channel after channel
+/// ([`Layout`]), each by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conv2d {
     n: usize,
@@ -59,22 +60,24 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// The convolution of arrays of these shapes.
+    /// The convolution of arrays of these shapes, as they lie: `[c, n, h, w]` where the attributes say so.
     ///
     /// ```
-    /// use mxr_graph::instr::ConvAttrs;
+    /// use mxr_graph::instr::{ConvAttrs, Layout};
     /// use mxr_kernels::conv2d::Conv2d;
     ///
-    /// let attrs = ConvAttrs { stride: [2, 2], pad: [1; 4], dilation: [1, 1], groups: 1 };
+    /// let attrs = ConvAttrs { stride: [2, 2], pad: [1; 4], ..ConvAttrs::default() };
     /// assert!(Conv2d::new([8, 3, 32, 32], [16, 3, 3, 3], [8, 16, 16, 16], attrs).is_ok());
     /// assert!(Conv2d::new([8, 3, 32, 32], [16, 3, 3, 3], [8, 16, 15, 16], attrs).is_err());
+    /// let attrs = ConvAttrs { y: Layout::Cnhw, ..attrs };
+    /// assert!(Conv2d::new([8, 3, 32, 32], [16, 3, 3, 3], [16, 8, 16, 16], attrs).is_ok());
     /// ```
     ///
     /// # Errors
     ///
     /// If the shapes do not belong to one convolution with these attributes; the text says which rule is broken.
     pub fn new(x: [usize; 4], weight: [usize; 4], y: [usize; 4], attrs: ConvAttrs) -> Result<Self, String> {
-        let [n, c, h, w] = x;
+        let [n, c, h, w] = named(x, attrs.x);
         let [filters, group_channels, kh, kw] = weight;
         let groups = attrs.groups as usize;
         let whole = |channels: usize| groups > 0 && channels.is_multiple_of(groups);
@@ -102,8 +105,9 @@ impl Conv2d {
             }
         };
         let (oh, ow) = (extent(h, top + bottom, kh, 0)?, extent(w, left + right, kw, 1)?);
-        if y != [n, filters, oh, ow] {
-            return Err(format!("the output is {:?}, not {y:?}", [n, filters, oh, ow]));
+        let made = named([n, filters, oh, ow], attrs.y);
+        if y != made {
+            return Err(format!("the output is {made:?}, not {y:?}"));
         }
         Ok(Conv2d { n, c, h, w, filters, kh, kw, oh, ow, attrs })
     }
@@ -119,6 +123,24 @@ impl Conv2d {
 
     fn group_filters(&self) -> usize {
         self.filters / self.groups()
+    }
+
+    /// Where images and channels of `x` begin.
+    fn x_strides(&self) -> Strides {
+        Strides::new(self.attrs.x, [self.n, self.c], self.h * self.w)
+    }
+
+    /// Where images and channels of `y` begin.
+    fn y_strides(&self) -> Strides {
+        Strides::new(self.attrs.y, [self.n, self.filters], self.oh * self.ow)
+    }
+
+    /// The image and the channel, one of `channels`, of a plane of an array.
+    fn plane(&self, layout: Layout, number: usize, channels: usize) -> (usize, usize) {
+        match layout {
+            Layout::Nchw => (number / channels, number % channels),
+            Layout::Cnhw => (number % self.n, number / self.n),
+        }
     }
 
     fn x_len(&self) -> usize {
@@ -137,6 +159,35 @@ impl Conv2d {
         assert_eq!(x.len(), self.x_len(), "elements of x or dx: {self:?}");
         assert_eq!(weight.len(), self.weight_len(), "elements of the weight or its gradient: {self:?}");
         assert_eq!(y.len(), self.y_len(), "elements of y or dy: {self:?}");
+    }
+}
+
+/// `[n, c, h, w]` of extents as they lie, and back.
+fn named([a, b, h, w]: [usize; 4], layout: Layout) -> [usize; 4] {
+    match layout {
+        Layout::Nchw => [a, b, h, w],
+        Layout::Cnhw => [b, a, h, w],
+    }
+}
+
+/// Elements from one image to the next, and from one channel to the next.
+#[derive(Clone, Copy, Debug)]
+struct Strides {
+    image: usize,
+    channel: usize,
+}
+
+impl Strides {
+    fn new(layout: Layout, [n, c]: [usize; 2], plane: usize) -> Strides {
+        match layout {
+            Layout::Nchw => Strides { image: c * plane, channel: plane },
+            Layout::Cnhw => Strides { image: plane, channel: n * plane },
+        }
+    }
+
+    /// Where a channel of an image begins.
+    fn at(&self, image: usize, channel: usize) -> usize {
+        image * self.image + channel * self.channel
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::Strides;
 use crate::epilogue::Epilogue;
 use crate::gemm::driver::{Place, Sink};
 use crate::gemm::micro::Registers;
@@ -14,8 +15,8 @@ pub(super) struct Planes<'a, T> {
     pub(super) data: *mut T,
     /// Elements in front of channel 0 of the group.
     pub(super) first: usize,
-    /// Elements from one image to the next.
-    pub(super) image: usize,
+    /// Where images and channels begin.
+    pub(super) strides: Strides,
     /// Height and width of the images.
     pub(super) size: [usize; 2],
     pub(super) grid: [usize; 2],
@@ -38,8 +39,9 @@ impl<T> Planes<'_, T> {
         self.grid == self.size
     }
 
-    fn channel(&self) -> usize {
-        self.size[0] * self.size[1]
+    /// Neighbouring columns are neighbours in memory as far as this: one image, or all of them.
+    fn run(&self) -> usize {
+        if self.strides.image == self.pixels() { usize::MAX } else { self.pixels() }
     }
 }
 
@@ -47,11 +49,11 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
     #[inline(always)]
     unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<Place<V::Elem>> {
         let (image, pixel) = (cols.start / self.pixels(), cols.start % self.pixels());
-        let fits = self.is_whole() && pixel + cols.len() <= self.pixels();
+        let fits = self.is_whole() && pixel + cols.len() <= self.run();
         fits.then(|| {
-            let at = self.first + image * self.image + row * self.channel() + pixel;
+            let at = self.first + self.strides.at(image, row) + pixel;
             let c = self.data.wrapping_add(at);
-            Place { c, ldc: self.channel(), residual: self.epilogue.residual_of(at, c) }
+            Place { c, ldc: self.strides.channel, residual: self.epilogue.residual_of(at, c) }
         })
     }
 
@@ -75,7 +77,7 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
             for row in rows.clone() {
                 // SAFETY: the caller's contract; the run lies inside its image and inside the tile.
                 unsafe {
-                    let at = self.first + image * self.image + row * self.channel() + at;
+                    let at = self.first + self.strides.at(image, row) + at;
                     let to = self.data.add(at);
                     let residual = self.epilogue.residual_of(at, to);
                     let from = from.add((row - rows.start) * V::COLS + col - cols.start);

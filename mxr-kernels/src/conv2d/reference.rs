@@ -6,13 +6,13 @@ use crate::epilogue::Epilogue;
 
 /// Calls `tap(x index, weight index)` for every product of element `at` of y that does not lie in the padding.
 fn for_each_product(conv: &Conv2d, at: usize, mut tap: impl FnMut(usize, usize)) {
-    let Conv2d { c, h, w, filters, kh, kw, oh, ow, attrs, .. } = *conv;
+    let Conv2d { h, w, filters, kh, kw, oh, ow, attrs, .. } = *conv;
     let (group_channels, group_filters) = (conv.group_channels(), conv.group_filters());
     let [sh, sw] = attrs.stride.map(|s| s as usize);
     let [dh, dw] = attrs.dilation.map(|d| d as usize);
     let [top, left, ..] = attrs.pad.map(|p| p as usize);
     let (i, j) = (at / ow % oh, at % ow);
-    let (image, k) = (at / (ow * oh) / filters, at / (ow * oh) % filters);
+    let (image, k) = conv.plane(attrs.y, at / (ow * oh), filters);
     for group_channel in 0..group_channels {
         let channel = k / group_filters * group_channels + group_channel;
         for (r, s) in (0..kh).flat_map(|r| (0..kw).map(move |s| (r, s))) {
@@ -20,7 +20,7 @@ fn for_each_product(conv: &Conv2d, at: usize, mut tap: impl FnMut(usize, usize))
             let col = (j * sw + s * dw).checked_sub(left).filter(|&col| col < w);
             if let (Some(row), Some(col)) = (row, col) {
                 tap(
-                    ((image * c + channel) * h + row) * w + col,
+                    conv.x_strides().at(image, channel) + row * w + col,
                     ((k * group_channels + group_channel) * kh + r) * kw + s,
                 );
             }
@@ -40,7 +40,7 @@ pub(super) fn forward<T: Float>(
         let mut sum = T::ZERO;
         for_each_product(conv, at, |at_x, at_w| sum += x[at_x] * weight[at_w]);
         if let Some(bias) = epilogue.bias {
-            sum += bias[at / (conv.oh * conv.ow) % conv.filters];
+            sum += bias[conv.plane(conv.attrs.y, at / (conv.oh * conv.ow), conv.filters).1];
         }
         *y = epilogue.last(sum, at, *y);
     }

@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::Conv2d;
+use super::{Conv2d, Strides};
 use crate::element::Num;
 use crate::gemm::dense::{Address, InPlace, Matrix};
 use crate::gemm::driver::{Tiled, multiply_in_order};
@@ -31,7 +31,7 @@ pub(super) fn is_better<T: Tiled>(conv: &Conv2d) -> bool {
 
 pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem], dx: &mut [V::Elem]) {
     let (channels, filters, kernel) = (conv.group_channels(), conv.group_filters(), conv.kh * conv.kw);
-    let (plane, pixels) = (conv.h * conv.w, conv.oh * conv.ow);
+    let plane = conv.h * conv.w;
     let images = conv.n * conv.groups();
     // As many channels as leave enough blocks and fit the product's memory with one row of the output.
     let most = (V::Elem::PRODUCT / (kernel * conv.ow)).min(channels);
@@ -44,16 +44,17 @@ pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem
     par::for_blocks(images * chunks, |block| {
         let (number, first_channel) = (block / chunks, block % chunks * chunk);
         let chunk = chunk.min(channels - first_channel);
-        let dy = &dy[number * filters * pixels..][..filters * pixels];
-        let weight = &weight[(number % conv.groups() * filters * channels + first_channel) * kernel..];
-        // SAFETY: the length of `dx` was checked against the convolution; blocks are different channels.
-        let dx = unsafe {
-            std::slice::from_raw_parts_mut(
-                start.skip((number * channels + first_channel) * plane).start(),
-                chunk * plane,
-            )
+        let (image, group) = (number / conv.groups(), number % conv.groups());
+        let Strides { image: dy_image, channel: ld } = conv.y_strides();
+        let dy = &dy[image * dy_image + group * filters * ld..];
+        let weight = &weight[(group * filters * channels + first_channel) * kernel..];
+        let Strides { image: dx_image, channel: apart } = conv.x_strides();
+        let dx = start.skip(image * dx_image + (group * channels + first_channel) * apart);
+        let channel = |number: usize| {
+            // SAFETY: the length of `dx` was checked against the convolution; blocks are different channels, of which one is lent at a time.
+            unsafe { std::slice::from_raw_parts_mut(dx.skip(number * apart).start(), plane) }
         };
-        dx.fill(V::Elem::ZERO);
+        (0..chunk).for_each(|number| channel(number).fill(V::Elem::ZERO));
         let rows = Rows::new(chunk * kernel, V::ROWS);
         V::Elem::with_product(|product| {
             for first_row in (0..conv.oh).step_by(band) {
@@ -61,17 +62,20 @@ pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem
                 let width = band.len() * conv.ow;
                 let product = &mut product[..chunk * kernel * width];
                 let lhs = Matrix { data: weight, ld: channels * kernel, transposed: true };
-                let rhs = Matrix { data: &dy[first_row * conv.ow..], ld: pixels, transposed: false };
+                let rhs = Matrix { data: &dy[first_row * conv.ow..], ld, transposed: false };
                 let sink = InPlace::overwriting(product, width);
                 // SAFETY: `Candidate::backward_data` has checked the CPU and the lengths against the convolution; the product is ours.
                 unsafe { multiply_in_order::<V, _, _, _>(rows, width, filters, &lhs, &rhs, &sink) };
-                V::enter(AddBand { conv, band, product, dx: &mut *dx, v: PhantomData::<V> });
+                for (number, product) in product.chunks_exact(kernel * width).enumerate() {
+                    let band = band.clone();
+                    V::enter(AddBand { conv, band, product, dx: channel(number), v: PhantomData::<V> });
+                }
             }
         });
     });
 }
 
-/// Adds a product `[(channel, r, s), band pixels]` to channels of an image.
+/// Adds a product `[(r, s), band pixels]` to a channel of an image.
 struct AddBand<'a, V: Registers> {
     conv: &'a Conv2d,
     band: Range<usize>,
@@ -85,20 +89,17 @@ impl<V: Registers> Kernel for AddBand<'_, V> {
 
     #[inline(always)]
     fn run(self) {
-        let Conv2d { h, w, kh, kw, ow, attrs, .. } = *self.conv;
+        let Conv2d { w, kh, kw, ow, attrs, .. } = *self.conv;
         let kernel_width = self.band.len() * ow;
         let (stride, dilation) = (attrs.stride[0] as usize, attrs.dilation[0] as usize);
-        let channels = self.dx.chunks_exact_mut(h * w).zip(self.product.chunks_exact(kh * kw * kernel_width));
-        for (image, product) in channels {
-            for (y, row) in image.chunks_exact_mut(w).enumerate() {
-                for r in 0..kh {
-                    // y = i · stride + r · dilation − top
-                    let Some(at) = (y + attrs.pad[0] as usize).checked_sub(r * dilation) else { continue };
-                    if at % stride == 0 && self.band.contains(&(at / stride)) {
-                        let taps = &product[r * kw * kernel_width..][..kw * kernel_width];
-                        let first_pixel = (at / stride - self.band.start) * ow;
-                        add_row::<V>(self.conv, row, taps, kernel_width, first_pixel);
-                    }
+        for (y, row) in self.dx.chunks_exact_mut(w).enumerate() {
+            for r in 0..kh {
+                // y = i · stride + r · dilation − top
+                let Some(at) = (y + attrs.pad[0] as usize).checked_sub(r * dilation) else { continue };
+                if at % stride == 0 && self.band.contains(&(at / stride)) {
+                    let taps = &self.product[r * kw * kernel_width..][..kw * kernel_width];
+                    let first_pixel = (at / stride - self.band.start) * ow;
+                    add_row::<V>(self.conv, row, taps, kernel_width, first_pixel);
                 }
             }
         }

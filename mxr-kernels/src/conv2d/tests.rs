@@ -24,6 +24,8 @@ struct Case {
     pad: [u32; 4],
     dilation: [u32; 2],
     groups: u32,
+    /// Of x and of y.
+    layouts: [Layout; 2],
 }
 
 impl Case {
@@ -36,6 +38,7 @@ impl Case {
             pad: [pad; 4],
             dilation: [1; 2],
             groups: 1,
+            layouts: [Layout::Nchw; 2],
         }
     }
 
@@ -46,20 +49,24 @@ impl Case {
             (size + pad - window) / self.stride[axis] as usize + 1
         };
         let [n, c, h, w] = self.x;
-        let attrs =
-            ConvAttrs { stride: self.stride, pad: self.pad, dilation: self.dilation, groups: self.groups };
+        let Case { stride, pad, dilation, groups, layouts: [x_layout, y_layout], .. } = *self;
+        let attrs = ConvAttrs { stride, pad, dilation, groups, x: x_layout, y: y_layout };
         let weight = [self.filters, c / self.groups as usize, self.kernel[0], self.kernel[1]];
-        Conv2d::new(
-            self.x,
-            weight,
-            [n, self.filters, out(h, top + bottom, 0), out(w, left + right, 1)],
-            attrs,
-        )
-        .unwrap()
+        let y = [n, self.filters, out(h, top + bottom, 0), out(w, left + right, 1)];
+        Conv2d::new(named(self.x, x_layout), weight, named(y, y_layout), attrs).unwrap()
     }
 }
 
+/// Each as images, as channels, and mixed.
 fn cases() -> Vec<Case> {
+    const MIXED: [[Layout; 2]; 2] = [[Layout::Nchw, Layout::Cnhw], [Layout::Cnhw, Layout::Nchw]];
+    let in_layouts = |(at, case): (usize, Case)| {
+        [[Layout::Nchw; 2], [Layout::Cnhw; 2], MIXED[at % 2]].map(|layouts| Case { layouts, ..case })
+    };
+    images().into_iter().enumerate().flat_map(in_layouts).collect()
+}
+
+fn images() -> Vec<Case> {
     let square = Case::square;
     vec![
         square([1, 1, 1, 1], 1, 1, 1, 0),
@@ -214,6 +221,41 @@ fn check<T: ConvElement>(epsilon: f64) -> usize {
     checked
 }
 
+/// `[n, c, plane]` from how it lies.
+fn by_image<T: Copy>(conv: &Conv2d, values: &[T], layout: Layout, channels: usize) -> Vec<T> {
+    let plane = values.len() / (conv.n * channels).max(1);
+    let strides = Strides::new(layout, [conv.n, channels], plane);
+    let planes = (0..conv.n * channels).map(|at| strides.at(at / channels, at % channels));
+    planes.flat_map(|at| values[at..][..plane].to_vec()).collect()
+}
+
+#[test]
+fn layouts_are_permutations() {
+    for case in images() {
+        let (whole, lying) = (case.conv(), Case { layouts: [Layout::Cnhw; 2], ..case }.conv());
+        let operands = Operands::<f64>::new(&lying);
+        let images = Operands {
+            x: by_image(&lying, &operands.x, Layout::Cnhw, lying.c),
+            dy: by_image(&lying, &operands.dy, Layout::Cnhw, lying.filters),
+            weight: operands.weight.clone(),
+            bias: operands.bias.clone(),
+        };
+        for direction in DIRECTIONS {
+            let expected = images.run(&whole, reference(), direction);
+            let actual = operands.run(&lying, reference(), direction);
+            for (mut values, expected) in actual.into_iter().zip(expected) {
+                match direction {
+                    Direction::Forward => values = by_image(&lying, &values, Layout::Cnhw, lying.filters),
+                    Direction::BackwardData => values = by_image(&lying, &values, Layout::Cnhw, lying.c),
+                    Direction::BackwardWeight => {}
+                }
+                let near = values.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12);
+                assert!(near, "{direction:?}: {case:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_candidate_agrees_with_the_reference_in_every_direction() {
     let least = cases().len() * 2 * 3;
@@ -303,6 +345,7 @@ fn nothing_that_is_not_finite_is_lost() {
         Case::square([2, 3, 5, 6], 4, 3, 1, 1),
         Case::square([2, 3, 7, 5], 4, 3, 2, 1),
         Case { groups: 2, ..Case::square([1, 2, 4, 5], 2, 3, 1, 1) },
+        Case { layouts: [Layout::Cnhw; 2], ..Case::square([2, 3, 5, 6], 4, 3, 1, 1) },
     ];
     for case in cases {
         let conv = case.conv();
@@ -340,7 +383,7 @@ fn nothing_that_is_not_finite_is_lost() {
 
 #[test]
 fn shapes_that_do_not_belong_together_are_told_apart() {
-    let attrs = ConvAttrs { stride: [1, 1], pad: [0; 4], dilation: [1, 1], groups: 1 };
+    let attrs = ConvAttrs::default();
     let fault = |x, w, y, attrs| Conv2d::new(x, w, y, attrs).unwrap_err();
     assert!(fault([1, 3, 8, 8], [4, 2, 3, 3], [1, 4, 6, 6], attrs).contains("needs 3 channels"));
     assert!(

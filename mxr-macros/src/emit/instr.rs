@@ -68,8 +68,11 @@ fn set(axes: Axes) -> String {
 }
 
 fn conv(a: &ConvAttrs) -> String {
-    let ConvAttrs { stride, pad, dilation, groups } = a;
-    format!("ConvAttrs {{ stride: {stride:?}, pad: {pad:?}, dilation: {dilation:?}, groups: {groups} }}")
+    let ConvAttrs { stride, pad, dilation, groups, x, y } = a;
+    format!(
+        "ConvAttrs {{ stride: {stride:?}, pad: {pad:?}, dilation: {dilation:?}, groups: {groups}, x: Layout::{x:?}, \
+             y: Layout::{y:?} }}"
+    )
 }
 
 fn pool(a: &PoolAttrs) -> String {

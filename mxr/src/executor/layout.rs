@@ -171,7 +171,7 @@ impl Layout {
 
 /// The best plan, and what was promised when the program was made: its plan for all values of the symbols, should one for
 /// these values be no better.
-fn promised(program: &Program, symbols: &[i64], problem: &Problem) -> Plan {
+pub(super) fn promised(program: &Program, symbols: &[i64], problem: &Problem) -> Plan {
     let best = plan(problem, Strategy::Best);
     let at = |p: &ProgramPlan| symbols.get(usize::from(p.symbol)).copied().unwrap_or(1);
     let parts = || problem.steps.iter().any(|s| matches!(s.inplace, InPlace::Concat | InPlace::Part(_)));

@@ -3,6 +3,7 @@
 mod arena;
 mod bound;
 mod budget;
+mod images;
 mod layout;
 mod monitor;
 mod network;
@@ -177,6 +178,8 @@ impl Executor {
         };
         let train = train.map(|p| budget::fitted(p, Mode::Train, &given, options)).transpose()?;
         let predict = budget::fitted(predict, Mode::Predict, &given, options)?;
+        let train = train.map(|p| images::arranged(p, &sums, &given, options)).transpose()?;
+        let predict = images::arranged(predict, &[], &given, options)?;
         let mut arrays = Arrays::new(&device, &options.shared_arrays);
         let steps = Arc::new(AtomicU64::new(0));
         let monitor = Arc::new(Monitor::default());
@@ -241,13 +244,16 @@ impl Executor {
         let program = match (mode, &options.outputs[..]) {
             (Mode::Train, []) => {
                 let asked = programs.train.map(|p| bound::requested(p.clone(), options)).transpose()?;
-                asked.map(|p| bound::summed(p, options).0)
+                asked.map(|p| bound::summed(p, options))
             }
             (Mode::Train, _) => None,
-            (Mode::Predict, []) => Some(programs.predict.clone()),
-            (Mode::Predict, layers) => Some(partial::up_to(programs.predict, layers)?),
+            (Mode::Predict, []) => Some((programs.predict.clone(), Vec::new())),
+            (Mode::Predict, layers) => Some((partial::up_to(programs.predict, layers)?, Vec::new())),
         };
-        let program = program.map(|p| budget::fitted(p, mode, &given, options)).transpose()?;
+        let arranged = |(p, sums): (Program, Vec<(u32, u32)>)| {
+            images::arranged(budget::fitted(p, mode, &given, options)?, &sums, &given, options)
+        };
+        let program = program.map(arranged).transpose()?;
         let layout = program.map(|p| Layout::new(&p, &given, options)).transpose()?;
         Ok(layout.map(|l| MemoryReport {
             arena: l.internal(),

@@ -38,6 +38,7 @@ pub struct BindOptions {
     pub(crate) recompute: Vec<String>,
     pub(crate) passes: String,
     pub(crate) interpreted: bool,
+    pub(crate) nchw: bool,
     pub(crate) functions: &'static [Compiled],
     pub(crate) outputs: Vec<String>,
     pub(crate) shared_arrays: SharedArrays,
@@ -174,6 +175,24 @@ impl BindOptions {
     /// Binding fails where it cannot be met, and says what the least is.
     pub fn memory_budget(mut self, bytes: usize) -> BindOptions {
         self.memory_budget = Some(bytes as u64);
+        self
+    }
+
+    /// Leave feature maps image after image, `[n, c, h, w]`, between the steps of the network. Without it they lie channel after channel
+    /// where there are convolutions and several images
+    /// ([`Program::channels_outermost`](crate::graph::program::Program::channels_outermost)): concatenations of channels are no copies
+    /// then, and 1×1 convolutions are single products. What users give and get is the same either way, up to rounding;
+    /// `MXR_LAYOUT=nchw` says it for a process.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Symbol, opts};
+    /// let x = Symbol::input("x");
+    /// let y = Symbol::concat(&[&x.conv2d(8, 1), &x.conv2d_with(8, 3, opts::Conv2d::new().pad(1))]).relu();
+    /// let net = y.bind(&[("x", &[4, 3, 16, 16])], BindOptions::new().nchw())?;
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn nchw(mut self) -> BindOptions {
+        self.nchw = true;
         self
     }
 

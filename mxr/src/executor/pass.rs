@@ -9,6 +9,7 @@ use crate::device::kernel::{Call, Kernel, Key};
 use crate::engine::{OpError, Prepared, Properties, RunContext, Var};
 use crate::storage::{Operands, VarLists};
 use mxr_graph::dtype::DType;
+use mxr_graph::instr::Layout;
 use mxr_graph::program::Program;
 use std::sync::atomic::Ordering;
 
@@ -26,12 +27,38 @@ pub(super) struct Made {
     name: String,
     shape: Vec<usize>,
     dtype: DType,
+    /// Bytes lie channel after channel, and are shown as images.
+    channels_outermost: bool,
 }
 
 impl Made {
     pub(super) fn new(program: &Program, v: u32, shapes: &[Vec<usize>]) -> Made {
         let value = &program.values[v as usize];
-        Made { name: value.name.to_string(), shape: shapes[v as usize].clone(), dtype: value.dtype }
+        let mut shape = shapes[v as usize].clone();
+        let channels_outermost = value.layout == Layout::Cnhw;
+        if channels_outermost {
+            shape.swap(0, 1);
+        }
+        Made { name: value.name.to_string(), shape, dtype: value.dtype, channels_outermost }
+    }
+
+    fn show(&self, layer: &str, bytes: &[u8], monitor: &Monitor) {
+        let images;
+        let bytes = match self.channels_outermost {
+            false => bytes,
+            true => {
+                images = self.by_image(bytes);
+                &images[..]
+            }
+        };
+        monitor.show(&Observation { layer, value: &self.name, shape: &self.shape, dtype: self.dtype, bytes });
+    }
+
+    fn by_image(&self, bytes: &[u8]) -> Vec<u8> {
+        let [n, c] = [self.shape[0], self.shape[1]];
+        let plane = bytes.len() / (n * c).max(1);
+        let planes = (0..n).flat_map(|image| (0..c).map(move |channel| channel * n + image));
+        planes.flat_map(|at| &bytes[at * plane..][..plane]).copied().collect()
     }
 }
 
@@ -97,15 +124,7 @@ fn replay(steps: &[Ready], ctx: &RunContext<'_>, key: Key, monitor: &Monitor) ->
                 (kernel.run)(&mut Call { reads, writes: &mut *writes, key })
                     .map_err(|e| OpError::new(format!("layer `{}`: {e}", s.layer)))?;
             }
-            let show = |(made, bytes): (&Made, &[u8])| {
-                monitor.show(&Observation {
-                    layer: &s.layer,
-                    value: &made.name,
-                    shape: &made.shape,
-                    dtype: made.dtype,
-                    bytes,
-                });
-            };
+            let show = |(made, bytes): (&Made, &[u8])| made.show(&s.layer, bytes, monitor);
             if watched && s.kernel.is_some() {
                 s.results.iter().zip(writes.iter().map(|w| &**w)).for_each(show);
             } else if watched {

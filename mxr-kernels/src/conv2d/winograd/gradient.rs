@@ -140,8 +140,8 @@ impl<V: Winograd> Kernel for Task<'_, V> {
         let [m, points, pixels] = split(scratch, [POINTS * m_plane, POINTS * (v_plane + g_plane)]);
         let (v, g) = points.split_at_mut(POINTS * v_plane);
         let [top, left, ..] = conv.attrs.pad.map(|pad| pad as usize);
-        let x = Images { data: x, c: conv.c, h: conv.h, w: conv.w };
-        let dy = Images { data: dy, c: conv.filters, h: conv.oh, w: conv.ow };
+        let x = Images { data: x, c: conv.c, h: conv.h, w: conv.w, strides: conv.x_strides() };
+        let dy = Images { data: dy, c: conv.filters, h: conv.oh, w: conv.ow, strides: conv.y_strides() };
         let (m, v, g, pixels) = (m.as_mut_ptr(), v.as_mut_ptr(), g.as_mut_ptr(), pixels.as_mut_ptr());
         for start in slice.clone().step_by(BLOCK) {
             let block = start..slice.end.min(start + BLOCK);

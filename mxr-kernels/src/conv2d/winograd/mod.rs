@@ -34,7 +34,7 @@ use self::input::Place;
 use self::output::Products;
 use self::product::{LINE, Product, Winograd};
 use self::tiles::{Images, POINTS, SEEN, Tiles};
-use super::{Conv2d, Direction};
+use super::{Conv2d, Direction, Strides};
 use crate::epilogue::Epilogue;
 use crate::gemm::dense::Address;
 use crate::gemm::micro::Rows;
@@ -111,7 +111,7 @@ pub(super) fn backward_data<V: Winograd>(
     run::<V>(&Problem::backward_data(conv), dy, weight, Epilogue::NONE, dx, workspace);
 }
 
-/// `y [n, filters, oh, ow]` of `x [n, c, h, w]` and weights `[filters, c, 3, 3]`, or `[c, filters, 3, 3]` with turned taps.
+/// `y` of `n` images of `filters` channels of `oh` × `ow` pixels, of `x` with `c` channels of `h` × `w`, and weights `[filters, c, 3, 3]`, or `[c, filters, 3, 3]` with turned taps.
 struct Problem {
     n: usize,
     c: usize,
@@ -120,6 +120,8 @@ struct Problem {
     filters: usize,
     oh: usize,
     ow: usize,
+    /// Where images and channels of `x` and of `y` begin.
+    strides: [Strides; 2],
     /// Zeros above and left of the image.
     pad: [usize; 2],
     turned: bool,
@@ -129,7 +131,8 @@ impl Problem {
     fn forward(conv: &Conv2d) -> Problem {
         let Conv2d { n, c, h, w, filters, oh, ow, .. } = *conv;
         let [top, left, ..] = conv.attrs.pad.map(|pad| pad as usize);
-        Problem { n, c, h, w, filters, oh, ow, pad: [top, left], turned: false }
+        let strides = [conv.x_strides(), conv.y_strides()];
+        Problem { n, c, h, w, filters, oh, ow, strides, pad: [top, left], turned: false }
     }
 
     fn backward_data(conv: &Conv2d) -> Problem {
@@ -144,6 +147,7 @@ impl Problem {
             filters: c,
             oh: h,
             ow: w,
+            strides: [conv.y_strides(), conv.x_strides()],
             pad: [2 - top, 2 - left],
             turned: true,
         }
@@ -247,7 +251,7 @@ fn run<V: Winograd>(
     workspace: &mut [f32],
 ) {
     let plan = Plan::new::<V>(problem);
-    let images = Images { data: x, c: problem.c, h: problem.h, w: problem.w };
+    let images = Images { data: x, c: problem.c, h: problem.h, w: problem.w, strides: problem.strides[0] };
     let job = Job { problem, plan, images, weight, epilogue, y: Address::of(y), v: PhantomData::<V> };
     let vectors = problem.filters.div_ceil(V::LANES);
     match plan.order {

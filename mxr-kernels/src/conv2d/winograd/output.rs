@@ -20,7 +20,7 @@ pub(super) struct Products {
     pub(super) vector: usize,
 }
 
-/// Transforms the products of a block of tiles and writes the pixels to `y [n, filters, oh, ow]`.
+/// Transforms the products of a block of tiles and writes the pixels to `y`.
 ///
 /// # Safety
 ///
@@ -89,12 +89,13 @@ unsafe fn store<V: Vector<Elem = f32>>(
     let lanes = V::LANES;
     let (oh, ow, filter) = (problem.oh, problem.ow, vector * lanes);
     let filters = lanes.min(problem.filters - filter);
+    let channel = problem.strides[1].channel;
     let (top, left) = (strip.row * TILE, strip.col * TILE);
     let row = strip.count * TILE;
     let width = row.min(ow - left);
     // SAFETY: masks keep columns within the row, filters and rows exist; the caller allows the accesses.
     unsafe {
-        let plane = y.wrapping_add((strip.image * problem.filters + filter) * oh * ow);
+        let plane = problem.strides[1].at(strip.image, filter);
         let mut biases = [V::zero(); MAX_LANES];
         if let Some(bias) = epilogue.bias {
             for (to, &bias) in biases.iter_mut().zip(&bias[filter..][..filters]) {
@@ -109,11 +110,10 @@ unsafe fn store<V: Vector<Elem = f32>>(
                     *x = V::load(pixels.add((i * row + at + j) * lanes));
                 }
                 V::transpose(&mut block);
-                let to = plane.wrapping_add((top + i) * ow + left + at);
+                let first_pixel = plane + (top + i) * ow + left + at;
                 for (f, (x, bias)) in block.into_iter().zip(biases).take(filters).enumerate() {
-                    let (mut x, to) = (x.add(bias), to.wrapping_add(f * oh * ow));
-                    let at =
-                        (strip.image * problem.filters + filter + f) * oh * ow + (top + i) * ow + left + at;
+                    let at = first_pixel + f * channel;
+                    let (mut x, to) = (x.add(bias), y.wrapping_add(at));
                     let residual = epilogue.residual_of(at, to);
                     if !residual.is_null() {
                         x = x.add(V::zero().load_over(residual, first(columns)));

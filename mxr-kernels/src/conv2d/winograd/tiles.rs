@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::conv2d::Strides;
 use crate::gemm::pack;
 use crate::simd::vector::Vector;
 
@@ -67,13 +68,15 @@ impl Tiles {
     }
 }
 
-/// Images `[n, c, h, w]`.
+/// Images of `c` channels of `h` × `w` pixels.
 #[derive(Clone, Copy)]
 pub(super) struct Images<'a> {
     pub(super) data: &'a [f32],
     pub(super) c: usize,
     pub(super) h: usize,
     pub(super) w: usize,
+    /// Where images and channels begin.
+    pub(super) strides: Strides,
 }
 
 impl Images<'_> {
@@ -94,9 +97,9 @@ impl Images<'_> {
     ) {
         let lanes = V::LANES;
         let (h, w) = (self.h as isize, self.w as isize);
-        let plane = self.h * self.w;
+        let plane = self.strides.channel;
         let channels = lanes.min(self.c - block * lanes);
-        let from = self.data.as_ptr().wrapping_add((image * self.c + block * lanes) * plane);
+        let from = self.data.as_ptr().wrapping_add(self.strides.at(image, block * lanes));
         let low = (-left).clamp(0, cols as isize) as usize;
         let high = (w - left).clamp(low as isize, cols as isize) as usize;
         // SAFETY: positions `low..high` of a row lie in the image; the caller allows the writes.
