@@ -47,6 +47,7 @@ pub(super) fn backward_data<T: Float, const ISA: u8>(
     conv: &Conv2d,
     dy: &[T],
     weight: &[T],
+    epilogue: Epilogue<'_, T>,
     dx: &mut [T],
     _: &mut [T],
 ) {
@@ -54,13 +55,15 @@ pub(super) fn backward_data<T: Float, const ISA: u8>(
     let (plane, kernel) = (conv.oh * conv.ow, conv.kh * conv.kw);
     par::for_each_mut(dx, conv.h * conv.w, |number, dx| {
         let (image, channel) = (number / conv.c, number % conv.c);
-        dx.fill(T::ZERO);
+        let first = number * dx.len();
+        epilogue.begin(first, dx);
         for group_filter in 0..group_filters {
             let filter = channel / channels * group_filters + group_filter;
             let at = image * conv.filters + filter;
             let weight = &weight[(filter * channels + channel % channels) * kernel..][..kernel];
             vectorize(isa(ISA), AddBackward { conv, dy: &dy[at * plane..][..plane], weight, dx });
         }
+        epilogue.end(first, dx);
     });
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Planes<'a, T> {
     pub(super) grid: [usize; 2],
     pub(super) origin: [usize; 2],
     pub(super) step: [usize; 2],
-    /// One number of the bias per channel of the group; a residual lies as the images do.
+    /// One number of the bias per channel of the group; a residual and a mask lie as the images do.
     pub(super) epilogue: Epilogue<'a, T>,
 }
 
@@ -51,7 +51,8 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
         fits.then(|| {
             let at = self.first + image * self.image + row * self.channel() + pixel;
             let c = self.data.wrapping_add(at);
-            Place { c, ldc: self.channel(), residual: self.epilogue.residual_of(at, c) }
+            let (residual, mask) = (self.epilogue.residual_of(at, c), self.epilogue.mask_of(at));
+            Place { c, ldc: self.channel(), residual, mask }
         })
     }
 
@@ -77,7 +78,7 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
                 unsafe {
                     let at = self.first + image * self.image + row * self.channel() + at;
                     let to = self.data.add(at);
-                    let residual = self.epilogue.residual_of(at, to);
+                    let (residual, masked) = (self.epilogue.residual_of(at, to), self.epilogue.mask_of(at));
                     let from = from.add((row - rows.start) * V::COLS + col - cols.start);
                     if self.step[1] == 1 {
                         for t in (0..run).step_by(V::LANES) {
@@ -91,6 +92,9 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
                             }
                             if complete && self.epilogue.relu {
                                 value = value.relu();
+                            }
+                            if complete && !masked.is_null() {
+                                value = value.where_positive(V::zero().load_over(masked.add(t), mask));
                             }
                             value.store_masked(to.add(t), mask);
                         }

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Conv2d;
-use crate::element::Num;
+use crate::epilogue::Epilogue;
 use crate::gemm::dense::{Address, InPlace, Matrix};
 use crate::gemm::driver::{Tiled, multiply_in_order};
 use crate::gemm::micro::{Registers, Rows};
@@ -29,7 +29,13 @@ pub(super) fn is_better<T: Tiled>(conv: &Conv2d) -> bool {
     kernel > 1 && few && kernel * conv.ow <= T::PRODUCT
 }
 
-pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem], dx: &mut [V::Elem]) {
+pub(super) fn run<V: Registers>(
+    conv: &Conv2d,
+    dy: &[V::Elem],
+    weight: &[V::Elem],
+    epilogue: Epilogue<'_, V::Elem>,
+    dx: &mut [V::Elem],
+) {
     let (channels, filters, kernel) = (conv.group_channels(), conv.group_filters(), conv.kh * conv.kw);
     let (plane, pixels) = (conv.h * conv.w, conv.oh * conv.ow);
     let images = conv.n * conv.groups();
@@ -46,14 +52,10 @@ pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem
         let chunk = chunk.min(channels - first_channel);
         let dy = &dy[number * filters * pixels..][..filters * pixels];
         let weight = &weight[(number % conv.groups() * filters * channels + first_channel) * kernel..];
+        let first = (number * channels + first_channel) * plane;
         // SAFETY: the length of `dx` was checked against the convolution; blocks are different channels.
-        let dx = unsafe {
-            std::slice::from_raw_parts_mut(
-                start.skip((number * channels + first_channel) * plane).start(),
-                chunk * plane,
-            )
-        };
-        dx.fill(V::Elem::ZERO);
+        let dx = unsafe { std::slice::from_raw_parts_mut(start.skip(first).start(), chunk * plane) };
+        epilogue.begin(first, dx);
         let rows = Rows::new(chunk * kernel, V::ROWS);
         V::Elem::with_product(|product| {
             for first_row in (0..conv.oh).step_by(band) {
@@ -68,6 +70,7 @@ pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem
                 V::enter(AddBand { conv, band, product, dx: &mut *dx, v: PhantomData::<V> });
             }
         });
+        epilogue.end(first, dx);
     });
 }
 

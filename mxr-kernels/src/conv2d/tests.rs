@@ -140,7 +140,7 @@ impl<T: ConvElement> Operands<T> {
                 .into(),
             Direction::BackwardData => {
                 let mut dx = full(conv.x_len());
-                candidate.backward_data(conv, dy, weight, &mut dx, &mut workspace());
+                candidate.backward_data(conv, dy, weight, Epilogue::NONE, &mut dx, &mut workspace());
                 vec![dx]
             }
             Direction::BackwardWeight => {
@@ -250,7 +250,7 @@ fn check_epilogue<T: ConvElement>(case: &Case) {
                 });
                 let expected: Vec<T> = expected.collect();
                 for threads in [1, 3] {
-                    let y = run(threads, Epilogue { bias, residual: from, relu });
+                    let y = run(threads, Epilogue { bias, residual: from, relu, mask: None });
                     for (at, (x, y)) in y.iter().zip(&expected).enumerate() {
                         let same = x == y || x.is_nan() && y.is_nan();
                         assert!(
@@ -265,14 +265,67 @@ fn check_epilogue<T: ConvElement>(case: &Case) {
     }
 }
 
+/// The same for the gradient of the data, whose epilogue is a residual and a mask. Candidates that add to the image begin with the
+/// residual, so their sums round elsewhere.
+fn check_data_epilogue<T: ConvElement>(case: &Case, epsilon: f64) {
+    let conv = case.conv();
+    let direction = Direction::BackwardData;
+    let operands = Operands::<T>::new(&conv);
+    let (mut residual, mut mask) = (noise::<T>(conv.x_len(), 5), noise::<T>(conv.x_len(), 6));
+    if let [first, second, third, ..] = &mut mask[..] {
+        (*first, *second, *third) = (T::ONE, T::NAN, T::ZERO);
+        residual[0] = T::NAN;
+    }
+    for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(&conv, direction)) {
+        let name = candidate.name();
+        let adds = name.starts_with("direct")
+            || name == "reference"
+            || !name.starts_with("winograd") && scatter::is_better::<T>(&conv);
+        let run = |threads: usize, epilogue: Epilogue<'_, T>| {
+            let mut dx = residual.clone();
+            let space = &mut vec![T::NAN; candidate.workspace_len(&conv, direction)];
+            with_threads(threads, || {
+                candidate.backward_data(&conv, &operands.dy, &operands.weight, epilogue, &mut dx, space);
+            });
+            dx
+        };
+        let plain = run(1, Epilogue::NONE);
+        for (added, masked) in [(true, false), (false, true), (true, true)] {
+            let expected = plain.iter().zip(&residual).zip(&mask).map(|((&x, &r), &m)| {
+                let x = if added { x + r } else { x };
+                if masked && !(m > T::ZERO) { T::ZERO } else { x }
+            });
+            let expected: Vec<T> = expected.collect();
+            let mask = masked.then_some(&mask[..]);
+            let residual = if added { &[Src::Slice(&residual[..]), Src::Out][..] } else { &[] };
+            let sources = residual.iter().map(|r| Some(*r)).chain((!added).then_some(None));
+            for (threads, residual) in sources.flat_map(|source| [(1, source), (3, source)]) {
+                let dx = run(threads, Epilogue { residual, mask, ..Epilogue::NONE });
+                let bound =
+                    if adds { epsilon * (conv.filters.max(1) * conv.kh * conv.kw) as f64 } else { 0.0 };
+                for (at, (x, y)) in dx.iter().zip(&expected).enumerate() {
+                    let near = (x.to_f64() - y.to_f64()).abs() <= bound;
+                    assert!(
+                        near || x.is_nan() && y.is_nan(),
+                        "{name} {residual:?} {masked} {at}: {x:?}, not {y:?}: {case:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_follows_has_the_bits_of_a_step_of_its_own() {
     for case in cases() {
         check_epilogue::<f32>(&case);
         check_epilogue::<f64>(&case);
+        check_data_epilogue::<f32>(&case, 1e-6);
+        check_data_epilogue::<f64>(&case, 1e-15);
     }
     // Long sums, in several rectangles.
     check_epilogue::<f32>(&Case::square([3, 70, 17, 17], 270, 3, 1, 1));
+    check_data_epilogue::<f32>(&Case::square([3, 270, 17, 17], 170, 3, 1, 1), 1e-6);
     // Rows that are longer than what is summed up at a time.
     check_epilogue::<f32>(&Case { groups: 2, ..Case::square([1, 2, 3, 600], 2, 3, 1, 1) });
 }
