@@ -96,7 +96,7 @@ fn conv2d(c: &mut Criterion) {
                         candidate.forward(&conv, &xs, &ws, Epilogue::NONE, &mut ys, &mut space);
                     }),
                     Direction::BackwardData => bench(&mut group, id("backward data"), work, || {
-                        candidate.backward_data(&conv, &ys, &ws, &mut xs, &mut space);
+                        candidate.backward_data(&conv, &ys, &ws, Epilogue::NONE, &mut xs, &mut space);
                     }),
                     Direction::BackwardWeight => bench(&mut group, id("backward weight"), work, || {
                         candidate.backward_weight(&conv, &xs, &ys, &mut ws, &mut space);

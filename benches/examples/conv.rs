@@ -156,7 +156,9 @@ fn take_turns(
                 Direction::Forward => {
                     candidate.forward(conv, x, weight, Epilogue::bias(Some(bias)), y, &mut workspace)
                 }
-                Direction::BackwardData => candidate.backward_data(conv, y, weight, x, &mut workspace),
+                Direction::BackwardData => {
+                    candidate.backward_data(conv, y, weight, Epilogue::NONE, x, &mut workspace)
+                }
                 Direction::BackwardWeight => candidate.backward_weight(conv, x, y, weight, &mut workspace),
             }
             *best = best.min(start.elapsed().as_secs_f64());

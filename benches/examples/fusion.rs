@@ -2,7 +2,7 @@
 //! all passes and without some, bound side by side and run in turn.
 //!
 //! ```sh
-//! cargo run --release -p mxr-benches --example fusion -- resnet50 16 -fuse_norm,-fuse
+//! cargo run --release -p mxr-benches --example fusion -- resnet50 16 -fuse_norm,-fuse_grad,-fuse
 //! ```
 //!
 //! The arguments are the network (`resnet50`, `inception_bn`), the batch, the passes to leave out, the number of rounds (3), and
@@ -88,7 +88,7 @@ fn inception_bn() -> Symbol {
 /// What an instruction's time is counted as.
 fn kind(i: &Instr) -> &'static str {
     match i {
-        Instr::Conv2d(..) | Instr::Conv2dBackwardData(_) | Instr::Conv2dBackwardWeight(_) => "convolution",
+        Instr::Conv2d(..) | Instr::Conv2dBackwardData(..) | Instr::Conv2dBackwardWeight(_) => "convolution",
         Instr::MatMul { .. } => "product",
         Instr::Pool2d(_) | Instr::Pool2dBackward(_) => "pooling",
         Instr::Concat { .. } | Instr::Slice { .. } | Instr::SliceBackward { .. } | Instr::View => "movement",
@@ -168,7 +168,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "inception_bn" => inception_bn(),
         other => return Err(format!("no network `{other}`: resnet50, inception_bn").into()),
     };
-    let (batch, without) = (arg(1, "16").parse()?, arg(2, "-fuse_norm,-fuse"));
+    let (batch, without) = (arg(1, "16").parse()?, arg(2, "-fuse_norm,-fuse_grad,-fuse"));
     let rounds: usize = arg(3, "3").parse()?;
     let mode = if arg(4, "train") == "predict" { Mode::Predict } else { Mode::Train };
     let mut fused = Timed::new(net.clone(), batch, "", mode)?;
@@ -178,9 +178,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         apart.round()?;
     }
     let (fused, apart) = (fused.totals(), apart.totals());
-    println!("{:>16} {:>10} {without:>20} {:>7}", "ms", "all passes", "ratio");
+    println!("{:>16} {:>10} {without:>27} {:>7}", "ms", "all passes", "ratio");
     let line = |name: &str, a: f64, b: f64| {
-        println!("{name:>16} {:>10.1} {:>20.1} {:>7.2}", a * 1e3, b * 1e3, a / b)
+        println!("{name:>16} {:>10.1} {:>27.1} {:>7.2}", a * 1e3, b * 1e3, a / b)
     };
     let of = |totals: &BTreeMap<&str, f64>, kinds: &[&str]| {
         kinds.iter().filter_map(|k| totals.get(k)).sum::<f64>()

@@ -147,7 +147,8 @@ pub struct BatchNormAttrs {
     pub fix_gamma: bool,
 }
 
-/// What happens to the elements of a result before they are stored: `max(y + residual, 0)`, or a part of it.
+/// What happens to the elements of a result before they are stored: `max(y + residual, 0)`, or a part of it; to those of a gradient,
+/// `y + residual` where a mask is positive, or a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Epilogue {
     /// An operand has the shape of the result and is added to it: the last one of a normalisation, the third one of a product or a
@@ -155,11 +156,14 @@ pub struct Epilogue {
     pub residual: bool,
     /// Then, what is negative becomes 0.
     pub relu: bool,
+    /// An operand has the shape of the result, the last one of a product or of the gradient of a convolution's data; where it is not above 0,
+    /// the element becomes 0.
+    pub mask: bool,
 }
 
 impl Epilogue {
     /// Nothing.
-    pub const NONE: Epilogue = Epilogue { residual: false, relu: false };
+    pub const NONE: Epilogue = Epilogue { residual: false, relu: false, mask: false };
 }
 
 /// One kernel call. Operands are listed as `reads -> writes`.
@@ -191,7 +195,7 @@ pub enum Instr {
         /// Divide by the number of repetitions.
         mean: bool,
     },
-    /// `a [.., m, k], b [.., k, n] (, residual) (, bias [n]) -> y [.., m, n]`; leading axes broadcast; a flag says that the last two
+    /// `a [.., m, k], b [.., k, n] (, residual) (, bias [n]) (, mask) -> y [.., m, n]`; leading axes broadcast; a flag says that the last two
     /// axes of the operand are stored exchanged. The bias is added before the residual.
     MatMul {
         /// `a` is stored `[.., k, m]`.
@@ -204,8 +208,8 @@ pub enum Instr {
     /// `x [n, c, h, w], w [k, c/g, kh, kw] (, residual) (, bias [k]) -> y [n, k, oh, ow]`, cross-correlation. The bias is added before
     /// the residual.
     Conv2d(ConvAttrs, Epilogue),
-    /// `dy, w -> dx`.
-    Conv2dBackwardData(ConvAttrs),
+    /// `dy, w (, residual) (, mask) -> dx`.
+    Conv2dBackwardData(ConvAttrs, Epilogue),
     /// `x, dy -> dw`.
     Conv2dBackwardWeight(ConvAttrs),
     /// `x [n, c, h, w] -> y [n, c, oh, ow]`.

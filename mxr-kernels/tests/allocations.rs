@@ -72,7 +72,7 @@ fn a_step_allocates_nothing_once_every_thread_has_worked() {
             let mut step = || {
                 for (conv, x, weight, y, workspace) in &mut layers {
                     conv2d::forward(conv, x, weight, Epilogue::NONE, y, workspace);
-                    conv2d::backward_data(conv, y, weight, x, workspace);
+                    conv2d::backward_data(conv, y, weight, Epilogue::NONE, x, workspace);
                     conv2d::backward_weight(conv, x, y, weight, workspace);
                     x.fill(1.0);
                     weight.fill(1.0);

@@ -184,7 +184,7 @@ fn fine_tuning_the_last_layer_goes_back_no_further() {
     assert!(!program.steps.iter().any(|s| {
         matches!(
             s.instr,
-            Instr::Conv2dBackwardData(_) | Instr::Conv2dBackwardWeight(_) | Instr::Pool2dBackward(_)
+            Instr::Conv2dBackwardData(..) | Instr::Conv2dBackwardWeight(_) | Instr::Pool2dBackward(_)
         )
     }));
     // Of the forward pass, the backward pass reads what goes into the last layer and what its loss left.

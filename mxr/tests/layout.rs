@@ -16,7 +16,7 @@ mxr::network!(
         let pooled = conv2d(max_pool(stem, kernel = 3, stride = 1, pad = 1), 5, kernel = 1);
         let joined = lrn(concat(left, right, pooled));
         let smaller = max_pool(joined, kernel = 2, stride = 2);
-        let squeezed = sigmoid(conv2d(global_avg_pool(smaller), 16, kernel = 1));
+        let squeezed = sigmoid(conv2d(mean(smaller, axes = [2, 3], keepdims = true), 16, kernel = 1));
         let scaled = dropout(smaller * squeezed, 0.3);
         let first = slice(scaled, [_, 2], [_, 12]);
         let grouped = conv2d(first, 10, kernel = 3, pad = 1, groups = 5);
@@ -110,7 +110,11 @@ fn no_map_is_copied_between_steps_that_know_both_orders() {
     };
     // One channel image has the order of the other.
     assert_eq!(transposes(&bound(Pixels::PROGRAMS, 1, BindOptions::new())), 0);
-    assert_eq!(transposes(&bound(Pixels::PROGRAMS, 5, BindOptions::new())), 0, "convolutions stand at both borders");
+    assert_eq!(
+        transposes(&bound(Pixels::PROGRAMS, 5, BindOptions::new())),
+        0,
+        "convolutions stand at both borders"
+    );
     assert_eq!(transposes(&bound(Plain::PROGRAMS, 5, BindOptions::new())), 0);
     let maps = bound(Maps::PROGRAMS, 5, BindOptions::new());
     let apart = bound(Maps::PROGRAMS, 5, BindOptions::new().nchw());

@@ -62,6 +62,7 @@ impl Instr {
             Instr::BatchNormApply(..) | Instr::BatchNormInfer(..) => InPlace::Pairs(&[(0, 0), (5, 0)]),
             Instr::BatchNormTrain(_, Epilogue { residual: true, .. }) => InPlace::Pairs(&[(5, 0)]),
             Instr::Conv2d(_, Epilogue { residual: true, .. })
+            | Instr::Conv2dBackwardData(_, Epilogue { residual: true, .. })
             | Instr::MatMul { epilogue: Epilogue { residual: true, .. }, .. } => InPlace::Pairs(&[(2, 0)]),
             Instr::BatchNormBackward(_, Epilogue { residual: true, .. }) => {
                 InPlace::Pairs(&[(4, 3), (6, 3), (0, 0), (5, 3), (5, 0), (4, 0), (6, 0)])

@@ -190,7 +190,8 @@ impl Operator for FusedNorm {
     }
 
     fn lower(&self, cx: Lower<'_>) -> Lowered {
-        let (attrs, epilogue) = (batch_norm::attrs(cx), Epilogue { residual: self.residual, relu: true });
+        let (attrs, epilogue) =
+            (batch_norm::attrs(cx), Epilogue { residual: self.residual, relu: true, mask: false });
         Lowered::Instr(match self.kind {
             Kind::Train => Instr::BatchNormTrain(attrs, epilogue),
             Kind::Infer => Instr::BatchNormInfer(attrs, epilogue),

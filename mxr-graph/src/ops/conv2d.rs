@@ -77,7 +77,7 @@ static SCHEMA: Schema = Schema {
     internal: false,
 };
 
-static BACKWARD_OPTIONS: [OptionDef; 5] = [
+pub(super) static BACKWARD_OPTIONS: [OptionDef; 5] = [
     OptionDef::named("shape", OptionKind::Shape, Default::Required, "the extents of the result"),
     OptionDef::named("stride", OptionKind::Pair(1), Default::Int(1), "as of the convolution"),
     OptionDef::named("pad", OptionKind::Pad, Default::Int(0), "as of the convolution"),
@@ -186,10 +186,7 @@ impl Operator for Conv2dBackwardData {
     }
 
     fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
-        let dtype = cx.same_dtype()?;
-        let x = target(cx);
-        let (dy, w) = (cx.rank(0, 4, "")?, cx.rank(1, 4, "")?);
-        consistent(cx, &x, &w, &dy)?;
+        let (x, dtype) = returned(cx)?;
         cx.output(x, dtype)
     }
 
@@ -210,7 +207,7 @@ impl Operator for Conv2dBackwardData {
     }
 
     fn lower(&self, cx: Lower<'_>) -> Lowered {
-        Lowered::Instr(Instr::Conv2dBackwardData(conv_attrs(cx.options())))
+        Lowered::Instr(Instr::Conv2dBackwardData(conv_attrs(cx.options()), Epilogue::NONE))
     }
 
     fn flops(&self, cx: Lower<'_>) -> Dim {
@@ -306,6 +303,15 @@ pub(super) fn convolved(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeError
         return Err(cx.err(At::Input(2), "a bias is given although `bias = false`".to_string()));
     }
     Ok(([x[0].clone(), filters, oh, ow].into(), dtype))
+}
+
+/// The shape rule of the gradient of a convolution's data.
+pub(super) fn returned(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeError> {
+    let dtype = cx.same_dtype()?;
+    let x = target(cx);
+    let (dy, w) = (cx.rank(0, 4, "")?, cx.rank(1, 4, "")?);
+    consistent(cx, &x, &w, &dy)?;
+    Ok((x, dtype))
 }
 
 /// The channels that one filter sees, `c / groups`; groups must divide the filters too.

@@ -57,9 +57,9 @@ const fn fused(
     FusedConv { schema, dense, epilogue }
 }
 
-const RELU: Epilogue = Epilogue { residual: false, relu: true };
-const ADD: Epilogue = Epilogue { residual: true, relu: false };
-const ADD_RELU: Epilogue = Epilogue { residual: true, relu: true };
+const RELU: Epilogue = Epilogue { relu: true, ..Epilogue::NONE };
+const ADD: Epilogue = Epilogue { residual: true, ..Epilogue::NONE };
+const ADD_RELU: Epilogue = Epilogue { residual: true, relu: true, mask: false };
 
 static CONV2D_RELU: FusedConv =
     fused(false, RELU, "conv2d_relu", "`max(y, 0)` of the `y` of `conv2d`.", CONV_OPERANDS);

@@ -2,6 +2,7 @@
 
 use super::{Lower, Lowered, Operator, Reshape, Sample};
 use crate::dim::Dim;
+use crate::dtype::DType;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
 use crate::graph::ValueId;
@@ -14,6 +15,24 @@ use alloc::vec::Vec;
 
 /// See the schema.
 pub struct MatMul;
+
+/// Of the product, whatever follows it.
+pub(super) const OPTIONS: &[OptionDef] = &[
+    OptionDef {
+        name: "transpose_a",
+        kind: OptionKind::Bool,
+        default: Default::Bool(false),
+        positional: false,
+        doc: "`a` is stored `[.., k, m]`; false by default",
+    },
+    OptionDef {
+        name: "transpose_b",
+        kind: OptionKind::Bool,
+        default: Default::Bool(false),
+        positional: false,
+        doc: "`b` is stored `[.., n, k]`; false by default",
+    },
+];
 
 static SCHEMA: Schema = Schema {
     name: "matmul",
@@ -28,22 +47,7 @@ static SCHEMA: Schema = Schema {
     ],
     outputs: &["output"],
     visible: 1,
-    options: &[
-        OptionDef {
-            name: "transpose_a",
-            kind: OptionKind::Bool,
-            default: Default::Bool(false),
-            positional: false,
-            doc: "`a` is stored `[.., k, m]`; false by default",
-        },
-        OptionDef {
-            name: "transpose_b",
-            kind: OptionKind::Bool,
-            default: Default::Bool(false),
-            positional: false,
-            doc: "`b` is stored `[.., n, k]`; false by default",
-        },
-    ],
+    options: OPTIONS,
     internal: false,
 };
 
@@ -53,70 +57,8 @@ impl Operator for MatMul {
     }
 
     fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
-        let dtype = cx.same_dtype()?;
-        cx.float(0)?;
-        let (a, b) = (cx.shape(0), cx.shape(1));
-        for (i, s) in [&a, &b].into_iter().enumerate() {
-            if s.rank() < 2 {
-                let text = cx.show(s);
-                let mut e = cx.err(
-                    At::Input(i),
-                    format!("`{}` must be a matrix or a stack of them, it is {text}", SCHEMA.inputs[i].name),
-                );
-                e.help = (s.rank() == 1)
-                    .then(|| "`expand_dims` makes a row (axis = 0) or a column (axis = 1)".into());
-                return Err(e);
-            }
-        }
-        let (trans_a, trans_b) =
-            (cx.attr("transpose_a") == &Attr::Bool(true), cx.attr("transpose_b") == &Attr::Bool(true));
-        let (la, lb) = (a.rank() - 2, b.rank() - 2);
-        let (m, ka) = if trans_a { (la + 1, la) } else { (la, la + 1) };
-        let (kb, n) = if trans_b { (lb + 1, lb) } else { (lb, lb + 1) };
-
-        let (ta, tb) = (cx.show(&a), cx.show(&b));
-        let (x, y) = (cx.show_dim(&a[ka]), cx.show_dim(&b[kb]));
-        let mut e = cx.err(
-            At::Input(1),
-            format!("the inner extents differ: axis {ka} of {ta} is {x}, axis {kb} of {tb} is {y}"),
-        );
-        let turn = |given| if given { "without `transpose_" } else { "with `transpose_" };
-        e.help = if a[ka] == b[n] {
-            Some(format!("{}b` they would be equal: axis {n} of {tb} is {x}", turn(trans_b)))
-        } else if a[m] == b[kb] {
-            Some(format!("{}a` they would be equal: axis {m} of {ta} is {y}", turn(trans_a)))
-        } else {
-            None
-        };
-        cx.require_equal(&a[ka], &b[kb], e)?;
-
-        let rank = la.max(lb);
-        let mut out = Vec::with_capacity(rank + 2);
-        for axis in 0..rank {
-            // Leading axes are aligned at their ends.
-            let (i, j) = ((axis + la).checked_sub(rank), (axis + lb).checked_sub(rank));
-            out.push(match (i, j) {
-                (Some(i), Some(j)) if a[i] != Dim::ONE && b[j] != Dim::ONE => {
-                    if !cx.unify(&a[i], &b[j]) {
-                        let (x, y) = (cx.show_dim(&a[i]), cx.show_dim(&b[j]));
-                        let mut e = cx.err(
-                            At::Input(1),
-                            format!(
-                                "the leading axes do not fit together: axis {i} of {ta} is {x}, axis {j} of {tb} is {y}"
-                            ),
-                        );
-                        e.help = Some("leading extents must be equal, or 1".into());
-                        return Err(e);
-                    }
-                    a[i].clone()
-                }
-                (Some(i), None) => a[i].clone(),
-                (Some(i), Some(j)) if b[j] == Dim::ONE => a[i].clone(),
-                (_, j) => b[j.expect("one of the two has the axis")].clone(),
-            });
-        }
-        out.extend([a[m].clone(), b[n].clone()]);
-        cx.output(Shape(out), dtype)
+        let (y, dtype) = multiplied(cx)?;
+        cx.output(y, dtype)
     }
 
     /// `da = dy · bᵀ` and `db = aᵀ · dy`, each written so that it comes out the way its operand is stored.
@@ -169,6 +111,74 @@ impl Operator for MatMul {
     }
 }
 
+/// The shape rule of a product.
+pub(super) fn multiplied(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeError> {
+    let dtype = cx.same_dtype()?;
+    cx.float(0)?;
+    let (a, b) = (cx.shape(0), cx.shape(1));
+    for (i, s) in [&a, &b].into_iter().enumerate() {
+        if s.rank() < 2 {
+            let text = cx.show(s);
+            let mut e = cx.err(
+                At::Input(i),
+                format!("`{}` must be a matrix or a stack of them, it is {text}", SCHEMA.inputs[i].name),
+            );
+            e.help =
+                (s.rank() == 1).then(|| "`expand_dims` makes a row (axis = 0) or a column (axis = 1)".into());
+            return Err(e);
+        }
+    }
+    let (trans_a, trans_b) =
+        (cx.attr("transpose_a") == &Attr::Bool(true), cx.attr("transpose_b") == &Attr::Bool(true));
+    let (la, lb) = (a.rank() - 2, b.rank() - 2);
+    let (m, ka) = if trans_a { (la + 1, la) } else { (la, la + 1) };
+    let (kb, n) = if trans_b { (lb + 1, lb) } else { (lb, lb + 1) };
+
+    let (ta, tb) = (cx.show(&a), cx.show(&b));
+    let (x, y) = (cx.show_dim(&a[ka]), cx.show_dim(&b[kb]));
+    let mut e = cx.err(
+        At::Input(1),
+        format!("the inner extents differ: axis {ka} of {ta} is {x}, axis {kb} of {tb} is {y}"),
+    );
+    let turn = |given| if given { "without `transpose_" } else { "with `transpose_" };
+    e.help = if a[ka] == b[n] {
+        Some(format!("{}b` they would be equal: axis {n} of {tb} is {x}", turn(trans_b)))
+    } else if a[m] == b[kb] {
+        Some(format!("{}a` they would be equal: axis {m} of {ta} is {y}", turn(trans_a)))
+    } else {
+        None
+    };
+    cx.require_equal(&a[ka], &b[kb], e)?;
+
+    let rank = la.max(lb);
+    let mut out = Vec::with_capacity(rank + 2);
+    for axis in 0..rank {
+        // Leading axes are aligned at their ends.
+        let (i, j) = ((axis + la).checked_sub(rank), (axis + lb).checked_sub(rank));
+        out.push(match (i, j) {
+            (Some(i), Some(j)) if a[i] != Dim::ONE && b[j] != Dim::ONE => {
+                if !cx.unify(&a[i], &b[j]) {
+                    let (x, y) = (cx.show_dim(&a[i]), cx.show_dim(&b[j]));
+                    let mut e = cx.err(
+                        At::Input(1),
+                        format!(
+                            "the leading axes do not fit together: axis {i} of {ta} is {x}, axis {j} of {tb} is {y}"
+                        ),
+                    );
+                    e.help = Some("leading extents must be equal, or 1".into());
+                    return Err(e);
+                }
+                a[i].clone()
+            }
+            (Some(i), None) => a[i].clone(),
+            (Some(i), Some(j)) if b[j] == Dim::ONE => a[i].clone(),
+            (_, j) => b[j.expect("one of the two has the axis")].clone(),
+        });
+    }
+    out.extend([a[m].clone(), b[n].clone()]);
+    Ok((Shape(out), dtype))
+}
+
 /// A product in a gradient; a flag exchanges the last two axes of the factor.
 fn product(cx: &mut Grad<'_>, a: (ValueId, bool), b: (ValueId, bool)) -> ValueId {
     let options = [("transpose_a", Arg::Bool(a.1)), ("transpose_b", Arg::Bool(b.1))];
@@ -191,7 +201,6 @@ fn rows(cx: &mut Grad<'_>, x: ValueId) -> ValueId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtype::DType;
     use crate::grad::backward;
     use crate::graph::Graph;
     use crate::ops::reduce::SUM;

@@ -33,6 +33,7 @@ pub mod lrn;
 pub mod map;
 pub mod map_reduce;
 pub(crate) mod mask;
+pub mod masked_gradient;
 pub mod matmul;
 pub mod maximum;
 pub mod minimum;

@@ -197,10 +197,11 @@ fn operands(instr: &Instr) -> ((usize, usize), usize) {
         | Instr::SliceBackward { .. }
         | Instr::Cast => (exactly(1), 1),
         Instr::MatMul { epilogue, .. } | Instr::Conv2d(_, epilogue) => {
-            let least = 2 + usize::from(epilogue.residual);
+            let least = 2 + usize::from(epilogue.residual) + usize::from(epilogue.mask);
             ((least, least + 1), 1)
         }
-        Instr::Conv2dBackwardData(_) | Instr::Conv2dBackwardWeight(_) => (exactly(2), 1),
+        Instr::Conv2dBackwardData(_, e) => (exactly(2 + usize::from(e.residual) + usize::from(e.mask)), 1),
+        Instr::Conv2dBackwardWeight(_) => (exactly(2), 1),
         Instr::Pool2dBackward(p) if p.kind == crate::instr::PoolKind::Avg => (exactly(1), 1),
         Instr::Pool2dBackward(_) | Instr::Pool2dPlacesBackward(_) => (exactly(2), 1),
         Instr::BatchNormTrain(_, e) => (exactly(5 + usize::from(e.residual)), 3),

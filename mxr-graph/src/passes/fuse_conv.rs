@@ -1,8 +1,8 @@
 //! Convolutions, fully connected layers and what follows them, the addition of a shortcut and relu, become one operation.
 
 use super::readers::Readers;
-use super::{addend, dce, expr, is, push};
-use crate::graph::{Graph, Source, ValueId};
+use super::{addend, dce, expr, is, made_before, push};
+use crate::graph::{Graph, ValueId};
 use crate::instr::Epilogue;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::conv2d_relu;
@@ -25,7 +25,7 @@ pub fn fuse_conv(graph: &mut Graph) -> Vec<Option<ValueId>> {
         if let Some(chain) = chain(graph, &readers, at) {
             let node = &mut graph.nodes[at];
             let dense = is(node, &Dense);
-            let epilogue = Epilogue { residual: chain.residual.is_some(), relu: chain.relu };
+            let epilogue = Epilogue { residual: chain.residual.is_some(), relu: chain.relu, mask: false };
             node.op = conv2d_relu::with(dense, epilogue);
             node.outputs = alloc::vec![chain.result];
             if let Some(residual) = chain.residual {
@@ -78,12 +78,7 @@ fn chain(graph: &Graph, readers: &Readers, at: usize) -> Option<Chain> {
 
 /// What node `add` adds to `y`, if it is there before node `at`.
 fn added(graph: &Graph, add: usize, y: ValueId, at: usize) -> Option<ValueId> {
-    let other = addend(graph, &graph.nodes[add], y)?;
-    let there = match graph.value(other).source {
-        Source::Node { node, .. } => (node as usize) < at,
-        _ => true,
-    };
-    there.then_some(other)
+    addend(graph, &graph.nodes[add], y).filter(|other| made_before(graph, *other, at))
 }
 
 #[cfg(test)]

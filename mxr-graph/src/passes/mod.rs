@@ -5,6 +5,7 @@ mod dce;
 mod fold_norm;
 mod fuse;
 mod fuse_conv;
+mod fuse_grad;
 mod fuse_norm;
 mod pipeline;
 mod predict;
@@ -23,6 +24,7 @@ pub use dce::dce;
 pub use fold_norm::fold_norm;
 pub use fuse::fuse;
 pub use fuse_conv::fuse_conv;
+pub use fuse_grad::fuse_grad;
 pub use fuse_norm::fuse_norm;
 pub use pipeline::{Look, Passes};
 pub use predict::{predict, predictions};
@@ -59,6 +61,14 @@ fn addend(graph: &Graph, add: &Node, y: ValueId) -> Option<ValueId> {
     let (value, added) = (graph.value(y), graph.value(other));
     let same = other != y && value.shape == added.shape && value.dtype == added.dtype;
     (same && expr(add)? == Expr::binary(BinOp::Add)).then_some(other)
+}
+
+/// Whether a value is there before node `at`.
+fn made_before(graph: &Graph, v: ValueId, at: usize) -> bool {
+    match graph.value(v).source {
+        Source::Node { node, .. } => (node as usize) < at,
+        _ => true,
+    }
 }
 
 /// Put a node that has left the graph back at the end.

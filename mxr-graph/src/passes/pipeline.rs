@@ -1,8 +1,8 @@
 //! Which passes run, in which order, and who looks on.
 
 use super::{
-    cancel_transposes, cse, dce, fold_norm, fuse, fuse_conv, fuse_norm, fuse_reductions, saved, simplify,
-    sink,
+    cancel_transposes, cse, dce, fold_norm, fuse, fuse_conv, fuse_grad, fuse_norm, fuse_reductions, saved,
+    simplify, sink,
 };
 use crate::error::did_you_mean;
 use crate::graph::{Graph, ValueId};
@@ -71,6 +71,8 @@ passes! {
     saved,
     /// [`fuse_conv`]: convolution, dense layer, shortcut and relu merged into one operation.
     fuse_conv,
+    /// [`fuse_grad`]: sums of gradients, and the masks of rectifiers, merged into the products that make gradients.
+    fuse_grad,
     /// [`fuse`]: elementwise chains merged into one operation.
     fuse,
     /// [`fuse_reductions`]: reductions evaluate the elementwise value that they combine.
@@ -140,6 +142,9 @@ impl Passes {
         }
         if self.fuse_conv {
             follow(self.step("fuse_conv", graph, fuse_conv));
+        }
+        if self.fuse_grad {
+            follow(self.step("fuse_grad", graph, fuse_grad));
         }
         self.pass("fuse", self.fuse, graph, fuse);
         self.pass("reduce", self.reduce, graph, fuse_reductions);

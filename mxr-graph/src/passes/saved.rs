@@ -274,7 +274,7 @@ mod tests {
     use alloc::string::{String, ToString};
     use alloc::vec::Vec;
 
-    const PASSES: Passes = Passes { fuse: false, fuse_conv: false, ..Passes::ALL };
+    const PASSES: Passes = Passes { fuse: false, fuse_conv: false, fuse_grad: false, ..Passes::ALL };
 
     /// The operators of the training graph after `saved`: forward, backward.
     fn trained(graph: Graph) -> (Vec<String>, Vec<String>, Graph) {

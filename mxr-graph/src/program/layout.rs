@@ -112,8 +112,10 @@ impl Step {
             reads.chain(writes.iter().filter_map(|at| w.get(*at))).copied().collect::<Vec<u32>>()
         };
         let images = match self.instr {
-            Instr::Conv2d(_, e) if e.residual => some(&[2], &[0]),
-            Instr::Conv2d(..) | Instr::Conv2dBackwardData(..) => some(&[], &[0]),
+            Instr::Conv2d(_, e) | Instr::Conv2dBackwardData(_, e) => {
+                let mask = if e.mask { r.len() - 1 } else { usize::MAX };
+                some(&[if e.residual { 2 } else { usize::MAX }, mask], &[0])
+            }
             Instr::Pool2d(_)
             | Instr::Pool2dBackward(_)
             | Instr::Pool2dPlaces(_)
@@ -222,9 +224,9 @@ impl Rewriter {
                 let (x, y) = (lies(reads[0]), lies(s.writes[0]));
                 (Instr::Conv2d(ConvAttrs { x, y, ..a }, e), y)
             }
-            Instr::Conv2dBackwardData(a) => {
+            Instr::Conv2dBackwardData(a, e) => {
                 let (x, y) = (lies(s.writes[0]), lies(reads[0]));
-                (Instr::Conv2dBackwardData(ConvAttrs { x, y, ..a }), x)
+                (Instr::Conv2dBackwardData(ConvAttrs { x, y, ..a }, e), x)
             }
             Instr::Conv2dBackwardWeight(a) => {
                 let (x, y) = (lies(reads[0]), lies(reads[1]));
@@ -233,10 +235,12 @@ impl Rewriter {
             }
             other => panic!("{other:?} is no convolution"),
         };
-        if let Instr::Conv2d(_, e) = instr
-            && e.residual
-        {
-            reads[2] = self.lying(reads[2], result, s.layer);
+        if let Instr::Conv2d(_, e) | Instr::Conv2dBackwardData(_, e) = instr {
+            // What is added and what masks lie as the result.
+            let mask = e.mask.then(|| reads.len() - 1);
+            for at in e.residual.then_some(2).into_iter().chain(mask) {
+                reads[at] = self.lying(reads[at], result, s.layer);
+            }
         }
         self.push(s, instr, reads, |_| result);
     }

@@ -78,7 +78,7 @@ impl Sizes {
                 2 * self.elements[value(writes, 0)] * a[if *trans_a { 1 } else { 2 }]
             }
             Instr::Conv2d(..) => taps(value(reads, 1), value(writes, 0)),
-            Instr::Conv2dBackwardData(_) => taps(value(reads, 1), value(reads, 0)),
+            Instr::Conv2dBackwardData(..) => taps(value(reads, 1), value(reads, 0)),
             Instr::Conv2dBackwardWeight(_) => taps(value(writes, 0), value(reads, 1)),
             _ => 0,
         };

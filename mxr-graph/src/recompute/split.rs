@@ -333,15 +333,16 @@ impl Splitter<'_> {
             shape.len() < of || self.samples(*r) || shape.first() == Some(&Dim::ONE)
         };
         let aligned = |r: &u32| !self.samples(*r) || rank(*r) == rank(s.writes[0]);
-        // Weights and bias are those of all samples, a residual is not.
+        // Weights and bias are those of all samples, a residual and a mask are not.
         let shared = |e: Epilogue| {
             let mut others = s.reads.iter().enumerate().skip(1);
-            others.all(|(at, r)| self.samples(*r) == (e.residual && at == 2))
+            let last = s.reads.len() - 1;
+            others.all(|(at, r)| self.samples(*r) == (e.residual && at == 2 || e.mask && at == last))
         };
         let fine = match s.instr {
             Instr::Map(_) => s.reads.iter().all(|r| broadcasts(r) && aligned(r)),
             Instr::MatMul { trans_a, epilogue, .. } => !trans_a && rank(s.writes[0]) == 2 && shared(epilogue),
-            Instr::Conv2d(_, epilogue) => shared(epilogue),
+            Instr::Conv2d(_, epilogue) | Instr::Conv2dBackwardData(_, epilogue) => shared(epilogue),
             Instr::Transpose { perm } => perm[0] == 0,
             Instr::Concat { axis } => axis > 0,
             Instr::Softmax { axis, .. } | Instr::SoftmaxBackward { axis, .. } => axis > 0,

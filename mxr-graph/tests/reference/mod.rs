@@ -203,7 +203,11 @@ fn single(lowered: &Lowered, xs: &[&[f64]], shapes: &[Vec<usize>], to: &[usize])
                     (broadcast(outer, lead) * rows + r) * columns + c
                 };
                 let at = offset(to, &i);
-                let bias = if xs.len() == bias_at + 1 { x(bias_at)[last[1]] } else { 0.0 };
+                let bias = if xs.len() == bias_at + 1 + usize::from(epilogue.mask) {
+                    x(bias_at)[last[1]]
+                } else {
+                    0.0
+                };
                 y[at] = bias
                     + (0..k)
                         .map(|l| x(0)[stack(&a, last[0], l, trans_a)] * x(1)[stack(&b, l, last[1], trans_b)])
@@ -213,6 +217,9 @@ fn single(lowered: &Lowered, xs: &[&[f64]], shapes: &[Vec<usize>], to: &[usize])
                 }
                 if epilogue.relu {
                     y[at] = y[at].max(0.0);
+                }
+                if epilogue.mask && x(xs.len() - 1)[at] <= 0.0 {
+                    y[at] = 0.0;
                 }
             }
         }

@@ -54,11 +54,12 @@ pub(super) fn run<V: Registers>(
     conv: &Conv2d,
     dy: &[V::Elem],
     weight: &[V::Elem],
+    epilogue: Epilogue<'_, V::Elem>,
     dx: &mut [V::Elem],
     workspace: &mut [V::Elem],
 ) {
     if scatter::is_better::<V::Elem>(conv) {
-        scatter::run::<V>(conv, dy, weight, dx);
+        scatter::run::<V>(conv, dy, weight, epilogue, dx);
         return;
     }
     let strides = conv.attrs.stride.map(|s| s as usize);
@@ -70,17 +71,19 @@ pub(super) fn run<V: Registers>(
             let len = conv.filters * conv.group_channels() * phases[0].taps.count * phases[1].taps.count;
             let (packed, rest) = workspace.split_at_mut(len);
             workspace = rest;
-            run_phase::<V>(conv, [i, j], phases, dy, weight, dx, packed);
+            run_phase::<V>(conv, [i, j], phases, dy, weight, epilogue, dx, packed);
         }
     }
 }
 
+#[allow(clippy::too_many_arguments)] // those of the call, and what belongs to a phase
 fn run_phase<V: Registers>(
     conv: &Conv2d,
     origin: [usize; 2],
     phases: [Phase; 2],
     dy: &[V::Elem],
     weight: &[V::Elem],
+    epilogue: Epilogue<'_, V::Elem>,
     dx: &mut [V::Elem],
     packed: &mut [V::Elem],
 ) {
@@ -117,7 +120,7 @@ fn run_phase<V: Registers>(
             grid: [y.grid, x.grid],
             origin,
             step: conv.attrs.stride.map(|s| s as usize),
-            epilogue: Epilogue::NONE,
+            epilogue,
         };
         (lhs, rhs, sink)
     };

@@ -160,7 +160,7 @@ impl<V: Registers> Sink<V> for Matrix<V::Elem> {
     #[inline(always)]
     unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<Place<V::Elem>> {
         let c = self.to.skip(row * self.row + cols.start).start();
-        Some(Place { c, ldc: self.row, residual: std::ptr::null() })
+        Some(Place { c, ldc: self.row, residual: std::ptr::null(), mask: std::ptr::null() })
     }
 
     unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool, _: bool) {

@@ -47,6 +47,7 @@ pub(super) fn backward_data<T: Float, const ISA: u8>(
     conv: &Conv2d,
     dy: &[T],
     weight: &[T],
+    epilogue: Epilogue<'_, T>,
     dx: &mut [T],
     _: &mut [T],
 ) {
@@ -55,13 +56,15 @@ pub(super) fn backward_data<T: Float, const ISA: u8>(
     let strides = conv.y_strides();
     par::for_each_mut(dx, conv.h * conv.w, |number, dx| {
         let (image, channel) = conv.plane(conv.attrs.x, number, conv.c);
-        dx.fill(T::ZERO);
+        let first = number * dx.len();
+        epilogue.begin(first, dx);
         for group_filter in 0..group_filters {
             let filter = channel / channels * group_filters + group_filter;
             let at = strides.at(image, filter);
             let weight = &weight[(filter * channels + channel % channels) * kernel..][..kernel];
             vectorize(isa(ISA), AddBackward { conv, dy: &dy[at..][..plane], weight, dx });
         }
+        epilogue.end(first, dx);
     });
 }
 

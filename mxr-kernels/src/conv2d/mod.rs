@@ -160,6 +160,13 @@ impl Conv2d {
         assert_eq!(weight.len(), self.weight_len(), "elements of the weight or its gradient: {self:?}");
         assert_eq!(y.len(), self.y_len(), "elements of y or dy: {self:?}");
     }
+
+    fn check_epilogue<T>(&self, epilogue: &Epilogue<'_, T>, len: usize) {
+        if let Some(Src::Slice(residual)) = epilogue.residual {
+            assert_eq!(residual.len(), len, "elements of the residual: {self:?}");
+        }
+        assert!(epilogue.mask.is_none_or(|mask| mask.len() == len), "{len} elements of the mask: {self:?}");
+    }
 }
 
 /// `[n, c, h, w]` of extents as they lie, and back.
@@ -224,19 +231,21 @@ pub fn forward<T: ConvElement>(
     select::<T>(conv, Direction::Forward).forward(conv, x, weight, epilogue, y, workspace);
 }
 
-/// `dx`, the gradient of the convolution's input.
+/// `dx`, the gradient of the convolution's input, and what the epilogue says, which has no bias: where few channels are added up in the
+/// memory of `dx`, sums begin with the residual.
 ///
 /// # Panics
 ///
-/// As [`forward`].
+/// As [`forward`], and if there is a bias.
 pub fn backward_data<T: ConvElement>(
     conv: &Conv2d,
     dy: &[T],
     weight: &[T],
+    epilogue: Epilogue<'_, T>,
     dx: &mut [T],
     workspace: &mut [T],
 ) {
-    select::<T>(conv, Direction::BackwardData).backward_data(conv, dy, weight, dx, workspace);
+    select::<T>(conv, Direction::BackwardData).backward_data(conv, dy, weight, epilogue, dx, workspace);
 }
 
 /// `dw`, the gradient of the convolution's weight.
@@ -281,15 +290,15 @@ pub struct Candidate<T: 'static> {
     /// Where it accepts: whether it takes less time than the candidates after it.
     pays: fn(&Conv2d, Direction) -> bool,
     workspace_len: fn(&Conv2d, Direction) -> usize,
-    forward: Forward<T>,
-    backward_data: Backward<T>,
-    backward_weight: Backward<T>,
+    forward: Image<T>,
+    backward_data: Image<T>,
+    backward_weight: Weight<T>,
 }
 
-/// Convolution, x, weight, epilogue, y, workspace.
-type Forward<T> = fn(&Conv2d, &[T], &[T], Epilogue<'_, T>, &mut [T], &mut [T]);
-/// Convolution, the two operands, the gradient, workspace.
-type Backward<T> = fn(&Conv2d, &[T], &[T], &mut [T], &mut [T]);
+/// Convolution, the two operands, epilogue, the result, workspace.
+type Image<T> = fn(&Conv2d, &[T], &[T], Epilogue<'_, T>, &mut [T], &mut [T]);
+/// Convolution, x, dy, dw, workspace.
+type Weight<T> = fn(&Conv2d, &[T], &[T], &mut [T], &mut [T]);
 
 impl<T: ConvElement> Candidate<T> {
     /// Its name: the instruction set, or `winograd-` or `direct-` and the instruction set, or `reference`.
@@ -329,9 +338,7 @@ impl<T: ConvElement> Candidate<T> {
         conv.check(x, weight, y);
         self.check(conv, Direction::Forward, workspace);
         assert!(epilogue.bias.is_none_or(|bias| bias.len() == conv.filters), "one bias per filter: {conv:?}");
-        if let Some(Src::Slice(residual)) = epilogue.residual {
-            assert_eq!(residual.len(), conv.y_len(), "elements of the residual: {conv:?}");
-        }
+        conv.check_epilogue(&epilogue, conv.y_len());
         if !y.is_empty() {
             (self.forward)(conv, x, weight, epilogue, y, workspace);
         }
@@ -341,12 +348,22 @@ impl<T: ConvElement> Candidate<T> {
     ///
     /// # Panics
     ///
-    /// As [`Self::forward`].
-    pub fn backward_data(&self, conv: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T], workspace: &mut [T]) {
+    /// As [`Self::forward`], and if there is a bias.
+    pub fn backward_data(
+        &self,
+        conv: &Conv2d,
+        dy: &[T],
+        weight: &[T],
+        epilogue: Epilogue<'_, T>,
+        dx: &mut [T],
+        workspace: &mut [T],
+    ) {
         conv.check(dx, weight, dy);
         self.check(conv, Direction::BackwardData, workspace);
+        assert!(epilogue.bias.is_none(), "a gradient has no bias: {conv:?}");
+        conv.check_epilogue(&epilogue, conv.x_len());
         if !dx.is_empty() {
-            (self.backward_data)(conv, dy, weight, dx, workspace);
+            (self.backward_data)(conv, dy, weight, epilogue, dx, workspace);
         }
     }
 

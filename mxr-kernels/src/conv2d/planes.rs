@@ -22,7 +22,7 @@ pub(super) struct Planes<'a, T> {
     pub(super) grid: [usize; 2],
     pub(super) origin: [usize; 2],
     pub(super) step: [usize; 2],
-    /// One number of the bias per channel of the group; a residual lies as the images do.
+    /// One number of the bias per channel of the group; a residual and a mask lie as the images do.
     pub(super) epilogue: Epilogue<'a, T>,
 }
 
@@ -53,7 +53,8 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
         fits.then(|| {
             let at = self.first + self.strides.at(image, row) + pixel;
             let c = self.data.wrapping_add(at);
-            Place { c, ldc: self.strides.channel, residual: self.epilogue.residual_of(at, c) }
+            let (residual, mask) = (self.epilogue.residual_of(at, c), self.epilogue.mask_of(at));
+            Place { c, ldc: self.strides.channel, residual, mask }
         })
     }
 
@@ -79,7 +80,7 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
                 unsafe {
                     let at = self.first + self.strides.at(image, row) + at;
                     let to = self.data.add(at);
-                    let residual = self.epilogue.residual_of(at, to);
+                    let (residual, masked) = (self.epilogue.residual_of(at, to), self.epilogue.mask_of(at));
                     let from = from.add((row - rows.start) * V::COLS + col - cols.start);
                     if self.step[1] == 1 {
                         for t in (0..run).step_by(V::LANES) {
@@ -93,6 +94,9 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
                             }
                             if complete && self.epilogue.relu {
                                 value = value.relu();
+                            }
+                            if complete && !masked.is_null() {
+                                value = value.where_positive(V::zero().load_over(masked.add(t), mask));
                             }
                             value.store_masked(to.add(t), mask);
                         }

@@ -46,11 +46,19 @@ pub(super) fn forward<T: Float>(
     }
 }
 
-pub(super) fn backward_data<T: Float>(conv: &Conv2d, dy: &[T], weight: &[T], dx: &mut [T], _: &mut [T]) {
-    dx.fill(T::ZERO);
+pub(super) fn backward_data<T: Float>(
+    conv: &Conv2d,
+    dy: &[T],
+    weight: &[T],
+    epilogue: Epilogue<'_, T>,
+    dx: &mut [T],
+    _: &mut [T],
+) {
+    epilogue.begin(0, dx);
     for (at, &dy) in dy.iter().enumerate() {
         for_each_product(conv, at, |at_x, at_w| dx[at_x] += dy * weight[at_w]);
     }
+    epilogue.end(0, dx);
 }
 
 pub(super) fn backward_weight<T: Float>(conv: &Conv2d, x: &[T], dy: &[T], dw: &mut [T], _: &mut [T]) {

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::{Conv2d, Strides};
-use crate::element::Num;
+use crate::epilogue::Epilogue;
 use crate::gemm::dense::{Address, InPlace, Matrix};
 use crate::gemm::driver::{Tiled, multiply_in_order};
 use crate::gemm::micro::{Registers, Rows};
@@ -29,7 +29,13 @@ pub(super) fn is_better<T: Tiled>(conv: &Conv2d) -> bool {
     kernel > 1 && few && kernel * conv.ow <= T::PRODUCT
 }
 
-pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem], dx: &mut [V::Elem]) {
+pub(super) fn run<V: Registers>(
+    conv: &Conv2d,
+    dy: &[V::Elem],
+    weight: &[V::Elem],
+    epilogue: Epilogue<'_, V::Elem>,
+    dx: &mut [V::Elem],
+) {
     let (channels, filters, kernel) = (conv.group_channels(), conv.group_filters(), conv.kh * conv.kw);
     let plane = conv.h * conv.w;
     let images = conv.n * conv.groups();
@@ -49,12 +55,12 @@ pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem
         let dy = &dy[image * dy_image + group * filters * ld..];
         let weight = &weight[(group * filters * channels + first_channel) * kernel..];
         let Strides { image: dx_image, channel: apart } = conv.x_strides();
-        let dx = start.skip(image * dx_image + (group * channels + first_channel) * apart);
+        let first = image * dx_image + (group * channels + first_channel) * apart;
         let channel = |number: usize| {
             // SAFETY: the length of `dx` was checked against the convolution; blocks are different channels, of which one is lent at a time.
-            unsafe { std::slice::from_raw_parts_mut(dx.skip(number * apart).start(), plane) }
+            unsafe { std::slice::from_raw_parts_mut(start.skip(first + number * apart).start(), plane) }
         };
-        (0..chunk).for_each(|number| channel(number).fill(V::Elem::ZERO));
+        (0..chunk).for_each(|number| epilogue.begin(first + number * apart, channel(number)));
         let rows = Rows::new(chunk * kernel, V::ROWS);
         V::Elem::with_product(|product| {
             for first_row in (0..conv.oh).step_by(band) {
@@ -72,6 +78,7 @@ pub(super) fn run<V: Registers>(conv: &Conv2d, dy: &[V::Elem], weight: &[V::Elem
                 }
             }
         });
+        (0..chunk).for_each(|number| epilogue.end(first + number * apart, channel(number)));
     });
 }
 

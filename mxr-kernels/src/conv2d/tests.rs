@@ -57,12 +57,12 @@ impl Case {
     }
 }
 
-/// Each as images, as channels, and mixed.
+/// Each as images, and in one of the other layouts.
 fn cases() -> Vec<Case> {
-    const MIXED: [[Layout; 2]; 2] = [[Layout::Nchw, Layout::Cnhw], [Layout::Cnhw, Layout::Nchw]];
-    let in_layouts = |(at, case): (usize, Case)| {
-        [[Layout::Nchw; 2], [Layout::Cnhw; 2], MIXED[at % 2]].map(|layouts| Case { layouts, ..case })
-    };
+    use Layout::{Cnhw, Nchw};
+    const OTHERS: [[Layout; 2]; 3] = [[Cnhw, Cnhw], [Nchw, Cnhw], [Cnhw, Nchw]];
+    let in_layouts =
+        |(at, case): (usize, Case)| [[Nchw; 2], OTHERS[at % 3]].map(|layouts| Case { layouts, ..case });
     images().into_iter().enumerate().flat_map(in_layouts).collect()
 }
 
@@ -110,6 +110,16 @@ fn images() -> Vec<Case> {
     ]
 }
 
+/// What is given as images, lying like this.
+fn lying<T: Copy>(strides: Strides, [n, c]: [usize; 2], images: &[T]) -> Vec<T> {
+    let mut lying = images.to_vec();
+    let plane = images.len() / (n * c).max(1);
+    for (at, from) in images.chunks_exact(plane.max(1)).enumerate() {
+        lying[strides.at(at / c, at % c)..][..plane].copy_from_slice(from);
+    }
+    lying
+}
+
 struct Operands<T> {
     x: Vec<T>,
     weight: Vec<T>,
@@ -120,10 +130,10 @@ struct Operands<T> {
 impl<T: ConvElement> Operands<T> {
     fn new(conv: &Conv2d) -> Self {
         Operands {
-            x: noise(conv.x_len(), 1),
+            x: lying(conv.x_strides(), [conv.n, conv.c], &noise(conv.x_len(), 1)),
             weight: noise(conv.weight_len(), 2),
             bias: noise(conv.filters, 3),
-            dy: noise(conv.y_len(), 4),
+            dy: lying(conv.y_strides(), [conv.n, conv.filters], &noise(conv.y_len(), 4)),
         }
     }
 
@@ -147,7 +157,7 @@ impl<T: ConvElement> Operands<T> {
                 .into(),
             Direction::BackwardData => {
                 let mut dx = full(conv.x_len());
-                candidate.backward_data(conv, dy, weight, &mut dx, &mut workspace());
+                candidate.backward_data(conv, dy, weight, Epilogue::NONE, &mut dx, &mut workspace());
                 vec![dx]
             }
             Direction::BackwardWeight => {
@@ -221,35 +231,21 @@ fn check<T: ConvElement>(epsilon: f64) -> usize {
     checked
 }
 
-/// `[n, c, plane]` from how it lies.
-fn by_image<T: Copy>(conv: &Conv2d, values: &[T], layout: Layout, channels: usize) -> Vec<T> {
-    let plane = values.len() / (conv.n * channels).max(1);
-    let strides = Strides::new(layout, [conv.n, channels], plane);
-    let planes = (0..conv.n * channels).map(|at| strides.at(at / channels, at % channels));
-    planes.flat_map(|at| values[at..][..plane].to_vec()).collect()
-}
-
 #[test]
 fn layouts_are_permutations() {
+    let layouts = [Layout::Cnhw; 2];
     for case in images() {
-        let (whole, lying) = (case.conv(), Case { layouts: [Layout::Cnhw; 2], ..case }.conv());
-        let operands = Operands::<f64>::new(&lying);
-        let images = Operands {
-            x: by_image(&lying, &operands.x, Layout::Cnhw, lying.c),
-            dy: by_image(&lying, &operands.dy, Layout::Cnhw, lying.filters),
-            weight: operands.weight.clone(),
-            bias: operands.bias.clone(),
-        };
+        let (whole, conv) = (case.conv(), Case { layouts, ..case }.conv());
         for direction in DIRECTIONS {
-            let expected = images.run(&whole, reference(), direction);
-            let actual = operands.run(&lying, reference(), direction);
-            for (mut values, expected) in actual.into_iter().zip(expected) {
-                match direction {
-                    Direction::Forward => values = by_image(&lying, &values, Layout::Cnhw, lying.filters),
-                    Direction::BackwardData => values = by_image(&lying, &values, Layout::Cnhw, lying.c),
-                    Direction::BackwardWeight => {}
-                }
-                let near = values.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12);
+            let by_image = Operands::<f64>::new(&whole).run(&whole, reference(), direction);
+            let actual = Operands::<f64>::new(&conv).run(&conv, reference(), direction);
+            for (expected, actual) in by_image.into_iter().zip(actual) {
+                let expected = match direction {
+                    Direction::Forward => lying(conv.y_strides(), [conv.n, conv.filters], &expected),
+                    Direction::BackwardData => lying(conv.x_strides(), [conv.n, conv.c], &expected),
+                    Direction::BackwardWeight => expected,
+                };
+                let near = actual.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12);
                 assert!(near, "{direction:?}: {case:?}");
             }
         }
@@ -292,7 +288,7 @@ fn check_epilogue<T: ConvElement>(case: &Case) {
                 });
                 let expected: Vec<T> = expected.collect();
                 for threads in [1, 3] {
-                    let y = run(threads, Epilogue { bias, residual: from, relu });
+                    let y = run(threads, Epilogue { bias, residual: from, relu, mask: None });
                     for (at, (x, y)) in y.iter().zip(&expected).enumerate() {
                         let same = x == y || x.is_nan() && y.is_nan();
                         assert!(
@@ -307,14 +303,67 @@ fn check_epilogue<T: ConvElement>(case: &Case) {
     }
 }
 
+/// The same for the gradient of the data, whose epilogue is a residual and a mask. Candidates that add to the image begin with the
+/// residual, so their sums round elsewhere.
+fn check_data_epilogue<T: ConvElement>(case: &Case, epsilon: f64) {
+    let conv = case.conv();
+    let direction = Direction::BackwardData;
+    let operands = Operands::<T>::new(&conv);
+    let (mut residual, mut mask) = (noise::<T>(conv.x_len(), 5), noise::<T>(conv.x_len(), 6));
+    if let [first, second, third, ..] = &mut mask[..] {
+        (*first, *second, *third) = (T::ONE, T::NAN, T::ZERO);
+        residual[0] = T::NAN;
+    }
+    for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(&conv, direction)) {
+        let name = candidate.name();
+        let adds = name.starts_with("direct")
+            || name == "reference"
+            || !name.starts_with("winograd") && scatter::is_better::<T>(&conv);
+        let run = |threads: usize, epilogue: Epilogue<'_, T>| {
+            let mut dx = residual.clone();
+            let space = &mut vec![T::NAN; candidate.workspace_len(&conv, direction)];
+            with_threads(threads, || {
+                candidate.backward_data(&conv, &operands.dy, &operands.weight, epilogue, &mut dx, space);
+            });
+            dx
+        };
+        let plain = run(1, Epilogue::NONE);
+        for (added, masked) in [(true, false), (false, true), (true, true)] {
+            let expected = plain.iter().zip(&residual).zip(&mask).map(|((&x, &r), &m)| {
+                let x = if added { x + r } else { x };
+                if masked && !(m > T::ZERO) { T::ZERO } else { x }
+            });
+            let expected: Vec<T> = expected.collect();
+            let mask = masked.then_some(&mask[..]);
+            let residual = if added { &[Src::Slice(&residual[..]), Src::Out][..] } else { &[] };
+            let sources = residual.iter().map(|r| Some(*r)).chain((!added).then_some(None));
+            for (threads, residual) in sources.flat_map(|source| [(1, source), (3, source)]) {
+                let dx = run(threads, Epilogue { residual, mask, ..Epilogue::NONE });
+                let bound =
+                    if adds { epsilon * (conv.filters.max(1) * conv.kh * conv.kw) as f64 } else { 0.0 };
+                for (at, (x, y)) in dx.iter().zip(&expected).enumerate() {
+                    let near = (x.to_f64() - y.to_f64()).abs() <= bound;
+                    assert!(
+                        near || x.is_nan() && y.is_nan(),
+                        "{name} {residual:?} {masked} {at}: {x:?}, not {y:?}: {case:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_follows_has_the_bits_of_a_step_of_its_own() {
     for case in cases() {
         check_epilogue::<f32>(&case);
         check_epilogue::<f64>(&case);
+        check_data_epilogue::<f32>(&case, 1e-6);
+        check_data_epilogue::<f64>(&case, 1e-15);
     }
     // Long sums, in several rectangles.
     check_epilogue::<f32>(&Case::square([3, 70, 17, 17], 270, 3, 1, 1));
+    check_data_epilogue::<f32>(&Case::square([3, 270, 17, 17], 170, 3, 1, 1), 1e-6);
     // Rows that are longer than what is summed up at a time.
     check_epilogue::<f32>(&Case { groups: 2, ..Case::square([1, 2, 3, 600], 2, 3, 1, 1) });
 }

@@ -147,7 +147,8 @@ impl<V: Registers> Sink<V> for InPlace<'_, V::Elem> {
     unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<Place<V::Elem>> {
         let at = self.at + row * self.ldc + cols.start;
         let c = self.c.skip(at).start();
-        Some(Place { c, ldc: self.ldc, residual: self.epilogue.residual_of(at, c) })
+        let (residual, mask) = (self.epilogue.residual_of(at, c), self.epilogue.mask_of(at));
+        Some(Place { c, ldc: self.ldc, residual, mask })
     }
 
     unsafe fn scatter(&self, _: Range<usize>, _: &Range<usize>, _: *const V::Elem, _: bool, _: bool) {

@@ -111,10 +111,12 @@ pub(crate) trait Rhs<V: Registers>: Sync {
 /// The place of a tile of C.
 pub(crate) struct Place<T> {
     pub(crate) c: *mut T,
-    /// Distance of the tile's rows, and of the residual's.
+    /// Distance of the tile's rows, and of the residual's and the mask's.
     pub(crate) ldc: usize,
     /// Null where there is none.
     pub(crate) residual: *const T,
+    /// Null where there is none.
+    pub(crate) mask: *const T,
 }
 
 /// Where tiles of C go.
@@ -126,8 +128,8 @@ pub(crate) trait Sink<V: Registers>: Sync {
     /// No other thread uses the same elements.
     unsafe fn place(&self, row: usize, cols: &Range<usize>) -> Option<Place<V::Elem>>;
 
-    /// Writes a tile `[rows, V::COLS]` whose columns lie scattered; `add`s it to what is there; adds the residual and rectifies
-    /// where it is `complete`.
+    /// Writes a tile `[rows, V::COLS]` whose columns lie scattered; `add`s it to what is there; adds the residual, and rectifies
+    /// or masks, where it is `complete`.
     ///
     /// # Safety
     ///
@@ -408,6 +410,7 @@ unsafe fn tile<V: Registers, S: Sink<V>>(
         col_bias: bias(sink.col_bias(), cols.start),
         residual: std::ptr::null(),
         relu: false,
+        mask: std::ptr::null(),
     };
     if keep && !part.last {
         (tile.c, tile.ldc) = (part.sums, part.width);
@@ -424,7 +427,7 @@ unsafe fn tile<V: Registers, S: Sink<V>>(
                     (tile.sum, tile.lds) = (place.c, place.ldc);
                 }
                 if part.last {
-                    (tile.residual, tile.relu) = (place.residual, sink.relu());
+                    (tile.residual, tile.relu, tile.mask) = (place.residual, sink.relu(), place.mask);
                 }
                 run(&tile);
             }

@@ -31,6 +31,8 @@ pub(crate) struct Tile<T> {
     pub(crate) residual: *const T,
     /// Then, what is negative becomes 0.
     pub(crate) relu: bool,
+    /// Then, what is not above 0 here becomes 0, with rows at the distance of C's; or null.
+    pub(crate) mask: *const T,
 }
 
 /// A register tile compiled for its instruction set.
@@ -38,7 +40,7 @@ pub(crate) struct Tile<T> {
 /// # Safety
 ///
 /// The CPU has the instruction set. `a` is valid for `k · rows` reads; `b` for `vectors · lanes` reads at each of its `k` rows; `c`
-/// for reads and writes of `cols` elements at each of `rows` rows, and so are `sum` and `residual` for reads, unless they are null; the
+/// for reads and writes of `cols` elements at each of `rows` rows, and so are `sum`, `residual` and `mask` for reads, unless they are null; the
 /// biases are null or valid for `rows` and `cols` reads.
 pub(crate) type TileFn<T> = unsafe fn(&Tile<T>);
 
@@ -132,6 +134,14 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
             for_rows!(i in ROWS {
                 for sum in &mut acc[i] {
                     *sum = sum.relu();
+                }
+            });
+        }
+        if !t.mask.is_null() {
+            for_rows!(i in ROWS {
+                for (v, sum) in acc[i].iter_mut().enumerate() {
+                    let of = V::zero().load_over(t.mask.wrapping_add(i * t.ldc + v * lanes), mask(v));
+                    *sum = sum.where_positive(of);
                 }
             });
         }

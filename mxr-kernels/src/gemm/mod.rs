@@ -155,10 +155,11 @@ impl Gemm {
             epilogue.bias.is_none_or(|bias| bias.len() == self.n),
             "the bias has one element per column: {self:?}"
         );
+        let len = last * self.stride_c + c_span;
+        assert!(epilogue.mask.is_none_or(|m| m.len() >= len), "a mask needs {len} elements: {self:?}");
         match epilogue.residual {
             None => {}
             Some(Src::Slice(r)) => {
-                let len = last * self.stride_c + c_span;
                 assert!(r.len() >= len, "a residual of {} elements is too short: {self:?}", r.len());
             }
             Some(Src::Out) => {
@@ -168,7 +169,8 @@ impl Gemm {
     }
 }
 
-/// `C = A·B (+ C)` and what the epilogue says. Its bias has `n` elements and is added to every row; its residual lies as C does.
+/// `C = A·B (+ C)` and what the epilogue says. Its bias has `n` elements and is added to every row; its residual and its mask
+/// lie as C does.
 ///
 /// # Panics
 ///

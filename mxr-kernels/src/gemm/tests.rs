@@ -134,6 +134,8 @@ fn check_epilogue<T: GemmElement>(desc: &Gemm) {
     let mut residual = noise::<T>(len, 4);
     residual[len / 2] = T::NAN;
     residual[0] = T::NEG_INFINITY;
+    let mut mask = noise::<T>(len, 5);
+    mask[len / 3] = T::NAN;
     let inside = |at: usize| {
         let at = at % desc.stride_c;
         at / desc.ldc < desc.m && at % desc.ldc < desc.n
@@ -141,24 +143,38 @@ fn check_epilogue<T: GemmElement>(desc: &Gemm) {
     for candidate in candidates::<T>().iter().filter(|candidate| candidate.accepts(desc)) {
         let mut plain = residual.clone();
         candidate.run(desc, &a, &b, Epilogue::bias(Some(&bias)), &mut plain);
-        for (over, relu) in [(None, true), (Some(false), false), (Some(false), true), (Some(true), true)] {
+        let cases = [
+            (None, true, false),
+            (Some(false), false, false),
+            (Some(false), true, false),
+            (Some(true), true, false),
+            (None, false, true),
+            (Some(true), false, true),
+        ];
+        for (over, relu, masked) in cases {
             let expected: Vec<T> = plain
                 .iter()
                 .zip(&residual)
                 .enumerate()
                 .map(|(at, (&y, &r))| {
                     let y = if over.is_some() && inside(at) { y + r } else { y };
-                    if relu && inside(at) && y <= T::ZERO { T::ZERO } else { y }
+                    let masked = masked && !(mask[at] > T::ZERO);
+                    if inside(at) && (masked || relu && y <= T::ZERO) { T::ZERO } else { y }
                 })
                 .collect();
             for threads in [1, 3] {
                 let mut c = residual.clone();
                 let from = over.map(|over| if over { Src::Out } else { Src::Slice(&residual[..]) });
-                let epilogue = Epilogue { bias: Some(&bias), residual: from, relu };
+                let epilogue =
+                    Epilogue { bias: Some(&bias), residual: from, relu, mask: masked.then_some(&mask[..]) };
                 with_threads(threads, || candidate.run(desc, &a, &b, epilogue, &mut c));
                 for (at, (x, y)) in c.iter().zip(&expected).enumerate() {
                     let same = x == y || x.is_nan() && y.is_nan();
-                    assert!(same, "{} {over:?} {relu} {at}: {x:?}, not {y:?}: {desc:?}", candidate.name());
+                    assert!(
+                        same,
+                        "{} {over:?} {relu} {masked} {at}: {x:?}, not {y:?}: {desc:?}",
+                        candidate.name()
+                    );
                 }
             }
         }

@@ -19,7 +19,7 @@ pub(super) fn instr(i: &Instr) -> String {
             format!("MatMul {{ trans_a: {trans_a}, trans_b: {trans_b}, epilogue: {} }}", epilogue(e))
         }
         Instr::Conv2d(a, e) => format!("Conv2d({}, {})", conv(a), epilogue(e)),
-        Instr::Conv2dBackwardData(a) => format!("Conv2dBackwardData({})", conv(a)),
+        Instr::Conv2dBackwardData(a, e) => format!("Conv2dBackwardData({}, {})", conv(a), epilogue(e)),
         Instr::Conv2dBackwardWeight(a) => format!("Conv2dBackwardWeight({})", conv(a)),
         Instr::Pool2d(a) => format!("Pool2d({})", pool(a)),
         Instr::Pool2dBackward(a) => format!("Pool2dBackward({})", pool(a)),
@@ -95,8 +95,8 @@ fn batch_norm(a: &BatchNormAttrs) -> String {
 }
 
 fn epilogue(e: &Epilogue) -> String {
-    let Epilogue { residual, relu } = e;
-    format!("Epilogue {{ residual: {residual}, relu: {relu} }}")
+    let Epilogue { residual, relu, mask } = e;
+    format!("Epilogue {{ residual: {residual}, relu: {relu}, mask: {mask} }}")
 }
 
 fn lrn(a: &LrnAttrs) -> String {

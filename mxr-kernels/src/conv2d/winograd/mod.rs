@@ -105,10 +105,11 @@ pub(super) fn backward_data<V: Winograd>(
     conv: &Conv2d,
     dy: &[f32],
     weight: &[f32],
+    epilogue: Epilogue<'_, f32>,
     dx: &mut [f32],
     workspace: &mut [f32],
 ) {
-    run::<V>(&Problem::backward_data(conv), dy, weight, Epilogue::NONE, dx, workspace);
+    run::<V>(&Problem::backward_data(conv), dy, weight, epilogue, dx, workspace);
 }
 
 /// `y` of `n` images of `filters` channels of `oh` × `ow` pixels, of `x` with `c` channels of `h` × `w`, and weights `[filters, c, 3, 3]`, or `[c, filters, 3, 3]` with turned taps.

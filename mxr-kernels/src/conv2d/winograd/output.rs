@@ -121,6 +121,10 @@ unsafe fn store<V: Vector<Elem = f32>>(
                     if epilogue.relu {
                         x = x.relu();
                     }
+                    let mask = epilogue.mask_of(at);
+                    if !mask.is_null() {
+                        x = x.where_positive(V::zero().load_over(mask, first(columns)));
+                    }
                     if columns == lanes { x.store(to) } else { x.store_masked(to, first(columns)) }
                 }
             }

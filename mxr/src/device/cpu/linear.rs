@@ -17,8 +17,12 @@ fn epilogue<'b, T: Copy + 'static>(
     e: instr::Epilogue,
 ) -> Result<Epilogue<'b, T>, OpError> {
     let residual = if e.residual { Some(source(call, s[2])?) } else { None };
-    let bias = s.get(2 + usize::from(e.residual)).map(|b| read(call, *b)).transpose()?;
-    Ok(Epilogue { bias, residual, relu: e.relu })
+    let (mask, rest) = match (e.mask, s) {
+        (true, [rest @ .., mask]) => (Some(read(call, *mask)?), rest),
+        (_, rest) => (None, rest),
+    };
+    let bias = rest.get(2 + usize::from(e.residual)).map(|b| read(call, *b)).transpose()?;
+    Ok(Epilogue { bias, residual, relu: e.relu, mask })
 }
 
 pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool, e: instr::Epilogue) -> Result<Kernel> {
@@ -54,7 +58,8 @@ pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool, e: instr::Ep
                         Src::Slice(r) => Src::Slice(&r[z * size..]),
                         Src::Out => Src::Out,
                     });
-                    gemm(&one, &a[*at..], &b[*bt..], Epilogue { residual, ..after }, y);
+                    let mask = after.mask.map(|mask| &mask[z * size..]);
+                    gemm(&one, &a[*at..], &b[*bt..], Epilogue { residual, mask, ..after }, y);
                 }
             }
         }
@@ -110,15 +115,16 @@ pub(super) fn conv2d(r: &Request<'_>, attrs: ConvAttrs, e: instr::Epilogue) -> R
     }))
 }
 
-pub(super) fn conv2d_backward_data(r: &Request<'_>, attrs: ConvAttrs) -> Result<Kernel> {
+pub(super) fn conv2d_backward_data(r: &Request<'_>, attrs: ConvAttrs, e: instr::Epilogue) -> Result<Kernel> {
     let d = descriptor(r.writes[0].shape, r.reads[1].shape, r.reads[0].shape, attrs)?;
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(Kernel {
         workspace: conv2d::workspace_len::<T>(&d, Direction::BackwardData) * size_of::<T>(),
         run: Box::new(move |call| {
             let (dy, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
+            let after = epilogue::<T>(call, &s, e)?;
             let (dx, rest) = call.writes.split_first_mut().expect("one result");
-            conv2d::backward_data(&d, dy, w, write::<T>(dx)?, scratch::<T>(rest)?);
+            conv2d::backward_data(&d, dy, w, after, write::<T>(dx)?, scratch::<T>(rest)?);
             Ok(())
         }),
     }))

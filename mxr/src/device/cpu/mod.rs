@@ -37,7 +37,7 @@ pub(crate) fn prepare(r: &Request<'_>) -> Result<Kernel> {
         Instr::SliceBackward { begin, step } => movement::slice_backward(r, &begin, &step),
         Instr::MatMul { trans_a, trans_b, epilogue } => linear::matmul(r, trans_a, trans_b, epilogue),
         Instr::Conv2d(attrs, epilogue) => linear::conv2d(r, attrs, epilogue),
-        Instr::Conv2dBackwardData(attrs) => linear::conv2d_backward_data(r, attrs),
+        Instr::Conv2dBackwardData(attrs, epilogue) => linear::conv2d_backward_data(r, attrs, epilogue),
         Instr::Conv2dBackwardWeight(attrs) => linear::conv2d_backward_weight(r, attrs),
         Instr::Pool2d(attrs) => pool::forward(r, attrs),
         Instr::Pool2dBackward(attrs) => pool::backward(r, attrs),
