@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::Conv2d;
-use super::gather::{PixelsByTaps, Window};
+use super::gather::{PixelsByTaps, Window, runs};
 use crate::element::Float;
 use crate::gemm::dense::Address;
 use crate::gemm::driver::{Lhs, Place, Sink, multiply};
@@ -119,17 +119,13 @@ impl<V: Registers> Lhs<V> for FiltersByPixels<'_, V::Elem> {
         let (pixels, dy) = (self.pixels, self.dy.as_ptr());
         for p in panels {
             let (row, height) = (rows.start(p), rows.height(p));
-            let (mut at, end) = (self.start + ks.start, self.start + ks.end);
-            while at < end {
-                let (image, pixel) = (at / pixels, at % pixels);
-                let run = (pixels - pixel).min(end - at);
+            for (at, image, run) in runs(self.start + ks.start..self.start + ks.end, pixels) {
                 // SAFETY: the caller's contract; the run lies inside its image.
                 unsafe {
-                    let from = dy.add(image * self.image + pixel);
+                    let from = dy.add(image * self.image + at % pixels);
                     pack::transposed::<V>(height, run, |i| from.add((row + i) * pixels), to, height);
                     to = to.add(height * run);
                 }
-                at += run;
             }
         }
     }
