@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::gather::{PixelsByTaps, Window};
+use super::gather::{PixelsByTaps, Window, runs};
 use super::{Conv2d, Strides};
 use crate::element::Float;
 use crate::gemm::dense::Address;
@@ -122,17 +122,13 @@ impl<V: Registers> Lhs<V> for FiltersByPixels<'_, V::Elem> {
         let dy = self.dy.as_ptr();
         for p in panels {
             let (row, height) = (rows.start(p), rows.height(p));
-            let (mut at, end) = (self.start + ks.start, self.start + ks.end);
-            while at < end {
-                let (image, pixel) = (at / pixels, at % pixels);
-                let run = (pixels - pixel).min(end - at);
+            for (at, image, run) in runs(self.start + ks.start..self.start + ks.end, pixels) {
                 // SAFETY: the caller's contract; the run lies inside its image.
                 unsafe {
-                    let from = dy.add(image * stride + pixel);
+                    let from = dy.add(image * stride + at % pixels);
                     pack::transposed::<V>(height, run, |i| from.add((row + i) * channel), to, height);
                     to = to.add(height * run);
                 }
-                at += run;
             }
         }
     }

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{Conv2d, Strides};
-use crate::gemm::driver::Rhs;
+use crate::gemm::driver::{Rhs, Tiled};
 use crate::gemm::micro::Registers;
+use crate::gemm::pack;
 use crate::simd::vector::{MAX_LANES, Vector, first};
 
 /// The largest kernel extent that fits the tables of a [`Plan`].
@@ -64,42 +65,54 @@ impl Window {
     pub(super) fn pixels(&self) -> usize {
         self.y.grid * self.x.grid
     }
+
+    /// Every grid point sees the pixel of its own number and nothing else: a 1×1 kernel with stride 1 and no padding.
+    fn is_pointwise(&self) -> bool {
+        let same =
+            |axis: &Axis| axis.taps == 1 && axis.stride == 1 && axis.offset == 0 && axis.grid == axis.size;
+        same(&self.y) && same(&self.x)
+    }
+
+    /// Where the window is pointwise: as many neighbouring columns are neighbours in memory, those of an image or all of them.
+    fn run(&self) -> usize {
+        if self.strides.image == self.pixels() { usize::MAX } else { self.pixels() }
+    }
 }
 
 /// A tap of a window.
 #[derive(Clone, Copy)]
 struct Tap {
-    channel: usize,
     r: usize,
     s: usize,
+    /// Distance from the pixel `(0, 0)` of channel 0 without padding.
+    offset: isize,
 }
 
 impl Tap {
     #[inline(always)]
     fn new(window: &Window, number: usize) -> Tap {
         let (rest, s) = (number / window.x.taps, number % window.x.taps);
-        Tap { channel: rest / window.y.taps, r: rest % window.y.taps, s }
+        let (channel, r) = (rest / window.y.taps, rest % window.y.taps);
+        let plane = (channel * window.strides.channel) as isize;
+        let row = window.y.offset + r as isize * window.y.step;
+        let offset = plane + row * window.x.size as isize + window.x.offset + s as isize * window.x.step;
+        Tap { r, s, offset }
     }
 
     #[inline(always)]
     fn next(&mut self, window: &Window) {
+        let Window { y, x, .. } = window;
         self.s += 1;
-        if self.s == window.x.taps {
+        self.offset += x.step;
+        if self.s == x.taps {
             self.s = 0;
             self.r += 1;
-            if self.r == window.y.taps {
+            self.offset += y.step * x.size as isize - x.taps as isize * x.step;
+            if self.r == y.taps {
                 self.r = 0;
-                self.channel += 1;
+                self.offset += window.strides.channel as isize - y.taps as isize * y.step * x.size as isize;
             }
         }
-    }
-
-    /// Distance from the pixel `(0, 0)` without padding.
-    #[inline(always)]
-    fn offset(&self, window: &Window) -> isize {
-        let plane = (self.channel * window.strides.channel) as isize;
-        let row = window.y.offset + self.r as isize * window.y.step;
-        plane + row * window.x.size as isize + window.x.offset + self.s as isize * window.x.step
     }
 }
 
@@ -107,13 +120,14 @@ impl Tap {
 ///
 /// Whether a lane lies in the image depends on the row of the tap and on its column, separately: two small tables of masks
 /// give the mask of every tap. Where neighbours in the grid are neighbours in memory, a register is a few masked loads, one
-/// per image row that it touches; with a stride it is a gather.
+/// per image row that it touches. With a stride of 2 or 4 it is as many registers as that, of which every second or fourth lane is
+/// kept; with another it is a gather.
 struct Plan {
     /// Offset of the image of lane 0.
     base: isize,
     rows: [u16; MAX_TAPS],
     cols: [u16; MAX_TAPS],
-    /// Lanes of a run of neighbours, and where lane 0 of the run would be.
+    /// Lanes of a run of pixels in one row, and where lane 0 of the run would be.
     runs: [(u16, isize); MAX_LANES],
     run_count: usize,
     /// With a stride: where each lane is.
@@ -145,16 +159,15 @@ impl Plan {
             let run = (x.grid - j).min(lanes - lane);
             let bits = (first(run) << lane) as u16;
             let at = (number * image + i * y.stride * x.size + j * x.stride) as isize;
-            if x.stride == 1 {
-                let start = at - lane as isize;
-                match self.runs[..self.run_count].last_mut() {
-                    Some((mask, last)) if *last == start => *mask |= bits,
-                    _ => {
-                        self.runs[self.run_count] = (bits, start);
-                        self.run_count += 1;
-                    }
+            let start = at - (lane * x.stride) as isize;
+            match self.runs[..self.run_count].last_mut() {
+                Some((mask, last)) if *last == start => *mask |= bits,
+                _ => {
+                    self.runs[self.run_count] = (bits, start);
+                    self.run_count += 1;
                 }
-            } else {
+            }
+            if x.stride != 1 {
                 for t in 0..run {
                     self.index[lane + t] = (at + (t * x.stride) as isize) as i32;
                 }
@@ -165,17 +178,14 @@ impl Plan {
                 }
             }
             for (s, mask) in self.cols[..x.taps].iter_mut().enumerate() {
+                // Lanes from the first one at or after the image's left edge to the last one before its right edge.
                 let position = x.position(j, s);
-                if x.stride == 1 {
-                    let low = (-position).clamp(0, run as isize) as usize;
-                    let high = (x.size as isize - position).clamp(low as isize, run as isize) as usize;
-                    *mask |= ((first(high) & !first(low)) << lane) as u16;
-                } else {
-                    for t in 0..run {
-                        let inside = (0..x.size as isize).contains(&(position + (t * x.stride) as isize));
-                        *mask |= u16::from(inside) << (lane + t);
-                    }
-                }
+                let lanes_below = |edge: isize| {
+                    let distance = (edge - position).max(0) as usize;
+                    let lanes = if x.stride == 1 { distance } else { distance.div_ceil(x.stride) };
+                    first(lanes.min(run))
+                };
+                *mask |= ((lanes_below(x.size as isize) & !lanes_below(0)) << lane) as u16;
             }
             lane += run;
             j = 0;
@@ -193,23 +203,59 @@ impl Plan {
     ///
     /// Runs below the entry of `V`'s instruction set; `source` and the window describe an array of images, the pixels and the tap exist.
     #[inline(always)]
-    unsafe fn load<V: Vector>(&self, window: &Window, source: *const V::Elem, tap: Tap) -> V {
+    unsafe fn load<V: Vector>(&self, window: &Window, source: &[V::Elem], tap: Tap) -> V {
         let mask = u32::from(self.rows[tap.r] & self.cols[tap.s]);
-        let at = source.wrapping_offset(self.base + tap.offset(window));
-        // SAFETY: the masks keep every lane inside its image.
+        let start = self.base + tap.offset;
+        let at = source.as_ptr().wrapping_offset(start);
+        let stride = window.x.stride;
+        let runs = &self.runs[..self.run_count];
+        // SAFETY: the masks keep every lane inside its image; what is read beside the lanes lies inside the source.
         unsafe {
-            if window.x.stride != 1 {
+            if stride == 1 {
+                if let ([(_, run)], true) = (runs, mask == first(V::LANES)) {
+                    return V::load(at.wrapping_offset(*run));
+                }
+                let mut register = V::zero();
+                for &(bits, run) in runs {
+                    register = register.load_over(at.wrapping_offset(run), mask & u32::from(bits));
+                }
+                return register;
+            }
+            let (low, high) = (-start, source.len() as isize - (V::LANES * stride) as isize - start);
+            let inside = runs.iter().all(|&(_, run)| (low..=high).contains(&run));
+            if !inside || stride != 2 && stride != 4 {
                 return V::gather(at, self.index.as_ptr(), mask);
             }
-            if self.run_count == 1 && mask == first(V::LANES) {
-                return V::load(at.wrapping_offset(self.runs[0].1));
+            if let ([(_, run)], true) = (runs, mask == first(V::LANES)) {
+                return spread::<V>(at.wrapping_offset(*run), stride);
             }
             let mut register = V::zero();
-            for &(bits, start) in &self.runs[..self.run_count] {
-                register = register.load_over(at.wrapping_offset(start), mask & u32::from(bits));
+            for &(bits, run) in runs {
+                let mask = mask & u32::from(bits);
+                if mask != 0 {
+                    register = register.blend(spread::<V>(at.wrapping_offset(run), stride), mask);
+                }
             }
             register
         }
+    }
+}
+
+/// Every second or fourth number from `at` on.
+///
+/// # Safety
+///
+/// Runs below the entry of `V`'s instruction set; `at` is valid for `LANES · stride` reads; the stride is 2 or 4.
+#[inline(always)]
+unsafe fn spread<V: Vector>(at: *const V::Elem, stride: usize) -> V {
+    let lanes = V::LANES;
+    // SAFETY: the caller allows the reads.
+    unsafe {
+        let two = V::load(at).evens(V::load(at.add(lanes)));
+        if stride == 2 {
+            return two;
+        }
+        two.evens(V::load(at.add(2 * lanes)).evens(V::load(at.add(3 * lanes))))
     }
 }
 
@@ -222,10 +268,14 @@ pub(super) struct TapsByPixels<'a, T> {
 impl<V: Registers> Rhs<V> for TapsByPixels<'_, V::Elem> {
     #[inline(always)]
     unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, mut to: *mut V::Elem) {
+        let (window, source) = (self.window, self.source);
         if ks.is_empty() {
             return;
         }
-        let (window, source) = (self.window, self.source.as_ptr());
+        if window.is_pointwise() && window.run() >= V::LANES {
+            // SAFETY: the caller's contract.
+            return unsafe { self.rows::<V>(ks, cols, to) };
+        }
         let mut plans = [Plan::EMPTY; 2];
         for col in cols.clone().step_by(V::COLS) {
             let width = V::COLS.min(cols.end - col);
@@ -251,6 +301,50 @@ impl<V: Registers> Rhs<V> for TapsByPixels<'_, V::Elem> {
     }
 }
 
+/// The most registers of a row of packed columns.
+const MAX_VECTORS: usize = 128;
+
+impl<T: Tiled> TapsByPixels<'_, T> {
+    /// Packs planes of channels as they lie: of each, all columns before the next, so that memory is read in long runs.
+    ///
+    /// # Safety
+    ///
+    /// As [`Rhs::pack`]; the window is pointwise, with images of a register of pixels at least.
+    #[inline(always)]
+    unsafe fn rows<V: Registers<Elem = T>>(&self, ks: Range<usize>, cols: Range<usize>, to: *mut T) {
+        let (pixels, lanes) = (self.window.run(), V::LANES);
+        let Strides { image, channel } = self.window.strides;
+        let vectors = cols.len().div_ceil(V::COLS) * 2;
+        // Of every register: where it begins, the lanes that lie there, and what to add for those that lie in the next image.
+        let mut places = [(0, 0, 0); MAX_VECTORS];
+        for (v, place) in places[..vectors].iter_mut().enumerate() {
+            let col = cols.start + v * lanes;
+            let (number, pixel) = (col / pixels, col % pixels);
+            let lanes = lanes.min(cols.end.saturating_sub(col));
+            let here = lanes.min(pixels - pixel);
+            *place = ((number * image + pixel) as isize, first(here), first(lanes) & !first(here));
+        }
+        // From the place of lane 0 in one image to that in the next.
+        let next_image = (image as isize).wrapping_sub(pixels as isize);
+        for (row, k) in ks.clone().enumerate() {
+            let from = self.source.as_ptr().wrapping_add(k * channel);
+            for (v, &(at, here, next)) in places[..vectors].iter().enumerate() {
+                let from = from.wrapping_offset(at);
+                // SAFETY: the lanes of the masks are pixels of their images.
+                unsafe {
+                    let register = if here == first(lanes) {
+                        V::load(from)
+                    } else {
+                        let register = V::zero().load_over(from, here);
+                        register.load_over(from.wrapping_offset(next_image), next)
+                    };
+                    register.store(to.add(v / 2 * V::COLS * ks.len() + row * V::COLS + v % 2 * lanes));
+                }
+            }
+        }
+    }
+}
+
 /// The matrix `[pixels, taps]`: one row per grid point of the images, from pixel `start` on.
 pub(super) struct PixelsByTaps<'a, T> {
     pub(super) window: &'a Window,
@@ -261,7 +355,11 @@ pub(super) struct PixelsByTaps<'a, T> {
 impl<V: Registers> Rhs<V> for PixelsByTaps<'_, V::Elem> {
     #[inline(always)]
     unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, to: *mut V::Elem) {
-        let (window, source, lanes) = (self.window, self.source.as_ptr(), V::LANES);
+        let (window, source, lanes) = (self.window, self.source, V::LANES);
+        if window.is_pointwise() {
+            // SAFETY: the caller's contract.
+            return unsafe { self.columns::<V>(ks, cols, to) };
+        }
         let mut plan = Plan::EMPTY;
         for pixel in ks.clone().step_by(lanes) {
             let rows = lanes.min(ks.end - pixel);
@@ -289,4 +387,44 @@ impl<V: Registers> Rhs<V> for PixelsByTaps<'_, V::Elem> {
             }
         }
     }
+}
+
+impl<T: Tiled> PixelsByTaps<'_, T> {
+    /// Packs planes of channels, a few at a time from their beginnings to their ends.
+    ///
+    /// # Safety
+    ///
+    /// As [`Rhs::pack`]; the window is pointwise.
+    #[inline(always)]
+    unsafe fn columns<V: Registers<Elem = T>>(&self, ks: Range<usize>, cols: Range<usize>, mut to: *mut T) {
+        let pixels = self.window.run();
+        let Strides { image, channel } = self.window.strides;
+        for col in cols.clone().step_by(V::COLS) {
+            let width = V::COLS.min(cols.end - col);
+            for (at, row, run) in runs(self.start + ks.start..self.start + ks.end, pixels) {
+                let from = self.source.as_ptr().wrapping_add(row * image + at % pixels);
+                let first = to.wrapping_add((at - self.start - ks.start) * V::COLS);
+                // SAFETY: the caller's contract; a run lies inside its image.
+                unsafe {
+                    pack::transposed::<V>(width, run, |j| from.add((col + j) * channel), first, V::COLS);
+                }
+            }
+            // SAFETY: the panel is as long as the block of pixels.
+            unsafe { pack::zeroed(to, ks.len(), V::COLS, width, V::COLS) };
+            to = to.wrapping_add(V::COLS * ks.len());
+        }
+    }
+}
+
+/// Numbers of pixels cut where images of `pixels` end: the first of a run, its image and the length.
+#[inline(always)]
+pub(super) fn runs(range: Range<usize>, pixels: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    let mut at = range.start;
+    std::iter::from_fn(move || {
+        (at < range.end).then(|| {
+            let (first, image) = (at, at / pixels);
+            at = range.end.min((image + 1) * pixels);
+            (first, image, at - first)
+        })
+    })
 }

@@ -20,7 +20,8 @@ pub(crate) unsafe fn transposed<V: Vector>(
     let lanes = V::LANES;
     for i in (0..width).step_by(lanes) {
         let columns = lanes.min(width - i);
-        let mut sources = [std::ptr::null(); MAX_LANES];
+        // Where there are no more columns the first is read again, so that blocks stay in registers; it is not stored.
+        let mut sources = [source(i); MAX_LANES];
         for (j, from) in sources[..columns].iter_mut().enumerate() {
             *from = source(i + j);
         }
@@ -29,14 +30,24 @@ pub(crate) unsafe fn transposed<V: Vector>(
             // SAFETY: masks keep loads within `len` and stores within `width`.
             unsafe {
                 let mut block = [V::zero(); MAX_LANES];
-                for (row, from) in block[..columns].iter_mut().zip(&sources) {
+                for (row, from) in block[..lanes].iter_mut().zip(&sources) {
                     let from = from.add(p);
                     *row = if rows == lanes { V::load(from) } else { V::zero().load_over(from, first(rows)) };
                 }
                 V::transpose(&mut block);
-                for (q, row) in block[..rows].iter().enumerate() {
-                    let to = to.add((p + q) * stride + i);
-                    if columns == lanes { row.store(to) } else { row.store_masked(to, first(columns)) }
+                let to = to.add(p * stride + i);
+                if rows < lanes {
+                    for (q, row) in block[..rows].iter().enumerate() {
+                        row.store_masked(to.add(q * stride), first(columns));
+                    }
+                } else if columns == lanes {
+                    for (q, row) in block[..lanes].iter().enumerate() {
+                        row.store(to.add(q * stride));
+                    }
+                } else {
+                    for (q, row) in block[..lanes].iter().enumerate() {
+                        row.store_masked(to.add(q * stride), first(columns));
+                    }
                 }
             }
         }

@@ -49,6 +49,18 @@ pub unsafe trait Vector: Copy {
     /// The CPU has the instructions; `index` has `LANES` entries; `from + index[lane]` is valid for reads for every lane of `mask`.
     unsafe fn gather(from: *const Self::Elem, index: *const i32, mask: u32) -> Self;
 
+    /// The lanes of `mask` from `over`, the others from `self`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn blend(self, over: Self, mask: u32) -> Self;
+
+    /// Lanes 0, 2, 4, … of `self`, then those of `next`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn evens(self, next: Self) -> Self;
+
     /// All lanes to memory.
     ///
     /// # Safety
@@ -261,6 +273,16 @@ unsafe impl<T: Float, const N: usize> Vector for Lanes<T, N> {
     }
 
     #[inline(always)]
+    unsafe fn blend(self, over: Self, mask: u32) -> Self {
+        Lanes(array::from_fn(|lane| if mask >> lane & 1 == 1 { over.0[lane] } else { self.0[lane] }))
+    }
+
+    #[inline(always)]
+    unsafe fn evens(self, next: Self) -> Self {
+        Lanes(array::from_fn(|lane| if 2 * lane < N { self.0[2 * lane] } else { next.0[2 * lane - N] }))
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut T) {
         // SAFETY: the caller allows `N` writes.
         unsafe { to.cast::<[T; N]>().write_unaligned(self.0) };
@@ -396,11 +418,23 @@ mod tests {
                     .map(|lane| if picked(lane) { at(8 + 3 * lane - 5) } else { V::Elem::ZERO })
                     .collect();
                 assert_eq!(numbers(gathered), expected);
-                let mut out = vec![V::Elem::ONE; lanes];
-                v.store_masked(out.as_mut_ptr(), mask);
+                for mask in (0..=lanes).map(first).chain([mask]) {
+                    let picked = |lane: usize| mask >> lane & 1 == 1;
+                    let mut out = vec![V::Elem::ONE; lanes];
+                    v.store_masked(out.as_mut_ptr(), mask);
+                    let expected: Vec<_> = (0..lanes)
+                        .map(|lane| if picked(lane) { at(2 + lane) } else { V::Elem::ONE })
+                        .collect();
+                    assert_eq!(out, expected);
+                }
                 let expected: Vec<_> =
-                    (0..lanes).map(|lane| if picked(lane) { at(2 + lane) } else { V::Elem::ONE }).collect();
-                assert_eq!(out, expected);
+                    (0..lanes).map(|lane| at(if picked(lane) { 9 } else { 2 } + lane)).collect();
+                assert_eq!(numbers(v.blend(w, mask)), expected);
+                let next = V::load(from.as_ptr().add(2 + lanes));
+                assert_eq!(
+                    numbers(v.evens(next)),
+                    (0..lanes).map(|lane| at(2 + 2 * lane)).collect::<Vec<_>>()
+                );
                 let signs = [-V::Elem::ONE, V::Elem::NAN, V::Elem::ONE, -V::Elem::ZERO];
                 let mixed: Vec<_> = signs.into_iter().cycle().take(MAX_LANES).collect();
                 for (x, y) in mixed.iter().zip(numbers(V::load(mixed.as_ptr()).relu())) {

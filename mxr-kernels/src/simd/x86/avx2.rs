@@ -67,15 +67,54 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn blend(self, over: Self, mask: u32) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_blendv_ps(self, over, _mm256_castsi256_ps(lanes32(mask))) }
+    }
+
+    #[inline(always)]
+    unsafe fn evens(self, next: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let pairs = _mm256_castps_pd(_mm256_shuffle_ps::<0x88>(self, next));
+            _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(pairs))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller has AVX2 and allows 8 writes.
         unsafe { _mm256_storeu_ps(to, self) }
     }
 
+    /// The first lanes go in halves, quarters and single numbers: a masked store takes some processors many cycles.
     #[inline(always)]
-    unsafe fn store_masked(self, to: *mut f32, mask: u32) {
+    unsafe fn store_masked(self, mut to: *mut f32, mask: u32) {
         // SAFETY: the caller has AVX2 and allows the writes of the mask.
-        unsafe { _mm256_maskstore_ps(to, lanes32(mask), self) }
+        unsafe {
+            if mask & (mask + 1) != 0 {
+                return _mm256_maskstore_ps(to, lanes32(mask), self);
+            }
+            if mask == 0xFF {
+                return self.store(to);
+            }
+            let mut rest = _mm256_castps256_ps128(self);
+            if mask & 0b1000 != 0 {
+                _mm_storeu_ps(to, rest);
+                rest = _mm256_extractf128_ps::<1>(self);
+                to = to.add(4);
+            }
+            // Of the number of lanes, what is left of a half.
+            let lanes = mask.count_ones() & 3;
+            if lanes & 2 != 0 {
+                _mm_storel_epi64(to.cast(), _mm_castps_si128(rest));
+                rest = _mm_movehl_ps(rest, rest);
+                to = to.add(2);
+            }
+            if lanes & 1 != 0 {
+                _mm_store_ss(to, rest);
+            }
+        }
     }
 
     #[inline(always)]
@@ -189,15 +228,44 @@ unsafe impl Vector for __m256d {
     }
 
     #[inline(always)]
+    unsafe fn blend(self, over: Self, mask: u32) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_blendv_pd(self, over, _mm256_castsi256_pd(lanes64(mask))) }
+    }
+
+    #[inline(always)]
+    unsafe fn evens(self, next: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_permute4x64_pd::<0xD8>(_mm256_unpacklo_pd(self, next)) }
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f64) {
         // SAFETY: the caller has AVX2 and allows 4 writes.
         unsafe { _mm256_storeu_pd(to, self) }
     }
 
+    /// As for `f32`.
     #[inline(always)]
-    unsafe fn store_masked(self, to: *mut f64, mask: u32) {
+    unsafe fn store_masked(self, mut to: *mut f64, mask: u32) {
         // SAFETY: the caller has AVX2 and allows the writes of the mask.
-        unsafe { _mm256_maskstore_pd(to, lanes64(mask), self) }
+        unsafe {
+            if mask & (mask + 1) != 0 {
+                return _mm256_maskstore_pd(to, lanes64(mask), self);
+            }
+            if mask == 0xF {
+                return self.store(to);
+            }
+            let mut rest = _mm256_castpd256_pd128(self);
+            if mask & 0b10 != 0 {
+                _mm_storeu_pd(to, rest);
+                rest = _mm256_extractf128_pd::<1>(self);
+                to = to.add(2);
+            }
+            if mask.count_ones() & 1 != 0 {
+                _mm_store_sd(to, rest);
+            }
+        }
     }
 
     #[inline(always)]

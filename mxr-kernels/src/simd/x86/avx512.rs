@@ -43,6 +43,21 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn blend(self, over: Self, mask: u32) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_mask_blend_ps(mask as __mmask16, self, over) }
+    }
+
+    #[inline(always)]
+    unsafe fn evens(self, next: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            _mm512_permutex2var_ps(self, even, next)
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller has AVX-512 and allows 16 writes.
         unsafe { _mm512_storeu_ps(to, self) }
@@ -171,6 +186,18 @@ unsafe impl Vector for __m512d {
             let index = _mm256_loadu_si256(index.cast());
             _mm512_mask_i32gather_pd::<8>(_mm512_setzero_pd(), mask as __mmask8, index, from)
         }
+    }
+
+    #[inline(always)]
+    unsafe fn blend(self, over: Self, mask: u32) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_mask_blend_pd(mask as __mmask8, self, over) }
+    }
+
+    #[inline(always)]
+    unsafe fn evens(self, next: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_permutex2var_pd(self, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), next) }
     }
 
     #[inline(always)]
