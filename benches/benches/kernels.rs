@@ -12,7 +12,7 @@ use mxr::graph::expr::Expr;
 use mxr::graph::instr::{BatchNormAttrs, BinOp, ConvAttrs, PoolAttrs, PoolKind, UnOp};
 use mxr_benches::measured::{Work, bench};
 use mxr_benches::numbers;
-use mxr_kernels::batch_norm::{self, At, BatchNorm, Through};
+use mxr_kernels::batch_norm::{self, BatchNorm};
 use mxr_kernels::conv2d::{self, Conv2d, Direction};
 use mxr_kernels::epilogue::Epilogue;
 use mxr_kernels::gemm::{self, Gemm};
@@ -177,9 +177,8 @@ fn batch_norm(c: &mut Criterion) {
         batch_norm::infer(&d, Src::Slice(&x), &gamma, &beta, &moving_mean, &moving_var, None, &mut y);
     });
     bench(&mut group, BenchmarkId::new("backward", "16x64x56x56"), Work::Bytes(F32 * 5.0 * n as f64), || {
-        let (x, dy) = (At::Slice(&x), At::Slice(&dy));
-        let all = Through::All;
-        batch_norm::backward(&d, x, &gamma, &mean, &inv_std, dy, all, &mut y, &mut dgamma, &mut dbeta);
+        let (x, dy) = (Src::Slice(&x[..]), Src::Slice(&dy[..]));
+        batch_norm::backward(&d, x, &gamma, &mean, &inv_std, dy, None, &mut y, &mut dgamma, &mut dbeta);
     });
 }
 

@@ -90,7 +90,10 @@ fn kind(i: &Instr) -> &'static str {
     match i {
         Instr::Conv2d(..) | Instr::Conv2dBackwardData(..) | Instr::Conv2dBackwardWeight(_) => "convolution",
         Instr::MatMul { .. } => "product",
-        Instr::Pool2d(_) | Instr::Pool2dBackward(_) => "pooling",
+        Instr::Pool2d(_)
+        | Instr::Pool2dBackward(_)
+        | Instr::Pool2dPlaces(_)
+        | Instr::Pool2dPlacesBackward(_) => "pooling",
         Instr::Concat { .. } | Instr::Slice { .. } | Instr::SliceBackward { .. } | Instr::View => "movement",
         Instr::BatchNormTrain(..)
         | Instr::BatchNormApply(..)

@@ -231,9 +231,8 @@ pub enum Instr {
     /// Inference: `x, gamma, beta, moving_mean, moving_var (, residual) -> y`.
     BatchNormInfer(BatchNormAttrs, Epilogue),
     /// `x, gamma, mean, inv_std, dy -> dx, dgamma, dbeta`; of a forward call with relu, whose signs are computed once more,
-    /// `x, gamma, mean, inv_std, dy, beta -> dx, dgamma, dbeta`; with relu and residual
-    /// `x, gamma, mean, inv_std, dy, y (, plus) -> dx, dgamma, dbeta, dresidual`, where the gradient of `y` is `dy`, or `dy + plus`.
-    /// Of a residual alone the gradient is `dy`: there is no such instruction.
+    /// `x, gamma, mean, inv_std, dy, beta -> dx, dgamma, dbeta`. There is none for a residual: the residual needs `dy` where the relu lets it
+    /// through, so whoever makes `dy` masks it.
     BatchNormBackward(BatchNormAttrs, Epilogue),
     /// The gradient of inference-mode normalisation (statistics are constants):
     /// `x, gamma, moving_mean, moving_var, dy -> dx, dgamma, dbeta`.

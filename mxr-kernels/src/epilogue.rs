@@ -59,8 +59,8 @@ impl<T: Float> Epilogue<'_, T> {
             Some(Src::Out) => x += held,
         }
         let negative = self.relu && !((x > T::ZERO) | x.is_nan());
-        let masked = self.mask.is_some_and(|mask| !(mask[at] > T::ZERO));
-        if negative || masked { T::ZERO } else { x }
+        let counts = self.mask.is_none_or(|mask| mask[at] > T::ZERO);
+        if counts && !negative { x } else { T::ZERO }
     }
 
     /// For sums that are made in the result's memory, part after part: `y`, elements `first..` of the result, becomes what they begin with,

@@ -64,9 +64,6 @@ impl Instr {
             Instr::Conv2d(_, Epilogue { residual: true, .. })
             | Instr::Conv2dBackwardData(_, Epilogue { residual: true, .. })
             | Instr::MatMul { epilogue: Epilogue { residual: true, .. }, .. } => InPlace::Pairs(&[(2, 0)]),
-            Instr::BatchNormBackward(_, Epilogue { residual: true, .. }) => {
-                InPlace::Pairs(&[(4, 3), (6, 3), (0, 0), (5, 3), (5, 0), (4, 0), (6, 0)])
-            }
             Instr::BatchNormBackward(..) => InPlace::Pairs(&[(4, 0), (0, 0)]),
             _ => InPlace::Never,
         }

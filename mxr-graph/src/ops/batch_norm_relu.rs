@@ -1,4 +1,4 @@
-//! Batch normalisation with what follows it, `max(normalised + residual, 0)`, and the gradients: what [`fuse_norm`] makes.
+//! Batch normalisation with what follows it, `max(normalised + residual, 0)`, and the gradient of relu: what [`fuse_norm`] makes.
 //!
 //! [`fuse_norm`]: crate::passes::fuse_norm
 
@@ -15,8 +15,6 @@ pub struct FusedNorm {
     schema: Schema,
     kind: Kind,
     residual: bool,
-    /// Of a gradient: it is the sum of two operands.
-    sum: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,16 +40,6 @@ const GRADIENT: &[Operand] = operands!(
     "x": "the input of the forward call", "gamma": "`[c]`", "mean": "`[c]`, of the batch",
     "inv_std": "`1 / √(σ² + eps)`, `[c]`, of the batch", "dy": "the shape of `x`", "beta": "`[c]`"
 );
-const GRADIENT_ADD: &[Operand] = operands!(
-    "x": "the input of the forward call", "gamma": "`[c]`", "mean": "`[c]`, of the batch",
-    "inv_std": "`1 / √(σ² + eps)`, `[c]`, of the batch", "dy": "the shape of `x`", "y": "the result of the forward call"
-);
-const GRADIENT_ADD_SUM: &[Operand] = operands!(
-    "x": "the input of the forward call", "gamma": "`[c]`", "mean": "`[c]`, of the batch",
-    "inv_std": "`1 / √(σ² + eps)`, `[c]`, of the batch", "dy": "the shape of `x`", "y": "the result of the forward call",
-    "plus": "the shape of `x`"
-);
-
 const fn schema(
     name: &'static str,
     doc: &'static str,
@@ -72,7 +60,6 @@ pub static TRAIN_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Train,
     residual: false,
-    sum: false,
 };
 
 /// Training, with a residual and relu.
@@ -85,7 +72,6 @@ pub static TRAIN_ADD_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Train,
     residual: true,
-    sum: false,
 };
 
 /// Fixed statistics, with relu.
@@ -98,7 +84,6 @@ pub static INFER_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Infer,
     residual: false,
-    sum: false,
 };
 
 /// Fixed statistics, with a residual and relu.
@@ -111,7 +96,6 @@ pub static INFER_ADD_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Infer,
     residual: true,
-    sum: false,
 };
 
 /// The gradient of [`TRAIN_RELU`].
@@ -125,60 +109,23 @@ pub static BACKWARD_RELU: FusedNorm = FusedNorm {
     ),
     kind: Kind::Backward,
     residual: false,
-    sum: false,
-};
-
-/// The gradient of [`TRAIN_ADD_RELU`].
-pub static BACKWARD_ADD_RELU: FusedNorm = FusedNorm {
-    schema: schema(
-        "batch_norm_add_relu_backward",
-        "The gradient of `batch_norm_add_relu`: that of `batch_norm` for the elements of `dy` whose `y` is positive; these are \
-         the gradient of the residual.",
-        GRADIENT_ADD,
-        &["dx", "dgamma", "dbeta", "dresidual"],
-    ),
-    kind: Kind::Backward,
-    residual: true,
-    sum: false,
-};
-
-/// [`BACKWARD_ADD_RELU`] of a sum: what two readers of the result return.
-pub static BACKWARD_SUM_ADD_RELU: FusedNorm = FusedNorm {
-    schema: schema(
-        "batch_norm_add_relu_sum_backward",
-        "`batch_norm_add_relu_backward` of `dy + plus`.",
-        GRADIENT_ADD_SUM,
-        &["dx", "dgamma", "dbeta", "dresidual"],
-    ),
-    kind: Kind::Backward,
-    residual: true,
-    sum: true,
 };
 
 impl Operator for FusedNorm {
     fn schema(&self) -> &'static Schema {
         // Every one of them is a static.
         match (self.kind, self.residual) {
-            _ if self.sum => &BACKWARD_SUM_ADD_RELU.schema,
             (Kind::Train, false) => &TRAIN_RELU.schema,
             (Kind::Train, true) => &TRAIN_ADD_RELU.schema,
             (Kind::Infer, false) => &INFER_RELU.schema,
             (Kind::Infer, true) => &INFER_ADD_RELU.schema,
-            (Kind::Backward, false) => &BACKWARD_RELU.schema,
-            (Kind::Backward, true) => &BACKWARD_ADD_RELU.schema,
+            (Kind::Backward, _) => &BACKWARD_RELU.schema,
         }
     }
 
     fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
         match self.kind {
-            Kind::Backward => {
-                batch_norm::gradients(cx)?;
-                if self.residual {
-                    let (x, dtype) = (cx.shape(0), cx.dtype(0));
-                    cx.output(x, dtype)?;
-                }
-                Ok(())
-            }
+            Kind::Backward => batch_norm::gradients(cx),
             kind => {
                 let (channels, statistics) = batch_norm::normalised(cx)?;
                 for _ in 0..if kind == Kind::Train { 2 } else { 0 } {

@@ -208,10 +208,7 @@ fn operands(instr: &Instr) -> ((usize, usize), usize) {
         Instr::BatchNormApply(_, e) | Instr::BatchNormInfer(_, e) => {
             (exactly(5 + usize::from(e.residual)), 1)
         }
-        Instr::BatchNormBackward(_, e) => {
-            let least = 5 + usize::from(e.relu);
-            ((least, least + usize::from(e.residual)), 3 + usize::from(e.residual))
-        }
+        Instr::BatchNormBackward(_, e) => (exactly(5 + usize::from(e.relu)), 3),
         Instr::BatchNormInferBackward(_) => (exactly(5), 3),
         Instr::LrnBackward(_) | Instr::CrossEntropyBackward(_) => (exactly(3), 1),
         Instr::SoftmaxBackward { .. } | Instr::DropoutBackward { .. } => (exactly(2), 1),

@@ -1,4 +1,4 @@
-//! Batch normalisation, the addition of a shortcut and relu become one operation, and so do their gradients.
+//! Batch normalisation, the addition of a shortcut and relu become one operation, and without a shortcut so do their gradients.
 
 use super::readers::Readers;
 use super::{addend, dce, expr, is, push};
@@ -9,8 +9,9 @@ use crate::ops::relu;
 use alloc::vec::Vec;
 
 /// Where only a relu reads the result of a normalisation, or only the addition of something of its shape that only a relu reads, all of
-/// it becomes one operation; in training its gradient too, which without an addition reads neither the result nor a mask: signs are computed
-/// once more from the normalisation's input. Every number keeps its bits.
+/// it becomes one operation; in training without an addition its gradient too, which reads neither the result nor a mask: signs are computed
+/// once more from the normalisation's input. With an addition, the gradient goes to the shortcut as well, so it is masked where it is made, by
+/// [`fuse_grad`](super::fuse_grad()) if a product does. Every number keeps its bits.
 ///
 /// The numbers of values change: entry `i` of the result is the new number of value `i`.
 pub fn fuse_norm(graph: &mut Graph) -> Vec<Option<ValueId>> {
@@ -77,7 +78,7 @@ impl Plan {
         let residual = c.add.map(|(_, residual)| residual);
         let training = is(norm, &BatchNorm);
         if training && residual.is_none() {
-            self.merge_backward(graph, readers, norm, relu, residual.is_some());
+            self.merge_backward(graph, readers, norm, relu);
         }
         let mut outputs = norm.outputs.clone();
         outputs[0] = relu.outputs[0];
@@ -96,7 +97,7 @@ impl Plan {
     }
 
     /// Where the gradient of the normalisation reads that of the relu, they become one, in the place of the first.
-    fn merge_backward(&mut self, graph: &Graph, readers: &Readers, norm: &Node, relu: &Node, residual: bool) {
+    fn merge_backward(&mut self, graph: &Graph, readers: &Readers, norm: &Node, relu: &Node) {
         let (x, gamma, beta) = (norm.inputs[0], norm.inputs[1], norm.inputs[2]);
         let (mean, inv_std, y) = (norm.outputs[1], norm.outputs[2], relu.outputs[0]);
         let Some(backward) = readers.only(graph, inv_std) else { return };
@@ -110,35 +111,14 @@ impl Plan {
         if m.inputs.first() != Some(&y) || m.inputs.len() != 2 || expr(m) != Some(relu::mask()) {
             return;
         }
-        if !residual && readers.count(counted) != 1 {
+        if readers.count(counted) != 1 {
             return;
         }
-        let mut outputs = b.outputs.clone();
-        outputs.extend(residual.then_some(counted));
-        let dy = m.inputs[1];
-        let mut inputs = alloc::vec![x, gamma, mean, inv_std, dy, if residual { y } else { beta }];
-        let op: &'static FusedNorm = match (residual, residual.then(|| sum(graph, readers, dy)).flatten()) {
-            (false, _) => &batch_norm_relu::BACKWARD_RELU,
-            (true, None) => &batch_norm_relu::BACKWARD_ADD_RELU,
-            (true, Some((add, [dy, plus]))) => {
-                self.gone[add] = true;
-                inputs[4] = dy;
-                inputs.push(plus);
-                &batch_norm_relu::BACKWARD_SUM_ADD_RELU
-            }
-        };
-        self.replaced[mask as usize] = Some(Node { op, inputs, outputs, ..b.clone() });
+        let inputs = alloc::vec![x, gamma, mean, inv_std, m.inputs[1], beta];
+        self.replaced[mask as usize] =
+            Some(Node { op: &batch_norm_relu::BACKWARD_RELU, inputs, ..b.clone() });
         self.gone[backward] = true;
     }
-}
-
-/// The node that adds two arrays of one shape for a single reader, and the arrays.
-fn sum(graph: &Graph, readers: &Readers, dy: ValueId) -> Option<(usize, [ValueId; 2])> {
-    let Source::Node { node, .. } = graph.value(dy).source else { return None };
-    let add = &graph.nodes[node as usize];
-    let a = *add.inputs.first()?;
-    let b = addend(graph, add, a)?;
-    (readers.count(dy) == 1).then_some((node as usize, [a, b]))
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl<T: Float> Coefficients<T> {
 fn forward<T: Float>(x: Src<'_, T>, residual: Option<Src<'_, T>>, y: &mut [T]) -> Arrays<T> {
     let out = Array::write(y);
     let x = Array::of(x, out);
-    Arrays { x, dy: x, plus: x, y: residual.map_or(x, |r| Array::of(r, out)), out }
+    Arrays { x, dy: x, y: residual.map_or(x, |r| Array::of(r, out)), out }
 }
 
 /// The second pass of a forward call.
@@ -139,23 +139,14 @@ pub(crate) fn apply<T: Float>(
     });
 }
 
-/// Which elements of dy count.
-pub(crate) enum Mask<'a, T> {
-    /// All.
-    All,
-    /// Where the normalised input, with this beta, is positive.
-    Input(&'a [T]),
-    /// Where this is positive; what counts, of dy or the sum of dy and `plus`, is written to an array of its own.
-    Output { y: Array<T>, sum: bool, counted: Array<T> },
-}
-
+/// With `relu`, elements of dy count where the normalised input, with this beta, is positive.
 pub(crate) fn backward<T: Float>(
     isa: Isa,
     d: &BatchNorm,
     of: Arrays<T>,
     [gamma, mean]: [&[T]; 2],
     spread: Spread<'_, T>,
-    mask: &Mask<'_, T>,
+    relu: Option<&[T]>,
     grads: [&mut [T]; 2],
 ) {
     let n = (d.outer * d.inner).max(1) as f64;
@@ -164,25 +155,17 @@ pub(crate) fn backward<T: Float>(
         let mut with = Coefficients::zero();
         for j in 0..g.width {
             let c = g.first + j;
-            let beta = if let Mask::Input(beta) = mask { beta } else { mean };
+            let beta = relu.unwrap_or(mean);
             with.normalise(d, (j, c), mean[c], spread.inverse(d, c), [gamma, beta]);
             with.k[j] = mean[c];
         }
         let shift = with.t;
         // SAFETY: the caller has checked the lengths; a group belongs to one task.
-        let (sums, of) = unsafe {
+        let sums = unsafe {
             let pass = Pass { isa, d, g, with: &with, of };
-            match *mask {
-                Mask::All => (pass.sums::<{ sum::GRADIENT }>(), of),
-                Mask::Input(_) => (pass.sums::<{ sum::BY_INPUT }>(), of),
-                Mask::Output { y, sum: plus, counted } => {
-                    let first = Pass { of: Arrays { y, out: counted, ..of }, ..pass };
-                    let sums = match plus {
-                        false => first.sums::<{ sum::BY_OUTPUT }>(),
-                        true => first.sums::<{ sum::SUM_BY_OUTPUT }>(),
-                    };
-                    (sums, Arrays { dy: counted, ..of })
-                }
+            match relu {
+                None => pass.sums::<{ sum::GRADIENT }>(),
+                Some(_) => pass.sums::<{ sum::BY_INPUT }>(),
             }
         };
         for j in 0..g.width {
@@ -197,7 +180,7 @@ pub(crate) fn backward<T: Float>(
             with.t[j] = T::from_f64(s * sums.a[j] / n);
             with.u[j] = T::from_f64(s * inv * dot / n);
         }
-        let masked = matches!(mask, Mask::Input(_)).then_some(&shift);
+        let masked = relu.is_some().then_some(&shift);
         // SAFETY: as above.
         unsafe {
             let pass = Pass { isa, d, g, with: &with, of };

@@ -5,7 +5,7 @@
 //! what bounds the kernels. With `fix_gamma` gamma counts as 1, whatever it holds, and its gradient is 0.
 //!
 //! What often follows is done on the way, with the bits that it would have by itself: a residual is added, and negative results become 0.
-//! The gradient of that either makes the signs again from x, or takes them from the results.
+//! The gradient of relu alone makes the signs again from x.
 
 mod cpu;
 mod lines;
@@ -213,54 +213,27 @@ pub fn apply_on<T: Float>(
     cpu::apply(isa, d, x, [gamma, beta, mean], cpu::Spread::Inverse(inv_std), residual, y);
 }
 
-/// Where an operand of a gradient lies.
-#[derive(Clone, Copy, Debug)]
-pub enum At<'a, T> {
-    /// In memory of its own.
-    Slice(&'a [T]),
-    /// In the memory of dx.
-    Dx,
-    /// In the memory of the residual's gradient.
-    Dresidual,
-}
-
-/// Which elements of dy count, by what followed the normalisation.
-#[derive(Debug)]
-pub enum Through<'a, T> {
-    /// All.
-    All,
-    /// Those where the normalisation with this beta is positive: it is computed once more.
-    Relu(&'a [T]),
-    /// Those where the result `y`, with a residual added, is positive. What counts is the residual's gradient.
-    AddRelu {
-        /// The result.
-        y: At<'a, T>,
-        /// Where the gradient of `y` is a sum: what is added to dy.
-        plus: Option<At<'a, T>>,
-        /// The gradient of the residual.
-        dresidual: &'a mut [T],
-    },
-}
-
 /// The gradient of [`train`]: `dbeta = Σ dy`, `dgamma = Σ dy · x̂`, `dx = gamma · inv_std · (dy − dbeta/n − x̂ · dgamma/n)` where
-/// `x̂ = (x − mean) · inv_std`, `n` counts the elements of a channel, and elements of `dy` that do not count are 0.
+/// `x̂ = (x − mean) · inv_std` and `n` counts the elements of a channel; `x` or `dy` may be in the memory of `dx`. Of a forward call with relu,
+/// elements of `dy` count where the normalisation with its beta, which is then given and computed once more, is positive. Where a residual was
+/// added before the relu, `dy` has to be masked before.
 ///
 /// # Panics
-/// If the lengths are not those of the descriptor, or `x` is said to be in the memory of the residual's gradient.
+/// If the lengths are not those of the descriptor.
 #[allow(clippy::too_many_arguments)] // the operands of the instruction
 pub fn backward<T: Float>(
     d: &BatchNorm,
-    x: At<'_, T>,
+    x: Src<'_, T>,
     gamma: &[T],
     mean: &[T],
     inv_std: &[T],
-    dy: At<'_, T>,
-    through: Through<'_, T>,
+    dy: Src<'_, T>,
+    relu: Option<&[T]>,
     dx: &mut [T],
     dgamma: &mut [T],
     dbeta: &mut [T],
 ) {
-    backward_on(Isa::detect(), d, x, gamma, mean, inv_std, dy, through, dx, dgamma, dbeta);
+    backward_on(Isa::detect(), d, x, gamma, mean, inv_std, dy, relu, dx, dgamma, dbeta);
 }
 
 /// [`backward`] with a chosen instruction set.
@@ -271,44 +244,25 @@ pub fn backward<T: Float>(
 pub fn backward_on<T: Float>(
     isa: Isa,
     d: &BatchNorm,
-    x: At<'_, T>,
+    x: Src<'_, T>,
     gamma: &[T],
     mean: &[T],
     inv_std: &[T],
-    dy: At<'_, T>,
-    through: Through<'_, T>,
+    dy: Src<'_, T>,
+    relu: Option<&[T]>,
     dx: &mut [T],
     dgamma: &mut [T],
     dbeta: &mut [T],
 ) {
     let vectors = [gamma.len(), mean.len(), inv_std.len(), dgamma.len(), dbeta.len()];
     d.check(&[dx.len()], &vectors);
+    d.check(&[], relu.map(<[T]>::len).as_slice());
+    d.check_src(Some(x));
+    d.check_src(Some(dy));
     let out = Array::write(dx);
-    let find = |at: At<'_, T>, counted: Option<Array<T>>| match at {
-        At::Slice(from) => {
-            d.check(&[from.len()], &[]);
-            Array::read(from)
-        }
-        At::Dx => out,
-        At::Dresidual => counted.expect("there is a residual, and this is not x"),
-    };
-    let (mut counted, mut plus) = (None, None);
-    let mask = match through {
-        Through::All => cpu::Mask::All,
-        Through::Relu(beta) => {
-            d.check(&[], &[beta.len()]);
-            cpu::Mask::Input(beta)
-        }
-        Through::AddRelu { y, plus: other, dresidual } => {
-            d.check(&[dresidual.len()], &[]);
-            let to = *counted.insert(Array::write(dresidual));
-            plus = other.map(|p| find(p, counted));
-            cpu::Mask::Output { y: find(y, counted), sum: plus.is_some(), counted: to }
-        }
-    };
-    let (x, dy) = (find(x, None), find(dy, counted));
-    let of = Arrays { x, dy, plus: plus.unwrap_or(dy), y: x, out };
-    cpu::backward(isa, d, of, [gamma, mean], cpu::Spread::Inverse(inv_std), &mask, [dgamma, dbeta]);
+    let (x, dy) = (Array::of(x, out), Array::of(dy, out));
+    let of = Arrays { x, dy, y: x, out };
+    cpu::backward(isa, d, of, [gamma, mean], cpu::Spread::Inverse(inv_std), relu, [dgamma, dbeta]);
 }
 
 /// The gradient of [`infer`], whose statistics are constants: `dx = dy · gamma / √(moving_var + eps)`.
@@ -351,7 +305,7 @@ pub fn infer_backward_on<T: Float>(
     d.check(&[x.len(), dy.len(), dx.len()], &vectors);
     let x = Array::read(x);
     let dy = Array::read(dy);
-    let of = Arrays { x, dy, plus: dy, y: x, out: Array::write(dx) };
+    let of = Arrays { x, dy, y: x, out: Array::write(dx) };
     let spread = cpu::Spread::Variance(moving_var);
-    cpu::backward(isa, d, of, [gamma, moving_mean], spread, &cpu::Mask::All, [dgamma, dbeta]);
+    cpu::backward(isa, d, of, [gamma, moving_mean], spread, None, [dgamma, dbeta]);
 }

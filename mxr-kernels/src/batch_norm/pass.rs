@@ -116,10 +116,6 @@ pub(super) mod sum {
     pub(crate) const GRADIENT: u8 = 1;
     /// The same, where dy counts if the normalised x is positive.
     pub(crate) const BY_INPUT: u8 = 2;
-    /// The same, where dy counts if y is positive; what counts, and zeros, are written to `out`.
-    pub(crate) const BY_OUTPUT: u8 = 3;
-    /// The same of dy + plus.
-    pub(crate) const SUM_BY_OUTPUT: u8 = 4;
 }
 
 /// What the second pass writes to `out`.
@@ -143,16 +139,16 @@ pub(super) mod result {
 pub(super) struct Arrays<T> {
     pub(super) x: Array<T>,
     pub(super) dy: Array<T>,
-    pub(super) plus: Array<T>,
     pub(super) y: Array<T>,
     pub(super) out: Array<T>,
 }
 
 impl<T: Float> Arrays<T> {
-    /// Whether results are sent past the caches: they would not stay there, and lie where nothing has been read.
+    /// Whether results are sent past the caches: beside the operands they would not stay there, and they lie where nothing has been read.
     fn past_caches(&self, d: &BatchNorm) -> bool {
         let apart = [self.x, self.dy, self.y].iter().all(|a| !a.same(self.out));
-        apart && d.elements() * size_of::<T>() >= stream::FROM && self.out.streams(d.inner)
+        let arrays = 2 + [self.dy, self.y].iter().filter(|a| !a.same(self.x)).count();
+        apart && arrays * d.elements() * size_of::<T>() >= stream::FROM && self.out.streams(d.inner)
     }
 }
 
@@ -170,8 +166,7 @@ impl<T: Float> Pass<'_, T> {
     /// Sums of a kind over all elements of the group.
     ///
     /// # Safety
-    /// The arrays that the kind uses have the descriptor's elements, and nobody else uses those of the group in an array that
-    /// is written.
+    /// The arrays that the kind uses have the descriptor's elements, and nobody writes those of the group.
     pub(super) unsafe fn sums<const KIND: u8>(self) -> Sums {
         let grain = self.grain();
         let block = |b: usize| {
@@ -185,7 +180,7 @@ impl<T: Float> Pass<'_, T> {
     /// the forward pass.
     ///
     /// # Safety
-    /// As for [`Self::sums`].
+    /// The arrays that the kind uses have the descriptor's elements, and nobody else uses those of the group in `out`.
     pub(super) unsafe fn results<const KIND: u8>(self, masked: Option<&[T; WIDE]>) {
         let grain = self.grain();
         let blocks = self.d.outer.div_ceil(grain);
@@ -230,7 +225,7 @@ impl<T: Float, const KIND: u8> SumBlock<'_, T, KIND> {
         part: Part,
         [a, b]: &mut [V; 2],
     ) {
-        // SAFETY: the caller's promise; `out` of a kind that writes it is an array that is written.
+        // SAFETY: the caller's promise.
         unsafe {
             // Lanes without an element add zeros.
             let x = load(of.x.at(at), part, with.k);
@@ -238,17 +233,7 @@ impl<T: Float, const KIND: u8> SumBlock<'_, T, KIND> {
             let counted = match KIND {
                 sum::STATISTICS => off,
                 sum::GRADIENT => load(of.dy.at(at), part, V::zero()),
-                sum::BY_INPUT => load(of.dy.at(at), part, V::zero()).where_positive(with.normal(x, with.t)),
-                _ => {
-                    let y = load(of.y.at(at), part, V::zero());
-                    let mut dy = load(of.dy.at(at), part, V::zero());
-                    if KIND == sum::SUM_BY_OUTPUT {
-                        dy = dy.add(load(of.plus.at(at), part, V::zero()));
-                    }
-                    let counted = dy.where_positive(y);
-                    store(of.out.at(at), part, counted);
-                    counted
-                }
+                _ => load(of.dy.at(at), part, V::zero()).where_positive(with.normal(x, with.t)),
             };
             *a = a.add(counted);
             *b = counted.mul_add(off, *b);

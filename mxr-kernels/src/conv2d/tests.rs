@@ -331,7 +331,7 @@ fn check_data_epilogue<T: ConvElement>(case: &Case, epsilon: f64) {
         for (added, masked) in [(true, false), (false, true), (true, true)] {
             let expected = plain.iter().zip(&residual).zip(&mask).map(|((&x, &r), &m)| {
                 let x = if added { x + r } else { x };
-                if masked && !(m > T::ZERO) { T::ZERO } else { x }
+                if !masked || m > T::ZERO { x } else { T::ZERO }
             });
             let expected: Vec<T> = expected.collect();
             let mask = masked.then_some(&mask[..]);

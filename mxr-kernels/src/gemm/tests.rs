@@ -158,7 +158,7 @@ fn check_epilogue<T: GemmElement>(desc: &Gemm) {
                 .enumerate()
                 .map(|(at, (&y, &r))| {
                     let y = if over.is_some() && inside(at) { y + r } else { y };
-                    let masked = masked && !(mask[at] > T::ZERO);
+                    let masked = masked && (mask[at] <= T::ZERO || mask[at].is_nan());
                     if inside(at) && (masked || relu && y <= T::ZERO) { T::ZERO } else { y }
                 })
                 .collect();

@@ -6,7 +6,7 @@ use crate::engine::OpError;
 use crate::error::Result;
 use mxr_graph::dtype::DType;
 use mxr_graph::instr::{BatchNormAttrs, CrossEntropyAttrs, Epilogue, LrnAttrs};
-use mxr_kernels::batch_norm::{self, At, BatchNorm, Through};
+use mxr_kernels::batch_norm::{self, BatchNorm};
 use mxr_kernels::cross_entropy::{self, CrossEntropy, Labels};
 use mxr_kernels::lrn::{self, Lrn};
 use mxr_kernels::map::Src;
@@ -68,28 +68,13 @@ pub(super) fn batch_norm_apply(r: &Request<'_>, attrs: BatchNormAttrs, e: Epilog
 pub(super) fn batch_norm_backward(r: &Request<'_>, attrs: BatchNormAttrs, e: Epilogue) -> Result<Kernel> {
     let d = batch(r.reads[0].shape, attrs, e.relu);
     let s = r.sources();
-    let over = r.in_place.to_vec();
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
-        let at = |i: usize| match over.get(i).copied().flatten() {
-            None => read::<T>(call, s[i]).map(At::Slice),
-            Some(0) => Ok(At::Dx),
-            Some(_) => Ok(At::Dresidual),
-        };
-        let (x, dy) = (at(0)?, at(4)?);
+        let (x, dy) = (source::<T>(call, s[0])?, source::<T>(call, s[4])?);
         let (gamma, mean, inv_std) = (read::<T>(call, s[1])?, read::<T>(call, s[2])?, read::<T>(call, s[3])?);
-        let y = if e.residual { Some(at(5)?) } else { None };
-        let plus = if s.len() > 6 { Some(at(6)?) } else { None };
-        let beta = if e.relu && !e.residual { Some(read::<T>(call, s[5])?) } else { None };
-        let [dx, dgamma, dbeta, more @ ..] = &mut *call.writes else { panic!("three results") };
-        let through = match (beta, y) {
-            (Some(beta), _) => Through::Relu(beta),
-            (None, Some(y)) => {
-                Through::AddRelu { y, plus, dresidual: write(more.first_mut().expect("four results"))? }
-            }
-            (None, None) => Through::All,
-        };
+        let beta = if e.relu { Some(read::<T>(call, s[5])?) } else { None };
+        let [dx, dgamma, dbeta, ..] = &mut *call.writes else { panic!("three results") };
         let (dx, dgamma, dbeta) = (write(dx)?, write(dgamma)?, write(dbeta)?);
-        batch_norm::backward(&d, x, gamma, mean, inv_std, dy, through, dx, dgamma, dbeta);
+        batch_norm::backward(&d, x, gamma, mean, inv_std, dy, beta, dx, dgamma, dbeta);
         Ok(())
     })))
 }
