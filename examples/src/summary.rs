@@ -56,6 +56,9 @@ pub struct Memory {
     pub mxnet2015: Option<Bars>,
     /// What the arena takes besides for scratch memory of the kernels, on this machine.
     pub workspace: u64,
+    /// What is kept outside of the arena from run to run because weights and states alone make it: in prediction, weights that have a
+    /// normalisation in them.
+    pub kept: u64,
 }
 
 /// The bars of the memory figure in MXNet's paper, in bytes.
@@ -153,6 +156,7 @@ impl Memory {
             bars: Bars::of(&p.problem),
             mxnet2015: then.ok().map(|problem| Bars::of(&problem)),
             workspace: bound.map_or(0, |m| m.workspace as u64),
+            kept: bound.map_or(0, |m| m.kept as u64),
         })
     }
 
@@ -161,6 +165,7 @@ impl Memory {
         all["planned_bytes"] = self.planned.into();
         all["lower_bound_bytes"] = self.lower_bound.into();
         all["workspace_bytes"] = self.workspace.into();
+        all["kept_bytes"] = self.kept.into();
         all["mxnet2015"] = self.mxnet2015.map_or(Value::Null, |b| b.json());
         all
     }
@@ -255,8 +260,13 @@ impl fmt::Display for Summary {
                 write!(f, "\n{}", row([name, a, b, c, d, String::new(), String::new()]).trim_end())?;
             }
         }
-        let workspaces: Vec<String> = memories.map(|(n, m)| format!("{n} {}", mib(m.workspace))).collect();
-        write!(f, "\nfor workspaces of kernels besides: {}", workspaces.join(", "))
+        let workspaces: Vec<String> =
+            memories.clone().map(|(n, m)| format!("{n} {}", mib(m.workspace))).collect();
+        write!(f, "\nfor workspaces of kernels besides: {}", workspaces.join(", "))?;
+        for (name, m) in memories.filter(|(_, m)| m.kept > 0) {
+            write!(f, "\nkept between runs of {name}, made of weights alone: {}", mib(m.kept))?;
+        }
+        Ok(())
     }
 }
 

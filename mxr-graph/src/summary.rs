@@ -83,8 +83,12 @@ pub struct Cost {
     pub planned: Amount,
     /// Bytes of the same arrays if each had memory of its own.
     pub naive: Amount,
-    /// Bytes of what is not in the arena: inputs, weights, states, results, in training gradients of the weights.
+    /// Bytes of what is not in the arena: inputs, weights, states, results, in training gradients of the weights, in prediction
+    /// [`Cost::kept`].
     pub outside: Amount,
+    /// Bytes of what is made of weights and states alone and kept from run to run
+    /// ([`Role::Kept`](crate::program::Role::Kept)): weights that have a normalisation in them, say.
+    pub kept: Amount,
 }
 
 impl Cost {
@@ -94,6 +98,7 @@ impl Cost {
         planned: Amount::UNKNOWN,
         naive: Amount::UNKNOWN,
         outside: Amount::UNKNOWN,
+        kept: Amount::UNKNOWN,
     };
 
     /// Bytes of the arrays between the layers for a batch of `n`: [`Cost::planned`].
@@ -113,12 +118,14 @@ impl Cost {
             value.shape.iter().fold(Dim::from(value.dtype.size()), |n, d| n.mul(d))
         };
         let outside = program.outside();
-        let made = program.steps.iter().flat_map(|s| s.writes.iter()).map(|w| *w as usize);
-        let naive = made.filter(|w| !outside[*w]).fold(Dim::ZERO, |sum, w| sum.add(&bytes(w)));
+        let total = |sum: Dim, v: usize| sum.add(&bytes(v));
+        let made = || program.steps.iter().flat_map(|s| s.writes.iter()).map(|w| *w as usize);
+        let naive = made().filter(|w| !outside[*w]).fold(Dim::ZERO, total);
+        let kept = made().filter(|w| program.values[*w].role == Role::Kept).fold(Dim::ZERO, total);
         let unasked = |(of, _): &&(u32, u32)| program.values[*of as usize].role != Role::Param;
         let unasked = || program.grads.iter().filter(unasked).map(|(_, g)| *g as usize);
-        let kept = (0..outside.len()).filter(|v| outside[*v] && !unasked().any(|g| g == *v));
-        let kept = kept.fold(Dim::ZERO, |sum, v| sum.add(&bytes(v)));
+        let owned = (0..outside.len()).filter(|v| outside[*v] && !unasked().any(|g| g == *v));
+        let owned = owned.fold(Dim::ZERO, total);
         let planned = program.plan.as_ref().map(|p| match p.symbol == symbol || p.per_symbol == 0 {
             true => Amount::new(p.per_symbol, p.fixed),
             false => Amount::UNKNOWN,
@@ -127,7 +134,8 @@ impl Cost {
             flops: Amount::of(&program.flops, symbol),
             planned: planned.unwrap_or(Amount::UNKNOWN),
             naive: Amount::of(&naive, symbol),
-            outside: Amount::of(&kept, symbol),
+            outside: Amount::of(&owned, symbol),
+            kept: Amount::of(&kept, symbol),
         }
     }
 }
@@ -211,6 +219,11 @@ mod tests {
         // Every product has two gradients but that of the first layer.
         assert!((2.9..3.0).contains(&(both / forward)), "{both} beside {forward}");
         assert!(summary.train.outside.at(1) > 2 * 4 * summary.parameters.at(1));
+        // Weights with a normalisation in them, and their offsets, but not the last layer's.
+        let kept = summary.predict.kept.at(64);
+        assert_eq!(kept, summary.predict.kept.at(1), "no batch is in it");
+        assert!((900_000..4 * summary.parameters.at(1)).contains(&kept), "{kept}");
+        assert!(summary.train.kept.at(64) == 0 && summary.predict.outside.at(64) > kept);
     }
 
     #[test]

@@ -167,8 +167,8 @@ impl Expr {
 /// A statement.
 #[derive(Debug)]
 pub(crate) enum Stmt {
-    /// `let pat: ty = value;`
-    Let { pat: Pat, ty: Option<Type>, value: Expr },
+    /// `let pat: ty = value;`, with `#[recompute]` or without.
+    Let { pat: Pat, ty: Option<Type>, value: Expr, recompute: bool },
     /// `pat = value;`
     Assign { pat: Pat, value: Expr },
     /// `for pat in list { body }`

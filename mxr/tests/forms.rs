@@ -612,31 +612,3 @@ fn a_prologue_that_failed_runs_again() {
     net.set_monitor(None).expect("idle");
     assert_eq!(predict(&mut net), good);
 }
-
-/// A normalisation folded into the weights before it is computed once, and again when a weight or a statistic changes.
-#[test]
-fn folded_weights_are_kept() {
-    let bind = |passes: &str| {
-        let conv = Symbol::input("x").conv2d_with(4, 3, opts::Conv2d::new().name("conv"));
-        let y = conv.batch_norm_with(opts::BatchNorm::new().name("bn"));
-        let mut net = y.bind(&[("x", &[2, 3, 6, 6])], options().passes(passes)).expect("fits");
-        net.init(&Xavier::default(), 4).expect("initialises");
-        net.set_input_host("x", &numbers::noise(3, &[2, 3, 6, 6])).expect("fits");
-        net
-    };
-    let (mut folded, mut plain) = (bind("fold_norm"), bind(""));
-    let program = folded.program(Mode::Predict).expect("always");
-    assert!(program.prologue() > 0 && program.steps.len() == program.prologue() + 1, "{program}");
-    assert!(folded.memory().kept >= 4 * (4 * 27 + 4), "{:?}", folded.memory());
-    for round in 0..3 {
-        for net in [&mut folded, &mut plain] {
-            if round > 0 {
-                net.state("bn_moving_var").expect("there").fill_with(4.0 * f64::from(round)).expect("sound");
-                net.param("conv_bias").expect("there").fill_with(0.5).expect("sound");
-            }
-        }
-        for (x, y) in predict(&mut folded).iter().zip(predict(&mut plain)) {
-            assert!((x - y).abs() <= 1e-5 * (1.0 + y.abs()), "round {round}: {x} and {y}");
-        }
-    }
-}

@@ -6,7 +6,7 @@ mod numbers;
 
 use mxr::init::Xavier;
 use mxr::optimizer::{Sgd, Updater};
-use mxr::{BindOptions, DType, Executor, GradReq, Mode, NDArray, Network, Symbol, opts};
+use mxr::{BindOptions, DType, Executor, GradReq, Mode, NDArray, Network, Programs, Symbol, opts};
 
 const BATCH: usize = 4;
 
@@ -171,6 +171,39 @@ mxr::network!(
 );
 
 mxr::network!(
+    /// The same, made again where it is called, and a part of a stage within that.
+    pub fn Lets(data: Tensor<N, 2, 8, 8>, label: Tensor<N, i64>) {
+        #[recompute]
+        let a = stage(data);
+        #[recompute]
+        let b = stage(a);
+        softmax_cross_entropy(dense(flatten(global_avg_pool(b)), 3), label)
+    }
+
+    fn stage(x: Tensor) {
+        #[recompute]
+        let y = relu(batch_norm(conv2d(x, 6, kernel = 3, pad = 1)));
+        let z = dropout(conv2d(y, 6, kernel = 3, pad = 1), 0.2);
+        tanh(z + y)
+    }
+
+    /// One layer of three made again.
+    pub fn One(data: Tensor<N, 2, 8, 8>, label: Tensor<N, i64>) {
+        #[recompute]
+        let y = relu(batch_norm(conv2d(data, 6, kernel = 3, pad = 1)));
+        let z = tanh(tanh(conv2d(y, 6, kernel = 3, pad = 1)));
+        softmax_cross_entropy(dense(flatten(global_avg_pool(z)), 3), label)
+    }
+
+    /// No layer of three made again.
+    pub fn Plain(data: Tensor<N, 2, 8, 8>, label: Tensor<N, i64>) {
+        let y = relu(batch_norm(conv2d(data, 6, kernel = 3, pad = 1)));
+        let z = tanh(tanh(conv2d(y, 6, kernel = 3, pad = 1)));
+        softmax_cross_entropy(dense(flatten(global_avg_pool(z)), 3), label)
+    }
+);
+
+mxr::network!(
     /// The same within a limit.
     #[memory(batch = 64, max = "640 KiB")]
     pub fn Limited(data: Tensor<N, 2, 8, 8>, label: Tensor<N, i64>) {
@@ -200,6 +233,12 @@ fn attributes_of_a_network_cost_no_bit() {
     assert!(limited <= 640 << 10 && whole > 640 << 10, "{limited} of {whole} bytes");
     let (stages, some) = (again(&bound::<Again>(1)), again(&bound::<Limited>(1)));
     assert!(stages >= 2 && some > 0, "{stages} and {some} values are made again");
+
+    // A `let` is what a block is; within another one it is a part of that.
+    let steps = |programs: &'static Programs| programs.train.map(|p| (&p.values, &p.steps)).expect("a loss");
+    assert_eq!(steps(Lets::PROGRAMS), steps(Again::PROGRAMS));
+    assert_eq!(bits(bound::<One>(BATCH)), bits(bound::<Plain>(BATCH)));
+    assert_eq!((again(&bound::<One>(1)), again(&bound::<Plain>(1))), (1, 0), "the convolution's result");
 
     // Blocks by name, at bind.
     let named =

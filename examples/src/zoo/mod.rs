@@ -4,6 +4,7 @@ pub mod alexnet;
 pub mod googlenet;
 pub mod lenet;
 pub mod resnet;
+pub mod symbols;
 pub mod vgg;
 
 use mxr::{Network, Programs};

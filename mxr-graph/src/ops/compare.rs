@@ -1,6 +1,6 @@
 //! `greater`, `greater_equal`, `less`, `less_equal`, `equal`: 1 where it holds, 0 elsewhere.
 
-use super::{Operator, Sample, SampleValues, map};
+use super::{Operator, Sample, map};
 use crate::error::ShapeError;
 use crate::expr::Expr;
 use crate::infer::Infer;
@@ -57,9 +57,6 @@ impl Operator for Compare {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        let apart = |s: Sample| {
-            s.fill(0, SampleValues::AwayFromZero(1.2, 2.0)).fill(1, SampleValues::AwayFromZero(0.1, 1.0))
-        };
-        alloc::vec![apart(Sample::new(&[&[2, 3, 5], &[2, 3, 5]])), apart(Sample::new(&[&[2, 3, 1], &[3, 5]]))]
+        map::two_operands().map(map::apart).into()
     }
 }

@@ -31,11 +31,6 @@ impl Operator for Div {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        alloc::vec![
-            Sample::new(&[&[2, 3, 5], &[2, 3, 5]]).fill(1, SampleValues::AwayFromZero(0.5, 2.0)),
-            Sample::new(&[&[2, 3, 1], &[3, 5]]).fill(1, SampleValues::AwayFromZero(0.5, 2.0)),
-            Sample::new(&[&[2, 3, 5], &[]]).fill(1, SampleValues::AwayFromZero(0.5, 2.0)),
-            Sample::new(&[&[1, 4], &[3, 1, 4]]).fill(1, SampleValues::AwayFromZero(0.5, 2.0))
-        ]
+        map::two_operands().map(|s| s.fill(1, SampleValues::AwayFromZero(0.5, 2.0))).into()
     }
 }

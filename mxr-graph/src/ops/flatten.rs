@@ -1,7 +1,6 @@
 //! `flatten`: all axes from one on as one.
 
-use super::reshape::reshape_like;
-use super::{Lower, Lowered, Operator, Sample};
+use super::{Lower, Lowered, Operator, Sample, reshape};
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -53,10 +52,7 @@ impl Operator for Flatten {
     }
 
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
-        let Some(dy) = cx.dy(0) else { return Ok(()) };
-        let dx = reshape_like(cx, dy, cx.x(0));
-        cx.add(0, dx);
-        Ok(())
+        reshape::grad(cx)
     }
 
     fn lower(&self, _: Lower<'_>) -> Lowered {

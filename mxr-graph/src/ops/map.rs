@@ -1,6 +1,6 @@
 //! `map`: a scalar expression applied elementwise, with broadcasting. Gradients and fusion are made of it.
 
-use super::{Operator, Sample};
+use super::{Operator, Sample, SampleValues};
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -136,6 +136,21 @@ pub fn grad_of_expr(expr: Option<Expr>, cx: &mut Grad<'_>) -> Result<(), NoGradi
         cx.add(i, dx);
     }
     Ok(())
+}
+
+/// Samples of two operands: of one shape, and such that one or both broadcast.
+pub(super) fn two_operands() -> [Sample; 4] {
+    [
+        Sample::new(&[&[2, 3, 5], &[2, 3, 5]]),
+        Sample::new(&[&[2, 3, 1], &[3, 5]]),
+        Sample::new(&[&[2, 3, 5], &[]]),
+        Sample::new(&[&[1, 4], &[3, 1, 4]]),
+    ]
+}
+
+/// A sample of two operands with no element near one of the other, where comparisons jump.
+pub(super) fn apart(sample: Sample) -> Sample {
+    sample.fill(0, SampleValues::AwayFromZero(1.2, 2.0)).fill(1, SampleValues::AwayFromZero(0.1, 1.0))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `maximum`: the larger of two.
 
-use super::{Operator, Sample, SampleValues, map};
+use super::{Operator, Sample, map};
 use crate::error::ShapeError;
 use crate::expr::Expr;
 use crate::infer::Infer;
@@ -31,19 +31,6 @@ impl Operator for Maximum {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        alloc::vec![
-            Sample::new(&[&[2, 3, 5], &[2, 3, 5]])
-                .fill(0, SampleValues::AwayFromZero(1.2, 2.0))
-                .fill(1, SampleValues::AwayFromZero(0.1, 1.0)),
-            Sample::new(&[&[2, 3, 1], &[3, 5]])
-                .fill(0, SampleValues::AwayFromZero(1.2, 2.0))
-                .fill(1, SampleValues::AwayFromZero(0.1, 1.0)),
-            Sample::new(&[&[2, 3, 5], &[]])
-                .fill(0, SampleValues::AwayFromZero(1.2, 2.0))
-                .fill(1, SampleValues::AwayFromZero(0.1, 1.0)),
-            Sample::new(&[&[1, 4], &[3, 1, 4]])
-                .fill(0, SampleValues::AwayFromZero(1.2, 2.0))
-                .fill(1, SampleValues::AwayFromZero(0.1, 1.0))
-        ]
+        map::two_operands().map(map::apart).into()
     }
 }

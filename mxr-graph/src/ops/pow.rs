@@ -31,11 +31,6 @@ impl Operator for Pow {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        alloc::vec![
-            Sample::new(&[&[2, 3, 5], &[2, 3, 5]]).fill(0, SampleValues::Uniform(0.3, 2.0)),
-            Sample::new(&[&[2, 3, 1], &[3, 5]]).fill(0, SampleValues::Uniform(0.3, 2.0)),
-            Sample::new(&[&[2, 3, 5], &[]]).fill(0, SampleValues::Uniform(0.3, 2.0)),
-            Sample::new(&[&[1, 4], &[3, 1, 4]]).fill(0, SampleValues::Uniform(0.3, 2.0))
-        ]
+        map::two_operands().map(|s| s.fill(0, SampleValues::Uniform(0.3, 2.0))).into()
     }
 }

@@ -77,10 +77,7 @@ impl Operator for Reshape {
     }
 
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
-        let Some(dy) = cx.dy(0) else { return Ok(()) };
-        let dx = reshape_like(cx, dy, cx.x(0));
-        cx.add(0, dx);
-        Ok(())
+        grad(cx)
     }
 
     fn lower(&self, _: Lower<'_>) -> Lowered {
@@ -94,6 +91,14 @@ impl Operator for Reshape {
             Sample::new(&[&[1]]).with_list("shape", &[]),
         ]
     }
+}
+
+/// The gradient of an operator that gives its operand another shape.
+pub(super) fn grad(cx: &mut Grad<'_>) -> Result<(), NoGradient> {
+    let Some(dy) = cx.dy(0) else { return Ok(()) };
+    let dx = reshape_like(cx, dy, cx.x(0));
+    cx.add(0, dx);
+    Ok(())
 }
 
 /// `value` under the shape of `like`, for gradients.

@@ -1,8 +1,7 @@
 //! `squeeze`: without axes of extent 1.
 
 use super::reduce::axes_of;
-use super::reshape::reshape_like;
-use super::{Lower, Lowered, Operator, Sample};
+use super::{Lower, Lowered, Operator, Sample, reshape};
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -74,10 +73,7 @@ impl Operator for Squeeze {
     }
 
     fn grad(&self, cx: &mut Grad<'_>) -> Result<(), NoGradient> {
-        let Some(dy) = cx.dy(0) else { return Ok(()) };
-        let dx = reshape_like(cx, dy, cx.x(0));
-        cx.add(0, dx);
-        Ok(())
+        reshape::grad(cx)
     }
 
     fn lower(&self, _: Lower<'_>) -> Lowered {

@@ -30,11 +30,6 @@ impl Operator for Sub {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        alloc::vec![
-            Sample::new(&[&[2, 3, 5], &[2, 3, 5]]),
-            Sample::new(&[&[2, 3, 1], &[3, 5]]),
-            Sample::new(&[&[2, 3, 5], &[]]),
-            Sample::new(&[&[1, 4], &[3, 1, 4]])
-        ]
+        map::two_operands().into()
     }
 }

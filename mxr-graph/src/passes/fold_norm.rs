@@ -88,7 +88,9 @@ fn options(node: &Node) -> Options<'_> {
 /// The layer with the normalisation in its weights, and its result.
 fn folded(graph: &mut Graph, layer: &Node, norm: &Node) -> ValueId {
     let [_, gamma, beta, mean, var] = norm.inputs[..] else { panic!("five operands of a normalisation") };
-    let (eps, fix_gamma) = (options(norm).float("eps"), options(norm).bool("fix_gamma"));
+    // As the instruction has it.
+    let eps = f64::from(options(norm).float("eps") as f32);
+    let fix_gamma = options(norm).bool("fix_gamma");
     let scale = Expr::build(|e| {
         let (var, eps) = (e.input(0), e.constant(eps));
         let spread = e.bin(BinOp::Add, var, eps);
@@ -176,8 +178,7 @@ mod tests {
     #[test]
     fn residual_networks_predict_without_normalisations() {
         let (g, declared) =
-            prediction_graph(testnets::resnet50(), &Passes { fold_norm: true, ..Passes::ALL })
-                .expect("has a form for prediction");
+            prediction_graph(testnets::resnet50(), &Passes::ALL).expect("has a form for prediction");
         assert!(!ops(&g).iter().any(|o| o.contains("batch_norm")), "{g}");
         assert_eq!(declared.params.len(), 53 * 3 + 2, "nothing that is trained is lost");
     }

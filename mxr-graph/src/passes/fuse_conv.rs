@@ -171,8 +171,7 @@ mod tests {
 
     #[test]
     fn networks_predict_without_a_relu_of_their_own() {
-        let (g, _) = prediction_graph(testnets::resnet50(), &Passes { fold_norm: true, ..Passes::ALL })
-            .expect("has a form for prediction");
+        let (g, _) = prediction_graph(testnets::resnet50(), &Passes::ALL).expect("has a form for prediction");
         let ops = ops(&g);
         let count = |name: &str| ops.iter().filter(|o| **o == name).count();
         assert_eq!(count("conv2d_add_relu"), 16, "one per block: {g}");

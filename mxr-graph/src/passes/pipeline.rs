@@ -10,13 +10,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The switches, one line per pass: its field is its name in `MXR_PASSES` and `MXR_PRINT`; `off` where it runs only when asked
-/// for.
+/// The switches, one line per pass: its field is its name in `MXR_PASSES` and `MXR_PRINT`.
 macro_rules! passes {
-    (@ off) => {
-        false
-    };
-    ($($(#[doc = $doc:literal])+ $name:ident $(: $off:ident)?,)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident,)*) => {
         /// Which passes run. Dead code elimination always does.
         ///
         /// ```
@@ -35,8 +31,8 @@ macro_rules! passes {
         }
 
         impl Passes {
-            /// All of them but those that run only when asked for.
-            pub const ALL: Passes = Passes { $($name: true $(&& passes!(@ $off))?,)* verify: cfg!(test), watch: None };
+            /// All of them.
+            pub const ALL: Passes = Passes { $($name: true,)* verify: cfg!(test), watch: None };
             /// None of them.
             pub const NONE: Passes = Passes { $($name: false,)* verify: cfg!(test), watch: None };
             /// The names of those that can be switched.
@@ -60,9 +56,9 @@ passes! {
     cse,
     /// [`sink`]: rectifying after a maximum rather than before it.
     sink,
-    /// [`fold_norm`]: in prediction, normalisations become part of the weights before them. Only when asked for. What it makes of weights
-    /// is kept from run to run ([`Program::hoist`](crate::program::Program::hoist)).
-    fold_norm: off,
+    /// [`fold_norm`]: in prediction, normalisations become part of the weights before them. What it makes of weights is kept from run
+    /// to run ([`Program::hoist`](crate::program::Program::hoist)).
+    fold_norm,
     /// [`cancel_transposes`]: transposes around elementwise operations cancelled, those in front of products made their flags.
     transpose,
     /// [`fuse_norm`]: batch normalisation, shortcut and relu merged into one operation.

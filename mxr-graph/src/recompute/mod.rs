@@ -206,7 +206,7 @@ fn by_choice(
         return Ok(made);
     }
     let least = least.min(made.bytes).min(bytes);
-    Err((OverBudget { budget, planned: bytes, least }, split::ends(&search.crossing)))
+    Err((OverBudget { budget, planned: bytes, least }, split::ends(program, &search.crossing)))
 }
 
 /// Bytes of the arena that the executor plans at bind.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Slices and what is put together lie within the whole arrays, so nothing is copied. The sums of the weights' gradients
-//! are rounded in another order, and kernels may choose another way for a smaller batch: results agree up to rounding.
+//! are rounded in another order, and kernels may choose another way for a smaller batch: results agree up to rounding. The prologue
+//! of a prediction stays in front, as it has nothing of the batch.
 
 use crate::dim::Dim;
 use crate::expr::Expr;
@@ -82,9 +83,9 @@ pub(super) fn split(program: &Program, symbols: &[i64], until: usize, parts: i64
 }
 
 /// Forward steps after which little is alive: where a part of the network that runs in slices may end.
-pub(super) fn ends(crossing: &[u64]) -> Vec<usize> {
+pub(super) fn ends(program: &Program, crossing: &[u64]) -> Vec<usize> {
     let (mut ends, mut most, mut least) = (Vec::new(), 0, u64::MAX);
-    for (at, bytes) in crossing.iter().enumerate() {
+    for (at, bytes) in crossing.iter().enumerate().skip(program.prologue()) {
         most = most.max(*bytes);
         if *bytes <= most / 2 && *bytes < least && *bytes > 0 {
             least = *bytes;
@@ -99,7 +100,8 @@ impl Splitter<'_> {
     fn run(&mut self, until: usize) -> Option<u32> {
         let program = self.program;
         let forward = program.forward as usize;
-        let head = &program.steps[..until];
+        let (ahead, head) = program.steps.get(..until)?.split_at_checked(program.prologue())?;
+        self.steps.extend(ahead.iter().cloned());
         let mut inside = alloc::vec![false; program.values.len()];
         for s in head {
             if self.kind(s) != Kind::Rows {

@@ -4,6 +4,7 @@ use super::*;
 use crate::compile;
 use crate::dtype::DType;
 use crate::instr::Instr;
+use crate::program::Role;
 use crate::testnets::{self, Net};
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
@@ -69,8 +70,8 @@ fn sound(program: &Program, from: &Program) {
     let mut copied = BTreeSet::new();
     assert!(new.iter().all(|v| copied.insert(v.name.clone())));
     let forward = program.forward as usize;
-    let mut made: Vec<bool> =
-        program.values.iter().map(|v| v.role != crate::program::Role::Internal).collect();
+    let fed = |role: Role| !matches!(role, Role::Internal | Role::Kept);
+    let mut made: Vec<bool> = program.values.iter().map(|v| fed(v.role)).collect();
     for (at, s) in program.steps.iter().enumerate() {
         assert!(s.reads.iter().all(|r| made[*r as usize]), "step {at} reads what is not made yet");
         assert!(s.writes.iter().all(|w| !core::mem::replace(&mut made[*w as usize], true)));
@@ -173,4 +174,17 @@ fn large_images_go_through_the_first_layers_in_slices() {
     assert!(split::split(&p, &symbols, 4, 7).is_none());
     let normalised = compile::train(testnets::resnet20()).expect("it has gradients");
     assert!(split::split(&normalised, &symbols, 4, 2).is_none(), "statistics are of the whole batch");
+}
+
+/// With normalisations in the weights: what is made of those comes before the slices.
+#[test]
+fn predictions_of_normalised_networks_go_in_slices() {
+    let p = compile::predict(testnets::resnet20()).expect("has a form for prediction");
+    let symbols = bound(&p, 64);
+    let planned = |p: &Program| arena(p, &symbols);
+    let budget = planned(&p) / 2;
+    let half = within_slices(&p, &symbols, budget, Effort::SMALL, planned).expect("half is enough");
+    assert!(half.bytes <= budget && p.prologue() > 0, "{} bytes", half.bytes);
+    assert_eq!((half.program.prologue(), &half.program.outputs), (p.prologue(), &p.outputs));
+    sound(&half.program, &p);
 }

@@ -44,16 +44,7 @@ impl Elab<'_> {
         }
         let deeper = self.calls.iter().cloned().chain([frame]).collect();
         let calls = std::mem::replace(&mut self.calls, deeper);
-        // A block within one that is made again is made again with it.
-        let outermost = item.marks.recompute.is_some() && self.graph.segment.is_none();
-        if outermost {
-            self.graph.segment = Some(self.segments);
-            self.segments += 1;
-        }
-        let mut result = self.body(&item.body, hint);
-        if outermost {
-            self.graph.segment = None;
-        }
+        let mut result = self.segment(item.marks.recompute.is_some(), |elab| elab.body(&item.body, hint));
         if item.body.tail.is_none() {
             let help = "end it with an expression without `;`";
             result = self.fault_help(item.body.end, format!("block `{name}` has no result"), help);
@@ -65,6 +56,20 @@ impl Elab<'_> {
         self.scope.leave(floor);
         self.calls = calls;
         self.names.leave(outer);
+        result
+    }
+
+    /// What is called inside is a segment that the backward pass makes again, if `recompute`; one within another is a part of that.
+    pub(super) fn segment(&mut self, recompute: bool, inside: impl FnOnce(&mut Self) -> Value) -> Value {
+        let outermost = recompute && self.graph.segment.is_none();
+        if outermost {
+            self.graph.segment = Some(self.segments);
+            self.segments += 1;
+        }
+        let result = inside(self);
+        if outermost {
+            self.graph.segment = None;
+        }
         result
     }
 

@@ -110,7 +110,7 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
             faults.push_help(
                 at,
                 format!("`#[recompute]` belongs to a block, `{name}` is a network"),
-                "put it on the blocks that the network calls, or give the network `#[memory(…)]`",
+                "put it on the blocks that the network calls or on its `let`s, or give the network `#[memory(…)]`",
             );
         }
     }
@@ -167,7 +167,7 @@ struct Elab<'a> {
     /// The calls of blocks that are being expanded, outermost first.
     calls: Rc<[Rc<Frame>]>,
     budget: usize,
-    /// Calls of `#[recompute]` blocks so far.
+    /// Calls of `#[recompute]` blocks, and `let`s with it, so far.
     segments: u32,
 }
 

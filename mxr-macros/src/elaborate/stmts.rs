@@ -8,7 +8,7 @@ use mxr_graph::error::did_you_mean;
 impl Elab<'_> {
     pub(super) fn statement(&mut self, stmt: &Stmt) {
         match stmt {
-            Stmt::Let { pat, ty, value } => {
+            Stmt::Let { pat, ty, value, recompute } => {
                 let hint = match pat {
                     Pat::Name(ident) => Some(Hint {
                         layer: self.names.named(&name_of(ident)),
@@ -16,7 +16,7 @@ impl Elab<'_> {
                     }),
                     _ => None,
                 };
-                let mut new = self.expr_hint(value, hint.as_ref());
+                let mut new = self.segment(*recompute, |elab| elab.expr_hint(value, hint.as_ref()));
                 if let (Some(ty), Value::Tensor(id)) = (ty, &new)
                     && let TypeKind::Tensor(Some(list)) = &ty.kind
                 {

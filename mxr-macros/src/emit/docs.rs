@@ -3,6 +3,7 @@
 use mxr_graph::dim::{Dim, Symbols};
 use mxr_graph::graph::{Graph, Layer, Source, ValueId};
 use mxr_graph::program::{Program, Role};
+use mxr_graph::summary::Cost;
 use std::fmt::Write;
 
 /// "`conv1`: conv2d → `[N, 20, 24, 24]`, 520 parameters".
@@ -45,7 +46,8 @@ pub(super) fn total(p: &Program) -> Dim {
     p.params.iter().fold(Dim::ZERO, |sum, v| sum.add(&elements(v)))
 }
 
-/// "118 KiB per `N`, 472 KiB without planning": what internal arrays take.
+/// "118 KiB per `N`, 472 KiB without planning; kept of weights alone: 2.0 MiB": what internal arrays take, and what a prediction
+/// keeps besides.
 fn memory(p: &Program) -> Option<String> {
     let plan = p.plan.as_ref()?;
     let mut naive = Dim::ZERO;
@@ -61,7 +63,11 @@ fn memory(p: &Program) -> Option<String> {
         (s, f) => format!("{} per `{symbol}` and {}", bytes(s), bytes(f)),
     };
     let naive = both(u64::try_from(per_symbol).ok()?, u64::try_from(fixed).ok()?);
-    Some(format!("{}, {naive} without planning", both(plan.per_symbol, plan.fixed)))
+    let kept = match Cost::of(p).kept.fixed() {
+        None | Some(0) => String::new(),
+        Some(kept) => format!("; kept of weights alone: {}", bytes(kept)),
+    };
+    Some(format!("{}, {naive} without planning{kept}", both(plan.per_symbol, plan.fixed)))
 }
 
 fn bytes(n: u64) -> String {

@@ -15,8 +15,8 @@ fn cost(c: &Cost) -> String {
     if *c == Cost::UNKNOWN {
         return "Cost::UNKNOWN".to_string();
     }
-    let [flops, planned, naive, outside] = [c.flops, c.planned, c.naive, c.outside].map(amount);
-    format!("Cost {{ flops: {flops}, planned: {planned}, naive: {naive}, outside: {outside} }}")
+    let [flops, planned, naive, outside, kept] = [c.flops, c.planned, c.naive, c.outside, c.kept].map(amount);
+    format!("Cost {{ flops: {flops}, planned: {planned}, naive: {naive}, outside: {outside}, kept: {kept} }}")
 }
 
 fn amount(a: Amount) -> String {

@@ -4,7 +4,7 @@ use super::items::at_item;
 use super::{Cursor, Parser, describe};
 use crate::ast::{Binary, Block, Expr, ExprKind, Pat, Stmt};
 use crate::errors::Spans;
-use proc_macro2::{Delimiter, Group};
+use proc_macro2::{Delimiter, Group, Span};
 
 impl Parser<'_> {
     /// `{ … }`.
@@ -31,6 +31,8 @@ impl Parser<'_> {
             let (attrs, marks) = self.attrs(cursor);
             if at_item(cursor) {
                 self.item_with(cursor, attrs, marks);
+            } else if let Some(at) = marks.recompute {
+                self.recomputed(cursor, block, at);
             }
         } else if at_item(cursor) {
             // A block declared inside, or the brace of this body is still to be typed: it belongs beside us either way.
@@ -48,7 +50,7 @@ impl Parser<'_> {
                 Expr { kind: ExprKind::Error, at, depth: 0 }
             };
             self.end_of(cursor, &value);
-            block.stmts.push(Stmt::Let { pat, ty, value });
+            block.stmts.push(Stmt::Let { pat, ty, value, recompute: false });
         } else if let Some(at) = cursor.eat_word("for") {
             let pat = self.pat(cursor, at.into());
             if cursor.eat_word("in").is_none() {
@@ -77,11 +79,27 @@ impl Parser<'_> {
                 if cursor.is_empty() {
                     block.tail = Some(Box::new(value));
                 } else {
-                    block.stmts.push(Stmt::Let { pat: Pat::Wild, ty: None, value });
+                    block.stmts.push(Stmt::Let { pat: Pat::Wild, ty: None, value, recompute: false });
                 }
             }
         } else {
             self.expression_statement(cursor, block);
+        }
+    }
+
+    /// The statement behind a `#[recompute]`.
+    fn recomputed(&mut self, cursor: &mut Cursor, block: &mut Block, at: Span) {
+        if !cursor.at_word("let") {
+            self.faults.push_help(
+                at,
+                "`#[recompute]` belongs to a block or to a `let`",
+                "`#[recompute] let y = relu(batch_norm(x));` makes again what is inside of `y`",
+            );
+            return;
+        }
+        self.statement(cursor, block);
+        if let Some(Stmt::Let { recompute, .. }) = block.stmts.last_mut() {
+            *recompute = true;
         }
     }
 

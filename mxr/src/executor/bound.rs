@@ -282,8 +282,6 @@ impl Bound {
         };
         let some = |steps: &[Ready]| !steps.is_empty();
         let (onward, back) = (Turn::Forward(mark, mode), Turn::Backward(mark));
-        let kept = (0..program.values.len()).filter(|v| program.values[*v].role == Role::Kept);
-        let kept = kept.filter_map(|v| homes[v].part.as_ref()).map(|p| p.bytes.len()).sum();
         Ok(Bound {
             // States are the exception among what it writes; where a pass failed they hold numbers all the same, of before
             // or after that pass.
@@ -296,7 +294,7 @@ impl Bound {
             outputs: program.outputs.iter().map(|v| array(*v)).collect(),
             predictions: program.predictions.iter().map(|v| array(*v)).collect(),
             heads,
-            kept,
+            kept: layout.kept(program),
             mark,
         })
     }

@@ -7,7 +7,7 @@ use crate::device::kernel::{Kernel, Request, Spec};
 use crate::error::{Error, Result};
 use mxr_graph::instr::Instr;
 use mxr_graph::memory::{ALIGN, InPlace, Plan, Problem, Strategy, plan, symbolic_places, verify};
-use mxr_graph::program::{Place, Program, ProgramPlan};
+use mxr_graph::program::{Place, Program, ProgramPlan, Role};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -98,6 +98,13 @@ impl Layout {
     /// Bytes of the arena without workspaces.
     pub(super) fn internal(&self) -> usize {
         self.internal
+    }
+
+    /// Bytes of what weights alone make, kept from run to run.
+    pub(super) fn kept(&self, program: &Program) -> usize {
+        let made: Vec<u32> = program.steps.iter().flat_map(|s| s.writes.iter().copied()).collect();
+        let kept = made.into_iter().filter(|v| program.values[*v as usize].role == Role::Kept);
+        self.specs(program, &kept.collect::<Vec<u32>>()).iter().map(Spec::bytes).sum()
     }
 
     pub(super) fn specs(&self, program: &Program, values: &[u32]) -> Vec<Spec<'_>> {

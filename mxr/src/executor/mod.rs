@@ -227,8 +227,8 @@ impl Executor {
         })
     }
 
-    /// Bytes of the arena and of the kernels' scratch memory that a network of `network!` takes in one mode when it is bound like
-    /// this; nothing is allocated. `None` for the training of a network that only predicts.
+    /// Bytes of the arena, of the kernels' scratch memory and of what is kept of weights alone that a network of `network!` takes in one
+    /// mode when it is bound like this; nothing is allocated. `None` for the training of a network that only predicts.
     ///
     /// # Errors
     ///
@@ -254,10 +254,12 @@ impl Executor {
             images::arranged(budget::fitted(p, mode, &given, options)?, &sums, &given, options)
         };
         let program = program.map(arranged).transpose()?;
-        let layout = program.map(|p| Layout::new(&p, &given, options)).transpose()?;
-        Ok(layout.map(|l| MemoryReport {
-            arena: l.internal(),
-            workspace: l.arena() - l.internal(),
+        let Some(program) = program else { return Ok(None) };
+        let layout = Layout::new(&program, &given, options)?;
+        Ok(Some(MemoryReport {
+            arena: layout.internal(),
+            workspace: layout.arena() - layout.internal(),
+            kept: layout.kept(&program),
             ..MemoryReport::default()
         }))
     }

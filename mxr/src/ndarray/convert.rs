@@ -11,43 +11,16 @@ use std::path::Path;
 /// Evaluate with a type alias for the Rust type of an element type.
 macro_rules! with_element {
     ($dtype:expr, $T:ident => $body:expr) => {
+        with_element!(@ $dtype, $T => $body;
+            F32: f32, F64: f64, F16: half::f16, Bf16: half::bf16,
+            I8: i8, U8: u8, I32: i32, I64: i64, Bool: bool)
+    };
+    (@ $dtype:expr, $T:ident => $body:expr; $($variant:ident: $type:ty),*) => {
         match $dtype {
-            DType::F32 => {
-                type $T = f32;
+            $(DType::$variant => {
+                type $T = $type;
                 $body
-            }
-            DType::F64 => {
-                type $T = f64;
-                $body
-            }
-            DType::F16 => {
-                type $T = half::f16;
-                $body
-            }
-            DType::Bf16 => {
-                type $T = half::bf16;
-                $body
-            }
-            DType::I8 => {
-                type $T = i8;
-                $body
-            }
-            DType::U8 => {
-                type $T = u8;
-                $body
-            }
-            DType::I32 => {
-                type $T = i32;
-                $body
-            }
-            DType::I64 => {
-                type $T = i64;
-                $body
-            }
-            DType::Bool => {
-                type $T = bool;
-                $body
-            }
+            })*
         }
     };
 }
