@@ -94,27 +94,42 @@ unsafe fn store<V: Vector<Elem = f32>>(
     let width = row.min(ow - left);
     // SAFETY: masks keep columns within the row, filters and rows exist; the caller allows the accesses.
     unsafe {
-        let plane = y.wrapping_add((strip.image * problem.filters + filter) * oh * ow);
         let mut biases = [V::zero(); MAX_LANES];
         if let Some(bias) = epilogue.bias {
             for (to, &bias) in biases.iter_mut().zip(&bias[filter..][..filters]) {
                 *to = V::splat(bias);
             }
         }
+        let first_plane = (strip.image * problem.filters + filter) * oh * ow;
+        let plane = y.wrapping_add(first_plane);
         for i in 0..TILE.min(oh - top) {
             for at in (0..width).step_by(lanes) {
                 let columns = lanes.min(width - at);
+                let from = pixels.add((i * row + at) * lanes);
                 let mut block = [V::zero(); MAX_LANES];
-                for (j, x) in block[..lanes.min(row - at)].iter_mut().enumerate() {
-                    *x = V::load(pixels.add((i * row + at + j) * lanes));
+                if row - at >= lanes {
+                    for (j, x) in block[..lanes].iter_mut().enumerate() {
+                        *x = V::load(from.add(j * lanes));
+                    }
+                } else {
+                    for (j, x) in block[..row - at].iter_mut().enumerate() {
+                        *x = V::load(from.add(j * lanes));
+                    }
                 }
                 V::transpose(&mut block);
-                let to = plane.wrapping_add((top + i) * ow + left + at);
+                let at = (top + i) * ow + left + at;
+                let to = plane.wrapping_add(at);
+                if columns == lanes && filters == lanes && epilogue.residual.is_none() {
+                    for (f, (x, &bias)) in block[..lanes].iter().zip(&biases).enumerate() {
+                        let x = x.add(bias);
+                        let x = if epilogue.relu { x.relu() } else { x };
+                        x.store(to.wrapping_add(f * oh * ow));
+                    }
+                    continue;
+                }
                 for (f, (x, bias)) in block.into_iter().zip(biases).take(filters).enumerate() {
                     let (mut x, to) = (x.add(bias), to.wrapping_add(f * oh * ow));
-                    let at =
-                        (strip.image * problem.filters + filter + f) * oh * ow + (top + i) * ow + left + at;
-                    let residual = epilogue.residual_of(at, to);
+                    let residual = epilogue.residual_of(first_plane + f * oh * ow + at, to);
                     if !residual.is_null() {
                         x = x.add(V::zero().load_over(residual, first(columns)));
                     }
