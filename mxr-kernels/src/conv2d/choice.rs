@@ -32,8 +32,10 @@ pub(super) fn wish() -> Wish {
 
 /// The wish, or what would be one.
 fn parse(value: &str) -> Result<Wish, String> {
-    if value == "direct" {
-        return Ok(Wish::Direct);
+    match value {
+        "" => return Ok(Wish::Fastest),
+        "direct" => return Ok(Wish::Direct),
+        _ => {}
     }
     let names = || candidates::<f32>().iter().map(|candidate| candidate.name);
     names().find(|name| *name == value).map(Wish::Named).ok_or_else(|| {
@@ -55,8 +57,8 @@ pub(super) fn choose<T: ConvElement>(
 ) -> &'static Candidate<T> {
     let accepting = || candidates::<T>().iter().filter(|c| c.isa <= isa && c.accepts(conv, direction));
     let named = || accepting().find(|c| wish == Wish::Named(c.name));
-    let saves = |candidate: &Candidate<T>| candidate.name.starts_with("winograd");
-    let usual = || accepting().find(|c| (c.pays)(conv, direction) && !(wish == Wish::Direct && saves(c)));
+    let usual =
+        || accepting().find(|c| (c.pays)(conv, direction) && !(wish == Wish::Direct && c.fewer_products));
     named().or_else(usual).expect("the reference accepts every convolution")
 }
 
@@ -106,6 +108,7 @@ mod tests {
     #[test]
     fn wishes_are_words_and_names() {
         assert_eq!(parse("direct"), Ok(Wish::Direct));
+        assert_eq!(parse(""), Ok(Wish::Fastest));
         assert_eq!(parse("portable"), Ok(Wish::Named("portable")));
         let expected = parse("Winograd").unwrap_err();
         assert!(expected.starts_with("`direct` or the name of a candidate (`"), "{expected}");

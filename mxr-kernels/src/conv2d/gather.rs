@@ -197,6 +197,39 @@ impl Plan {
         }
     }
 
+    /// The pixels lie in one run, and a full register may be read in full under all taps of the channels up to that of tap `last`: see
+    /// [`load_full`].
+    #[inline(always)]
+    fn is_simple(&self, window: &Window, lanes: usize, last: usize, source: usize) -> bool {
+        let Window { y, x, .. } = window;
+        if self.run_count != 1 || !matches!(x.stride, 1 | 2 | 4) {
+            return false;
+        }
+        // With a stride, steps are positive, so the last tap is the one that reaches furthest.
+        let channels = last / (y.taps * x.taps) + 1;
+        let furthest = Tap::new(window, channels * y.taps * x.taps - 1).offset;
+        x.stride == 1
+            || self.base + self.runs[0].1 + furthest + (lanes * x.stride) as isize <= source as isize
+    }
+
+    /// The mask of a tap.
+    #[inline(always)]
+    fn mask(&self, tap: Tap) -> u32 {
+        u32::from(self.rows[tap.r] & self.cols[tap.s])
+    }
+
+    /// [`load`](Self::load) where that is [simple](Self::is_simple) and no lane is masked.
+    ///
+    /// # Safety
+    ///
+    /// As [`load`](Self::load).
+    #[inline(always)]
+    unsafe fn load_full<V: Vector>(&self, window: &Window, source: &[V::Elem], tap: Tap) -> V {
+        let at = source.as_ptr().wrapping_offset(self.base + self.runs[0].1 + tap.offset);
+        // SAFETY: every lane is a pixel, and what lies beside them is in the source.
+        unsafe { if window.x.stride == 1 { V::load(at) } else { spread::<V>(at, window.x.stride) } }
+    }
+
     /// The register under a tap; lanes outside the image and past the planned ones are 0.
     ///
     /// # Safety
@@ -204,7 +237,7 @@ impl Plan {
     /// Runs below the entry of `V`'s instruction set; `source` and the window describe an array of images, the pixels and the tap exist.
     #[inline(always)]
     unsafe fn load<V: Vector>(&self, window: &Window, source: &[V::Elem], tap: Tap) -> V {
-        let mask = u32::from(self.rows[tap.r] & self.cols[tap.s]);
+        let mask = self.mask(tap);
         let start = self.base + tap.offset;
         let at = source.as_ptr().wrapping_offset(start);
         let stride = window.x.stride;
@@ -287,12 +320,21 @@ impl<V: Registers> Rhs<V> for TapsByPixels<'_, V::Elem> {
                     width.saturating_sub(v * V::LANES).min(V::LANES),
                 );
             }
+            let simple = plans.iter().all(|plan| plan.is_simple(window, V::LANES, ks.end - 1, source.len()));
             let mut tap = Tap::new(window, ks.start);
             for _ in ks.clone() {
                 // SAFETY: the caller's contract.
                 unsafe {
-                    plans[0].load::<V>(window, source, tap).store(to);
-                    plans[1].load::<V>(window, source, tap).store(to.add(V::LANES));
+                    let [a, b] = if simple && plans[0].mask(tap) & plans[1].mask(tap) == first(V::LANES) {
+                        [
+                            plans[0].load_full::<V>(window, source, tap),
+                            plans[1].load_full::<V>(window, source, tap),
+                        ]
+                    } else {
+                        [plans[0].load::<V>(window, source, tap), plans[1].load::<V>(window, source, tap)]
+                    };
+                    a.store(to);
+                    b.store(to.add(V::LANES));
                     to = to.add(V::COLS);
                 }
                 tap.next(window);
@@ -330,6 +372,7 @@ impl<T: Tiled> TapsByPixels<'_, T> {
             let from = self.source.as_ptr().wrapping_add(k * channel);
             for (v, &(at, here, next)) in places[..vectors].iter().enumerate() {
                 let from = from.wrapping_offset(at);
+                V::prefetch(from.wrapping_add(pack::AHEAD * channel));
                 // SAFETY: the lanes of the masks are pixels of their images.
                 unsafe {
                     let register = if here == first(lanes) {
@@ -356,6 +399,9 @@ impl<V: Registers> Rhs<V> for PixelsByTaps<'_, V::Elem> {
     #[inline(always)]
     unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, to: *mut V::Elem) {
         let (window, source, lanes) = (self.window, self.source, V::LANES);
+        if cols.is_empty() {
+            return;
+        }
         if window.is_pointwise() {
             // SAFETY: the caller's contract.
             return unsafe { self.columns::<V>(ks, cols, to) };
@@ -364,6 +410,7 @@ impl<V: Registers> Rhs<V> for PixelsByTaps<'_, V::Elem> {
         for pixel in ks.clone().step_by(lanes) {
             let rows = lanes.min(ks.end - pixel);
             plan.set(window, self.start + pixel, rows);
+            let simple = plan.is_simple(window, lanes, cols.end - 1, source.len());
             let mut tap = Tap::new(window, cols.start);
             let mut panel = to.wrapping_add((pixel - ks.start) * V::COLS);
             for col in cols.clone().step_by(lanes) {
@@ -372,7 +419,11 @@ impl<V: Registers> Rhs<V> for PixelsByTaps<'_, V::Elem> {
                 unsafe {
                     let mut block = [V::zero(); MAX_LANES];
                     for register in &mut block[..width] {
-                        *register = plan.load::<V>(window, source, tap);
+                        *register = if simple && plan.mask(tap) == first(lanes) {
+                            plan.load_full::<V>(window, source, tap)
+                        } else {
+                            plan.load::<V>(window, source, tap)
+                        };
                         tap.next(window);
                     }
                     V::transpose(&mut block);

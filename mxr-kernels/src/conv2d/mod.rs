@@ -8,7 +8,8 @@
 //! * forward: `[k, c·kh·kw] · [c·kh·kw, n·oh·ow]`;
 //! * gradient of the data: for each of the `sh·sw` phases of the image, the same product of turned weights with `dy`, so no product
 //!   with the zeros between strides is made; where images have few channels, `[c·kh·kw, k] · [k, oh·ow]`, added to the image tile by tile;
-//! * gradient of the weight: `[k, n·oh·ow] · [n·oh·ow, c·kh·kw]`, cut along the sum where C is small, the parts added in order.
+//! * gradient of the weight: `[k, n·oh·ow] · [n·oh·ow, c·kh·kw]`, cut along the sum where C is small, the parts added in order; what a 1×1
+//!   kernel with a stride sees is collected first.
 //!
 //! Groups of few filters (depthwise) are done row by row instead, and 3×3 kernels with stride 1 by Winograd's algorithm where that takes less
 //! time: `choice` says where, for each direction by itself.
@@ -260,8 +261,8 @@ pub fn backward_weight<T: ConvElement>(conv: &Conv2d, x: &[T], dy: &[T], dw: &mu
 /// The candidate that the functions of this module use; its [name](Candidate::name) is for reports.
 ///
 /// It is the first that accepts, the instruction set allows and the cost model finds worth it. The environment variable `MXR_CONV` overrides
-/// the model, for a process: `direct` leaves Winograd's algorithm out, the name of a candidate takes that one wherever it accepts. Any
-/// other value is reported on standard error and left out.
+/// the model, for a process: `direct` leaves Winograd's algorithm out, the name of a candidate takes that one wherever it accepts, nothing
+/// is as if it were not set. Any other value is reported on standard error and left out.
 ///
 /// # Panics
 ///
@@ -286,6 +287,8 @@ pub trait ConvElement: GemmElement {
 pub struct Candidate<T: 'static> {
     name: &'static str,
     isa: Isa,
+    /// It makes fewer multiplications than the definition has, and rounds more.
+    fewer_products: bool,
     accepts: fn(&Conv2d, Direction) -> bool,
     /// Where it accepts: whether it takes less time than the candidates after it.
     pays: fn(&Conv2d, Direction) -> bool,
@@ -407,6 +410,7 @@ macro_rules! candidates {
                     $(Candidate {
                         name: $winograd,
                         isa: Isa::$isa,
+                        fewer_products: true,
                         accepts: winograd::accepts,
                         pays: choice::winograd_pays,
                         workspace_len: winograd::workspace_len::<$vector>,
@@ -417,6 +421,7 @@ macro_rules! candidates {
                     Candidate {
                         name: $direct,
                         isa: Isa::$isa,
+                        fewer_products: false,
                         accepts: |conv, _| direct::accepts(conv),
                         pays: |_, _| true,
                         workspace_len: |_, _| 0,
@@ -427,6 +432,7 @@ macro_rules! candidates {
                     Candidate {
                         name: $implicit,
                         isa: Isa::$isa,
+                        fewer_products: false,
                         accepts: |conv, _| gather::accepts(conv),
                         pays: |_, _| true,
                         workspace_len: implicit_workspace_len,
@@ -438,6 +444,7 @@ macro_rules! candidates {
                 Candidate {
                     name: "reference",
                     isa: Isa::Portable,
+                    fewer_products: false,
                     accepts: |_, _| true,
                     pays: |_, _| true,
                     workspace_len: |_, _| 0,

@@ -100,6 +100,10 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
                             }
                             value.store_masked(to.add(t), mask);
                         }
+                    } else if !add && residual.is_null() && masked.is_null() && !self.epilogue.relu {
+                        for t in 0..run {
+                            *to.add(t * self.step[1]) = *from.add(t);
+                        }
                     } else {
                         for t in 0..run {
                             let to = to.add(t * self.step[1]);
@@ -119,6 +123,10 @@ impl<V: Registers> Sink<V> for Planes<'_, V::Elem> {
 
     fn accumulate(&self) -> bool {
         false
+    }
+
+    fn scatters(&self) -> bool {
+        !self.is_whole()
     }
 
     fn holds_residual(&self) -> bool {

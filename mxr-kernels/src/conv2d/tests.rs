@@ -104,6 +104,9 @@ fn images() -> Vec<Case> {
         square([5, 9, 14, 14], 100, 3, 1, 0),
         square([1, 8, 5, 70], 9, 3, 1, 2),
         Case { pad: [2, 1, 0, 5], ..square([2, 16, 11, 18], 33, 3, 1, 0) },
+        square([1, 3, 40, 75], 8, 11, 4, 2),
+        square([3, 330, 5, 5], 20, 1, 1, 0),
+        square([2, 5, 9, 9], 330, 1, 2, 0),
         square([0, 3, 8, 8], 4, 3, 1, 1),
         square([2, 0, 4, 4], 3, 3, 1, 1),
         square([2, 3, 0, 0], 3, 1, 1, 2),
@@ -177,7 +180,7 @@ fn accepting<T: ConvElement>(
     direction: Direction,
 ) -> impl Iterator<Item = (&'static Candidate<T>, f64)> {
     let accepting = candidates::<T>().iter().filter(move |candidate| candidate.accepts(conv, direction));
-    accepting.map(|candidate| (candidate, if candidate.name().starts_with("winograd") { 10.0 } else { 1.0 }))
+    accepting.map(|candidate| (candidate, if candidate.fewer_products { 10.0 } else { 1.0 }))
 }
 
 fn reference<T: ConvElement>() -> &'static Candidate<T> {

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::Gemm;
 use super::driver::{Lhs, Place, Rhs, Sink, multiply};
 use super::micro::{Registers, Rows};
-use super::{Gemm, pack};
+use super::pack::{self, AHEAD};
 use crate::epilogue::Epilogue;
 
 pub(super) fn run<V: Registers>(
@@ -116,7 +117,9 @@ impl<V: Registers> Rhs<V> for Matrix<'_, V::Elem> {
                     if self.transposed {
                         pack::transposed::<V>(width, ks.len(), |j| b.add((col + j) * ld + k), to, V::COLS);
                     } else {
-                        pack::copied::<V>(width, 1, b.wrapping_add(k * ld + col), ld, to, V::COLS);
+                        let from = b.wrapping_add(k * ld + col);
+                        V::prefetch(from.wrapping_add(AHEAD * ld));
+                        pack::copied::<V>(width, 1, from, ld, to, V::COLS);
                     }
                     pack::zeroed(to, rows_at_a_time, V::COLS, width, V::COLS);
                 }

@@ -151,6 +151,11 @@ pub(crate) trait Sink<V: Registers>: Sync {
         false
     }
 
+    /// Hardly a tile has a place, so sums are written when they are complete.
+    fn scatters(&self) -> bool {
+        false
+    }
+
     /// What is negative becomes 0.
     fn relu(&self) -> bool {
         false
@@ -179,7 +184,10 @@ pub(crate) unsafe fn multiply<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>>(
     let flops = 2.0 * rows.rows() as f64 * n as f64 * k as f64 * batch as f64;
     let threads = if flops < SERIAL_FLOPS { 1 } else { par::threads() };
     // Every product of a batch has the same epilogue.
-    let apart = k > V::Elem::KC && operands(0).2.holds_residual();
+    let apart = k > V::Elem::KC && {
+        let (_, _, sink) = operands(0);
+        sink.holds_residual() || sink.scatters()
+    };
     let grid = Grid::new::<V>(&rows, n, batch, threads, L::PACKED, apart);
     let block = |number: usize| {
         let (z, panels, cols) = grid.block::<V>(number, n);

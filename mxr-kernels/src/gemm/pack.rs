@@ -3,6 +3,12 @@
 use crate::element::Num;
 use crate::simd::vector::{MAX_LANES, Vector, first};
 
+/// Rows that are asked for before they are copied.
+pub(crate) const AHEAD: usize = 4;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Writes `[len, width]` panel rows from `width` sources that lie along `len`: element `(p, i)` of the panel is element `p` of source
 /// `i`, which `source(i)` points to. Columns from `width` up to a multiple of the lanes within `stride` stay as they are.
 ///
@@ -25,8 +31,15 @@ pub(crate) unsafe fn transposed<V: Vector>(
         for (j, from) in sources[..columns].iter_mut().enumerate() {
             *from = source(i + j);
         }
+        // As a rule, sources lie at one distance from each other, and those that follow are read next.
+        let next = columns as isize * (sources[1].addr() as isize - sources[0].addr() as isize);
         for p in (0..len).step_by(lanes) {
             let rows = lanes.min(len - p);
+            if (p * size_of::<V::Elem>()).is_multiple_of(LINE) {
+                for from in &sources[..columns] {
+                    V::prefetch(from.wrapping_add(p).wrapping_byte_offset(next));
+                }
+            }
             // SAFETY: masks keep loads within `len` and stores within `width`.
             unsafe {
                 let mut block = [V::zero(); MAX_LANES];

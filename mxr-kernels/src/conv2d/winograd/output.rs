@@ -95,22 +95,39 @@ unsafe fn store<V: Vector<Elem = f32>>(
     let width = row.min(ow - left);
     // SAFETY: masks keep columns within the row, filters and rows exist; the caller allows the accesses.
     unsafe {
-        let plane = problem.strides[1].at(strip.image, filter);
         let mut biases = [V::zero(); MAX_LANES];
         if let Some(bias) = epilogue.bias {
             for (to, &bias) in biases.iter_mut().zip(&bias[filter..][..filters]) {
                 *to = V::splat(bias);
             }
         }
+        let plane = problem.strides[1].at(strip.image, filter);
         for i in 0..TILE.min(oh - top) {
             for at in (0..width).step_by(lanes) {
                 let columns = lanes.min(width - at);
+                let from = pixels.add((i * row + at) * lanes);
                 let mut block = [V::zero(); MAX_LANES];
-                for (j, x) in block[..lanes.min(row - at)].iter_mut().enumerate() {
-                    *x = V::load(pixels.add((i * row + at + j) * lanes));
+                if row - at >= lanes {
+                    for (j, x) in block[..lanes].iter_mut().enumerate() {
+                        *x = V::load(from.add(j * lanes));
+                    }
+                } else {
+                    for (j, x) in block[..row - at].iter_mut().enumerate() {
+                        *x = V::load(from.add(j * lanes));
+                    }
                 }
                 V::transpose(&mut block);
                 let first_pixel = plane + (top + i) * ow + left + at;
+                let plain = epilogue.residual.is_none() && epilogue.mask.is_none();
+                if columns == lanes && filters == lanes && plain {
+                    let to = y.wrapping_add(first_pixel);
+                    for (f, (x, &bias)) in block[..lanes].iter().zip(&biases).enumerate() {
+                        let x = x.add(bias);
+                        let x = if epilogue.relu { x.relu() } else { x };
+                        x.store(to.wrapping_add(f * channel));
+                    }
+                    continue;
+                }
                 for (f, (x, bias)) in block.into_iter().zip(biases).take(filters).enumerate() {
                     let at = first_pixel + f * channel;
                     let (mut x, to) = (x.add(bias), y.wrapping_add(at));
