@@ -5,6 +5,7 @@ use crate::elaborate::{self, Reads};
 use crate::emit;
 use crate::errors::Faults;
 use crate::parse;
+use mxr_graph::catalogue::Code;
 use proc_macro2::TokenStream;
 
 /// The expansion. A pure function of its tokens, whatever they are.
@@ -36,7 +37,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         let text = format!("`{0}` is `pub`, but a block: it is seen only inside `network!`", block.name);
         let network = camel_case(&name_of(&block.name));
         let help = format!("a network is called `{network}`, with a capital letter; a block needs no `pub`");
-        faults.push_help(block.name.span(), text, help);
+        faults.push_help(Code::SmallLetter, block.name.span(), text, help);
         if block.could_be_network() {
             // Then it is meant to be one, and what uses it need not fail as well.
             let network = elaborate::network(&source, block, &mut faults);

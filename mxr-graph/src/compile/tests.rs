@@ -273,7 +273,11 @@ fn a_static_program_is_a_compiled_one() {
     graph.checks.push(crate::graph::Check {
         dim: Dim::symbol(symbol).sub(&Dim::ONE),
         exact: false,
-        error: find("tanh").expect("an operator").schema().error(crate::error::At::Call, String::new()),
+        error: find("tanh").expect("an operator").schema().error(
+            crate::catalogue::Code::KernelDoesNotFit,
+            crate::error::At::Call,
+            String::new(),
+        ),
     });
     let mut compiled = predict_with(graph, &Passes::NONE).expect("fits");
     compiled.checks.to_mut()[0].message = text("N is small");

@@ -1,6 +1,7 @@
 //! `batch_norm`: normalisation by the statistics of the batch, what replaces it in prediction, and the gradients of both.
 
 use super::{Lower, Lowered, Operator, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -256,7 +257,7 @@ pub(super) fn normalised(cx: &mut Infer<'_>) -> Result<(Dim, DType), ShapeError>
     if x.rank() < 2 {
         let text = cx.show(&x);
         let message = format!("needs a batch and channels, this is {text}");
-        let mut e = cx.err(At::Input(0), message);
+        let mut e = cx.err(Code::OperandRank, At::Input(0), message);
         e.help = Some("inputs are [n, c], [n, c, h, w] and the like".to_string());
         return Err(e);
     }

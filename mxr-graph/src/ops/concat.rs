@@ -2,6 +2,7 @@
 
 use super::split::part;
 use super::{Fill, Lower, Lowered, Operator, Sample, Slice};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -69,6 +70,7 @@ impl Operator for Concat {
         if let Some((input, _)) = wrong.first() {
             let all: Vec<&str> = wrong.iter().map(|(_, text)| &text[..]).collect();
             let mut e = cx.err(
+                Code::ConcatExtents,
                 At::Input(*input),
                 format!("the inputs differ from the first, {first_text}, in more than axis {axis}"),
             );

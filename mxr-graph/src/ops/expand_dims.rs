@@ -2,6 +2,7 @@
 
 use super::reshape::reshape_like;
 use super::{Lower, Lowered, Operator, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -40,7 +41,11 @@ impl Operator for ExpandDims {
         let axis = if given < 0 { given + rank + 1 } else { given };
         if !(0..=rank).contains(&axis) {
             let text = cx.show(&x);
-            let mut e = cx.err(At::Option("axis"), format!("{text} cannot get an axis {given}"));
+            let mut e = cx.err(
+                Code::AxisOutOfRange,
+                At::Option("axis"),
+                format!("{text} cannot get an axis {given}"),
+            );
             e.help = Some(format!("`axis` goes from {} to {rank}", -rank - 1));
             return Err(e);
         }

@@ -1,6 +1,7 @@
 //! `map`: a scalar expression applied elementwise, with broadcasting. Gradients and fusion are made of it.
 
 use super::{Operator, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -66,7 +67,7 @@ pub fn infer_broadcast(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
 pub fn infer_numbers(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
     for i in 0..cx.inputs() {
         if cx.dtype(i) == DType::Bool {
-            let mut e = cx.err(At::Input(i), "needs numbers, this is bool".to_string());
+            let mut e = cx.err(Code::NeedsNumbers, At::Input(i), "needs numbers, this is bool".to_string());
             e.help = Some("convert it with `cast`".to_string());
             return Err(e);
         }
@@ -104,7 +105,8 @@ pub fn broadcast(cx: &mut Infer<'_>, a: &Shape, b: &Shape, input: usize) -> Resu
         return Ok(Shape(out));
     }
     let (a, b) = (cx.show(a), cx.show(b));
-    let mut e = cx.err(At::Input(input), format!("the shapes {a} and {b} do not fit together"));
+    let mut e =
+        cx.err(Code::Broadcast, At::Input(input), format!("the shapes {a} and {b} do not fit together"));
     e.help = Some(format!("{}; extents must be equal, or 1", wrong.join(", ")).to_string());
     Err(e)
 }

@@ -1,6 +1,7 @@
 //! `matmul`: products of matrices, and of stacks of them.
 
 use super::{Lower, Lowered, Operator, Reshape, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -60,6 +61,7 @@ impl Operator for MatMul {
             if s.rank() < 2 {
                 let text = cx.show(s);
                 let mut e = cx.err(
+                    Code::OperandRank,
                     At::Input(i),
                     format!("`{}` must be a matrix or a stack of them, it is {text}", SCHEMA.inputs[i].name),
                 );
@@ -77,6 +79,7 @@ impl Operator for MatMul {
         let (ta, tb) = (cx.show(&a), cx.show(&b));
         let (x, y) = (cx.show_dim(&a[ka]), cx.show_dim(&b[kb]));
         let mut e = cx.err(
+            Code::InnerExtents,
             At::Input(1),
             format!("the inner extents differ: axis {ka} of {ta} is {x}, axis {kb} of {tb} is {y}"),
         );
@@ -100,6 +103,7 @@ impl Operator for MatMul {
                     if !cx.unify(&a[i], &b[j]) {
                         let (x, y) = (cx.show_dim(&a[i]), cx.show_dim(&b[j]));
                         let mut e = cx.err(
+                        Code::StackedMatrices,
                             At::Input(1),
                             format!(
                                 "the leading axes do not fit together: axis {i} of {ta} is {x}, axis {j} of {tb} is {y}"

@@ -1,6 +1,7 @@
 //! `reshape`: the same elements under another shape.
 
 use super::{Lower, Lowered, Operator, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -42,7 +43,11 @@ impl Operator for Reshape {
         let Attr::Dims(dims) = cx.attr("shape").clone() else { unreachable!("a required shape") };
         let x = cx.shape(0);
         if dims.iter().filter(|d| d.is_none()).count() > 1 {
-            return Err(cx.err(At::Option("shape"), "only one extent can be computed".into()));
+            return Err(cx.err(
+                Code::ReshapeTwoUnknowns,
+                At::Option("shape"),
+                "only one extent can be computed".into(),
+            ));
         }
         let total = x.elements();
         let known = dims.iter().flatten().fold(Dim::ONE, |p, d| p.mul(d));
@@ -55,6 +60,7 @@ impl Operator for Reshape {
                     None => {
                         let (x, t, k) = (cx.show(&x), cx.show_dim(&total), cx.show_dim(&known));
                         return Err(cx.err(
+                            Code::ReshapeDoesNotDivide,
                             At::Option("shape"),
                             format!("{x} has {t} elements, which {k} does not divide"),
                         ));
@@ -66,7 +72,11 @@ impl Operator for Reshape {
         if !cx.unify(&out.elements(), &total) {
             let (a, b) = (cx.show(&x), cx.show(&out));
             let (n, m) = (cx.show_dim(&total), cx.show_dim(&out.elements()));
-            let mut e = cx.err(At::Option("shape"), format!("{a} has {n} elements, {b} has {m}"));
+            let mut e = cx.err(
+                Code::ReshapeElements,
+                At::Option("shape"),
+                format!("{a} has {n} elements, {b} has {m}"),
+            );
             if let Some(q) = total.div_exact(&out.elements()) {
                 e.help = Some(format!("a further axis of {} would make them equal", cx.show_dim(&q)));
             }

@@ -3,6 +3,7 @@
 use super::concat::range;
 use super::slice_axis::axis_of;
 use super::{Operator, Reshape, Sample, Slice};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::graph::{Graph, ValueId};
@@ -80,7 +81,7 @@ impl Split {
                 "axis {axis} of {text} is {}, which is not a multiple of {parts}",
                 extent.display(&graph.symbols)
             );
-            let mut e = graph.error(self, inputs, At::Option("parts"), message);
+            let mut e = graph.error(self, inputs, Code::SplitDoesNotDivide, At::Option("parts"), message);
             e.help = extent.as_const().map(|n| nearest_divisors(n, parts));
             return Err(e);
         }

@@ -3,6 +3,7 @@
 use super::{CallSpans, Elab, Hint, Site, as_name, value::Value};
 use crate::ast::{Arg, Call, name_of};
 use crate::errors::{Spans, join_names};
+use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::graph::ValueId;
 use mxr_graph::ops::{self, OPS, Operator};
@@ -35,9 +36,19 @@ impl Elab<'_> {
         let near = did_you_mean(name, operators.chain(blocks.iter().map(String::as_str))).map(str::to_string);
         let text = format!("there is no operator or block `{name}`");
         match (near, known_elsewhere(name)) {
-            (_, Some(ours)) => self.fault_help(call.name.span(), text, format!("it is called `{ours}` here")),
-            (Some(near), None) => self.fault_help(call.name.span(), text, format!("did you mean `{near}`?")),
-            (None, None) => self.fault(call.name.span(), text),
+            (_, Some(ours)) => self.fault_help(
+                Code::OperatorElsewhere,
+                call.name.span(),
+                text,
+                format!("it is called `{ours}` here"),
+            ),
+            (Some(near), None) => self.fault_help(
+                Code::UnknownOperator,
+                call.name.span(),
+                text,
+                format!("did you mean `{near}`?"),
+            ),
+            (None, None) => self.fault(Code::UnknownOperator, call.name.span(), text),
         }
     }
 
@@ -64,7 +75,7 @@ impl Elab<'_> {
                 None => {
                     let (missing, later) = (schema.inputs[i].name, schema.inputs[given - 1].name);
                     let text = format!("{} is given `{later}`, but not `{missing}`", schema.name);
-                    self.fault(call.name.span(), text);
+                    self.fault(Code::SkippedOperand, call.name.span(), text);
                 }
             }
         }
@@ -106,7 +117,7 @@ impl Elab<'_> {
             self.unplaced(arg);
             let error = schema.no_such_option(&text);
             let text = self.shape_text(&error);
-            self.fault(name.span(), text);
+            self.fault(error.code, name.span(), text);
             return;
         }
         if let Some((name, value)) = arg.compared().filter(|(name, _)| !self.is_visible(&name_of(name)))
@@ -149,7 +160,7 @@ impl Elab<'_> {
             data.chain(schema.options.iter().filter(|o| o.positional).map(|o| o.name)).collect();
         if receiver || places.is_empty() {
             let text = format!("{} takes no input", schema.name);
-            self.fault(arg.value.at, text);
+            self.fault(Code::TooManyArguments, arg.value.at, text);
             return;
         }
         let plural = if places.len() == 1 { "argument" } else { "arguments" };
@@ -164,16 +175,16 @@ impl Elab<'_> {
             Some(o) if !matches!(value, Value::Tensor(_)) => {
                 let shown = value.short(&mut self.graph);
                 let help = format!("`{} = {shown}`", schema.options[o].name);
-                self.fault_help(arg.value.at, text, format!("name it: {help}"))
+                self.fault_help(Code::TooManyArguments, arg.value.at, text, format!("name it: {help}"))
             }
-            _ => self.fault(arg.value.at, text),
+            _ => self.fault(Code::TooManyArguments, arg.value.at, text),
         };
     }
 
     fn operand(&mut self, schema: &'static Schema, sorted: &mut Sorted, at: usize, value: Value, arg: &Arg) {
         let name = schema.inputs[at].name;
         if sorted.inputs[at].is_some() {
-            self.fault(arg.spans(), format!("`{name}` of {} is given twice", schema.name));
+            self.fault(Code::GivenTwice, arg.spans(), format!("`{name}` of {} is given twice", schema.name));
             return;
         }
         match value {
@@ -182,7 +193,7 @@ impl Elab<'_> {
             ref other => {
                 let what = other.describe(&mut self.graph);
                 let text = format!("`{name}` of {} is a tensor, this is {what}", schema.name);
-                self.fault(arg.value.at, text);
+                self.fault(Code::NotATensor, arg.value.at, text);
             }
         }
         sorted.inputs[at] = Some((value, arg.value.at));
@@ -204,7 +215,7 @@ impl Elab<'_> {
                     let shown = other.short(&mut self.graph);
                     text.push_str(&format!("\n  = help: name it if it is an option: `{} = {shown}`", o.name));
                 }
-                self.fault(at, text);
+                self.fault(Code::NumberAmongTensors, at, text);
             }
         }
     }
@@ -220,7 +231,11 @@ impl Elab<'_> {
     ) {
         let def = &schema.options[at];
         if sorted.given[at] {
-            self.fault(arg.spans(), format!("`{}` of {} is given twice", def.name, schema.name));
+            self.fault(
+                Code::GivenTwice,
+                arg.spans(),
+                format!("`{}` of {} is given twice", def.name, schema.name),
+            );
             return;
         }
         sorted.given[at] = true;
@@ -248,7 +263,7 @@ impl Elab<'_> {
         let Some(value) = value.arg() else {
             let what = value.describe(&mut self.graph);
             let text = format!("`{}` of {} is an option, this is {what}", def.name, schema.name);
-            self.fault_help(arg.value.at, text, def.doc);
+            self.fault_help(Code::TensorForOption, arg.value.at, text, def.doc);
             return;
         };
         match schema.check(at, value) {
@@ -258,7 +273,7 @@ impl Elab<'_> {
                     error.help = Some(format!("did you mean `{near}`?"));
                 }
                 let text = self.shape_text(&error);
-                self.fault(arg.value.at, text);
+                self.fault(error.code, arg.value.at, text);
             }
         }
     }
@@ -273,7 +288,12 @@ impl Elab<'_> {
     /// `kernel == 3`, where nothing else is called `kernel`.
     pub(super) fn compared(&mut self, arg: &Arg, name: &proc_macro2::Ident, value: &crate::ast::Expr) {
         let help = format!("`{name} = {}`", value.short());
-        self.fault_help(arg.value.at, "`==` compares, an argument gets its name with `=`", help);
+        self.fault_help(
+            Code::ComparisonForOption,
+            arg.value.at,
+            "`==` compares, an argument gets its name with `=`",
+            help,
+        );
     }
 
     /// Whether something can be called by this name.

@@ -3,6 +3,7 @@
 use super::{Cursor, Parser, describe};
 use crate::ast::{Attr, Marks, MemoryLimit};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 const UNITS: [(&str, u64); 5] =
@@ -39,7 +40,7 @@ impl Parser<'_> {
         let mut inside = Cursor::of(group);
         inside.next();
         let Some(list) = inside.eat_group(Delimiter::Parenthesis) else {
-            self.faults.push_help(at, "`memory` needs a batch and a limit", EXAMPLE);
+            self.faults.push_help(Code::MemoryAttribute, at, "`memory` needs a batch and a limit", EXAMPLE);
             return None;
         };
         let (mut max, mut sizes) = (None, Vec::new());
@@ -47,7 +48,12 @@ impl Parser<'_> {
         while !cursor.is_empty() {
             let Some(key) = cursor.eat_ident() else {
                 let found = cursor.peek(0).map(describe).unwrap_or_default();
-                self.faults.push_help(cursor.here(), format!("expected a name, found {found}"), EXAMPLE);
+                self.faults.push_help(
+                    Code::MemoryAttribute,
+                    cursor.here(),
+                    format!("expected a name, found {found}"),
+                    EXAMPLE,
+                );
                 return None;
             };
             let value = if cursor.at_assign(0) {
@@ -58,7 +64,12 @@ impl Parser<'_> {
                 None
             };
             let Some(TokenTree::Literal(value)) = value else {
-                self.faults.push_help(key.span(), format!("`{key}` needs a value"), EXAMPLE);
+                self.faults.push_help(
+                    Code::MemoryAttribute,
+                    key.span(),
+                    format!("`{key}` needs a value"),
+                    EXAMPLE,
+                );
                 return None;
             };
             let text = value.to_string();
@@ -67,7 +78,12 @@ impl Parser<'_> {
                 match bytes(quoted) {
                     Ok(bytes) => max = Some((bytes, quoted.to_string())),
                     Err(help) => {
-                        self.faults.push_help(value.span(), format!("{text} is no amount of memory"), help);
+                        self.faults.push_help(
+                            Code::MemoryUnit,
+                            value.span(),
+                            format!("{text} is no amount of memory"),
+                            help,
+                        );
                     }
                 }
             } else {
@@ -75,12 +91,12 @@ impl Parser<'_> {
                     Ok(n) if n > 0 => sizes.push((key, n)),
                     _ => {
                         let text = format!("`{key}` must be a number above 0, not {text}");
-                        self.faults.push_help(value.span(), text, EXAMPLE);
+                        self.faults.push_help(Code::MemoryAttribute, value.span(), text, EXAMPLE);
                     }
                 }
             }
             if !cursor.is_empty() && !cursor.eat(",") {
-                self.faults.push(cursor.here(), "expected `,` and the next size");
+                self.faults.push(Code::NoComma, cursor.here(), "expected `,` and the next size");
                 return None;
             }
         }
@@ -88,7 +104,7 @@ impl Parser<'_> {
             return None;
         }
         let Some((max, text)) = max else {
-            self.faults.push_help(at, "`memory` needs a limit, `max`", EXAMPLE);
+            self.faults.push_help(Code::MemoryAttribute, at, "`memory` needs a limit, `max`", EXAMPLE);
             return None;
         };
         Some(MemoryLimit { at: Spans::from(at).to(list.span_close()), max, text, sizes })

@@ -3,6 +3,7 @@
 use super::{Cursor, MAX_DEPTH, Parser, describe};
 use crate::ast::{Arg, Binary, Block, Call, Expr, ExprKind, Unary, name_of};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Delimiter, Group, Ident, Literal, TokenTree};
 
 /// Longer signs first: `<=` is not `<`.
@@ -115,13 +116,14 @@ impl Parser<'_> {
             if cursor.eat(".") {
                 let dot = cursor.last();
                 let Some(name) = cursor.ident(0).filter(|_| !cursor.at_restart()).cloned() else {
-                    let text = match cursor.peek(0) {
-                        Some(TokenTree::Literal(_)) => {
-                            "there are no fields; take a tuple apart with `let (a, b) = …;`"
-                        }
-                        _ => "expected the name of an operator after `.`",
+                    let (code, text) = match cursor.peek(0) {
+                        Some(TokenTree::Literal(_)) => (
+                            Code::TupleField,
+                            "there are no fields; take a tuple apart with `let (a, b) = …;`",
+                        ),
+                        _ => (Code::NoMethod, "expected the name of an operator after `.`"),
                     };
-                    self.faults.push(dot, text);
+                    self.faults.push(code, dot, text);
                     if matches!(cursor.peek(0), Some(TokenTree::Literal(_))) {
                         cursor.next();
                     }
@@ -136,16 +138,21 @@ impl Parser<'_> {
                         continue;
                     }
                     let help = format!("`.{name}()` calls the operator `{name}`");
-                    self.faults.push_help(name.span(), "expected `(` after this", help);
+                    self.faults.push_help(Code::NoParentheses, name.span(), "expected `(` after this", help);
                     return error(value.at.to(name.span()));
                 };
                 value = self.call(cursor, Some(value), name, &group);
                 value = self.bounded(value);
             } else if cursor.at_op("?") {
-                self.faults.push(cursor.here(), "`?` is not needed: faults are found while compiling");
+                self.faults.push(
+                    Code::QuestionMark,
+                    cursor.here(),
+                    "`?` is not needed: faults are found while compiling",
+                );
                 cursor.next();
             } else if cursor.at_word("as") {
                 self.faults.push_help(
+                    Code::NoConversion,
                     cursor.here(),
                     "`as` does not convert here",
                     "constants need no conversion; `cast` converts a tensor",
@@ -154,7 +161,7 @@ impl Parser<'_> {
                 self.ty(cursor);
             } else if cursor.at_group(0, Delimiter::Bracket) {
                 let help = "`slice` takes a part of a tensor, `let (a, b) = …;` takes a tuple apart";
-                self.faults.push_help(cursor.here(), "there is no indexing", help);
+                self.faults.push_help(Code::Indexing, cursor.here(), "there is no indexing", help);
                 cursor.next();
                 value = error(value.at.to(cursor.last()));
             } else {
@@ -166,7 +173,7 @@ impl Parser<'_> {
     fn primary(&mut self, cursor: &mut Cursor) -> Expr {
         let start = cursor.here();
         if cursor.is_empty() || cursor.at_restart() {
-            self.faults.push(cursor.last(), "expected an expression after this");
+            self.faults.push(Code::NoExpression, cursor.last(), "expected an expression after this");
             return error(start);
         }
         match cursor.peek(0).cloned() {
@@ -194,7 +201,11 @@ impl Parser<'_> {
                 }
             }
             Some(other) => {
-                self.faults.push(start, format!("expected an expression, found {}", describe(&other)));
+                self.faults.push(
+                    Code::NoExpression,
+                    start,
+                    format!("expected an expression, found {}", describe(&other)),
+                );
                 error(start)
             }
             None => error(start),
@@ -203,27 +214,27 @@ impl Parser<'_> {
 
     fn literal(&mut self, literal: &Literal) -> Expr {
         let at = Spans::from(literal.span());
-        let mut fail = |text: &str| {
-            self.faults.push(at, text);
+        let mut fail = |code: Code, text: &str| {
+            self.faults.push(code, at, text);
             error(at)
         };
         match syn::Lit::new(literal.clone()) {
             syn::Lit::Int(n) if n.suffix().is_empty() || !n.suffix().starts_with('f') => {
                 match n.base10_parse::<i64>() {
                     Ok(n) => leaf(ExprKind::Int(n), at),
-                    Err(_) => fail("this number is too large"),
+                    Err(_) => fail(Code::Overflow, "this number is too large"),
                 }
             }
             syn::Lit::Int(n) => match n.base10_digits().parse() {
                 Ok(x) => leaf(ExprKind::Float(x), at),
-                Err(_) => fail("this is not a number"),
+                Err(_) => fail(Code::ForeignLiteral, "this is not a number"),
             },
             syn::Lit::Float(x) => match x.base10_parse::<f64>() {
                 Ok(x) if x.is_finite() => leaf(ExprKind::Float(x), at),
-                _ => fail("this number is too large"),
+                _ => fail(Code::Overflow, "this number is too large"),
             },
             syn::Lit::Str(s) => leaf(ExprKind::Text(s.value()), at),
-            _ => fail("expected a number, `true`, `false` or a word"),
+            _ => fail(Code::ForeignLiteral, "expected a number, `true`, `false` or a word"),
         }
     }
 
@@ -238,6 +249,7 @@ impl Parser<'_> {
             "if" => return self.conditional(cursor, at),
             word @ ("match" | "while" | "loop" | "move" | "unsafe" | "async" | "break" | "continue") => {
                 self.faults.push_help(
+                    Code::ForeignKeyword,
                     at,
                     format!("there is no `{word}` in a network"),
                     "`for` repeats, `if` chooses; both are unrolled while compiling",
@@ -254,12 +266,16 @@ impl Parser<'_> {
             }
             let text = "names have no path in a network";
             let help = "operators and blocks are called by their name alone";
-            self.faults.push_help(at.to(cursor.last()), text, help);
+            self.faults.push_help(Code::PathForAName, at.to(cursor.last()), text, help);
             cursor.eat_group(Delimiter::Parenthesis);
             return error(at);
         }
         if cursor.at_op("!") && cursor.at_group(1, Delimiter::Parenthesis) {
-            self.faults.push(at.to(cursor.here()), format!("`{name}!` cannot be called in a network"));
+            self.faults.push(
+                Code::MacroCall,
+                at.to(cursor.here()),
+                format!("`{name}!` cannot be called in a network"),
+            );
             cursor.next();
             cursor.next();
             return error(at);
@@ -274,7 +290,7 @@ impl Parser<'_> {
         let condition = self.expr(cursor);
         let Some(group) = cursor.eat_group(Delimiter::Brace) else {
             if !matches!(condition.kind, ExprKind::Error) {
-                self.faults.push(cursor.last(), "expected `{` after the condition");
+                self.faults.push(Code::NoBody, cursor.last(), "expected `{` after the condition");
             }
             return error(at);
         };
@@ -291,7 +307,7 @@ impl Parser<'_> {
                     Box::new(block.map_or_else(|| error(at), |b| self.braces(b, at)))
                 }
                 None => {
-                    self.faults.push(word, "expected `{` after this");
+                    self.faults.push(Code::NoBody, word, "expected `{` after this");
                     Box::new(error(word))
                 }
             }
@@ -322,8 +338,11 @@ impl Parser<'_> {
                         ExprKind::List((0..*n).map(|_| leaf(ExprKind::Int(*x), item.at)).collect())
                     }
                     _ => {
-                        self.faults
-                            .push(at, "only `[number; count]` with a small count can be repeated here");
+                        self.faults.push(
+                            Code::RepeatedList,
+                            at,
+                            "only `[number; count]` with a small count can be repeated here",
+                        );
                         ExprKind::Error
                     }
                 };
@@ -335,13 +354,16 @@ impl Parser<'_> {
                 continue;
             }
             if inner.at_restart() {
-                self.faults
-                    .push(inner.last(), format!("expected `{}` after this", if paren { ')' } else { ']' }));
+                self.faults.push(
+                    Code::Unclosed,
+                    inner.last(),
+                    format!("expected `{}` after this", if paren { ')' } else { ']' }),
+                );
                 cursor.give_back(inner);
                 return error(at);
             }
             if !failed {
-                self.faults.push(inner.here(), "expected `,`");
+                self.faults.push(Code::NoComma, inner.here(), "expected `,`");
             }
             skip_argument(&mut inner);
         }
@@ -366,7 +388,7 @@ impl Parser<'_> {
         let mut inner = Cursor::of(group);
         while !inner.is_empty() {
             if inner.at_op(",") {
-                self.faults.push(inner.here(), "expected an argument before this");
+                self.faults.push(Code::EmptyArgument, inner.here(), "expected an argument before this");
                 inner.next();
                 args.push(Arg { name: None, value: error(inner.last()) });
                 continue;
@@ -383,7 +405,7 @@ impl Parser<'_> {
                 colon = Some((name, inner.last()));
             }
             let mut value = if option.is_some() && inner.at_op(",") {
-                self.faults.push(inner.last(), "expected a value after this");
+                self.faults.push(Code::NoExpression, inner.last(), "expected a value after this");
                 error(inner.last())
             } else {
                 self.expr(&mut inner)
@@ -392,7 +414,12 @@ impl Parser<'_> {
             if let Some((name, at)) = colon {
                 if !failed {
                     let help = format!("`{name} = {}`", value.short());
-                    self.faults.push_help(at, "an argument gets its name with `=`", help);
+                    self.faults.push_help(
+                        Code::ColonForOption,
+                        at,
+                        "an argument gets its name with `=`",
+                        help,
+                    );
                 }
                 option = Some(name);
                 value = error(at);
@@ -404,14 +431,14 @@ impl Parser<'_> {
             if inner.at_restart() {
                 // The parenthesis is still to be typed: the rest are statements again.
                 if !failed {
-                    self.faults.push(inner.last(), "expected `)` after this");
+                    self.faults.push(Code::Unclosed, inner.last(), "expected `)` after this");
                 }
                 at = at.to(inner.last());
                 cursor.give_back(inner);
                 break;
             }
             if !failed {
-                self.faults.push(inner.here(), "expected `,` or `)`");
+                self.faults.push(Code::NoComma, inner.here(), "expected `,` or `)`");
             }
             skip_argument(&mut inner);
         }

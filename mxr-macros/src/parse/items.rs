@@ -3,6 +3,7 @@
 use super::{Cursor, Parser, describe};
 use crate::ast::{Attr, Block, Const, Expr, ExprKind, Fn, Marks, Param, Type, TypeKind};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Delimiter, Ident, Span, TokenStream};
 
 impl Parser<'_> {
@@ -14,14 +15,14 @@ impl Parser<'_> {
             }
             if !self.item(cursor) {
                 let found = cursor.peek(0).map(describe).unwrap_or_default();
-                let text = match found.as_str() {
+                let (code, text) = match found.as_str() {
                     "`use`" | "`mod`" | "`struct`" | "`impl`" | "`macro_rules`" => {
-                        format!("{found} cannot stand inside `network!`")
+                        (Code::ForeignItem, format!("{found} cannot stand inside `network!`"))
                     }
-                    _ => format!("expected `fn` or `const`, found {found}"),
+                    _ => (Code::NotAnItem, format!("expected `fn` or `const`, found {found}")),
                 };
                 let help = "a network is `pub fn Name(data: Tensor<N, 3, 32, 32>) { … }`, a block has a small letter first";
-                self.faults.push_help(cursor.here(), text, help);
+                self.faults.push_help(code, cursor.here(), text, help);
                 cursor.next();
                 while !cursor.is_empty() && !at_item(cursor) {
                     cursor.next();
@@ -55,7 +56,7 @@ impl Parser<'_> {
                 self.source.consts.push(item);
             }
         } else {
-            self.faults.push(cursor.here(), "expected `fn` or `const`");
+            self.faults.push(Code::NotAnItem, cursor.here(), "expected `fn` or `const`");
             cursor.next();
         }
     }
@@ -82,11 +83,12 @@ impl Parser<'_> {
     ) -> Option<Fn> {
         cursor.unwrap_invisible();
         let Some(name) = cursor.eat_ident() else {
-            self.faults.push(at, "expected a name after `fn`");
+            self.faults.push(Code::NoName, at, "expected a name after `fn`");
             return None;
         };
         if cursor.at_op("<") {
             self.faults.push_help(
+                Code::GenericParameters,
                 cursor.here(),
                 format!("`{name}` needs no generic parameters"),
                 "every name in a `Tensor<…>` of its parameters is a symbol by itself",
@@ -98,7 +100,11 @@ impl Parser<'_> {
         let params = match cursor.eat_group(Delimiter::Parenthesis) {
             Some(group) => self.params(&mut Cursor::of(&group), &name),
             None => {
-                self.faults.push(name.span(), format!("expected `(` and the inputs of `{name}`"));
+                self.faults.push(
+                    Code::NoParameters,
+                    name.span(),
+                    format!("expected `(` and the inputs of `{name}`"),
+                );
                 Vec::new()
             }
         };
@@ -114,7 +120,11 @@ impl Parser<'_> {
                 self.deeper(span, |p| p.block(&group))
             }
             None => {
-                self.faults.push(cursor.last(), format!("expected `{{` and the layers of `{name}`"));
+                self.faults.push(
+                    Code::NoBody,
+                    cursor.last(),
+                    format!("expected `{{` and the layers of `{name}`"),
+                );
                 None
             }
         };
@@ -136,6 +146,7 @@ impl Parser<'_> {
             let Some(name) = cursor.eat_ident() else {
                 let found = cursor.peek(0).map(describe).unwrap_or_default();
                 self.faults.push(
+                    Code::NoName,
                     cursor.here(),
                     format!("expected the name of an input of `{function}`, found {found}"),
                 );
@@ -146,6 +157,7 @@ impl Parser<'_> {
                 self.ty(cursor)
             } else {
                 self.faults.push_help(
+                    Code::NoType,
                     name.span(),
                     format!("`{name}` needs a type"),
                     format!("`{name}: Tensor`, `{name}: usize`, `{name}: f32` or `{name}: bool`"),
@@ -154,12 +166,16 @@ impl Parser<'_> {
             };
             let at = Spans::from(name.span()).to(ty.at);
             if params.iter().any(|p| p.name == name) {
-                self.faults.push(name.span(), format!("`{function}` has two inputs called `{name}`"));
+                self.faults.push(
+                    Code::DuplicateInput,
+                    name.span(),
+                    format!("`{function}` has two inputs called `{name}`"),
+                );
             } else {
                 params.push(Param { name, ty, at });
             }
             if !cursor.is_empty() && !cursor.at_op(",") {
-                self.faults.push(cursor.here(), "expected `,` and the next input");
+                self.faults.push(Code::NoComma, cursor.here(), "expected `,` and the next input");
             }
             skip_to_comma(cursor);
         }
@@ -169,7 +185,7 @@ impl Parser<'_> {
     /// `const NAME: type = value;`, after the word `const`.
     pub(super) fn constant(&mut self, cursor: &mut Cursor, at: Span) -> Option<Const> {
         let Some(name) = cursor.eat_ident() else {
-            self.faults.push(at, "expected a name after `const`");
+            self.faults.push(Code::NoName, at, "expected a name after `const`");
             self.skip_statement(cursor);
             return None;
         };
@@ -177,14 +193,14 @@ impl Parser<'_> {
             self.ty(cursor)
         } else {
             let help = format!("`const {name}: usize = …;`");
-            self.faults.push_help(name.span(), format!("`{name}` needs a type"), help);
+            self.faults.push_help(Code::NoType, name.span(), format!("`{name}` needs a type"), help);
             Type { kind: TypeKind::Error, at: name.span().into() }
         };
         let value = if cursor.at_assign(0) {
             cursor.next();
             self.expr(cursor)
         } else {
-            self.faults.push(cursor.last(), format!("expected `=` and the value of `{name}`"));
+            self.faults.push(Code::NoValue, cursor.last(), format!("expected `=` and the value of `{name}`"));
             Expr { kind: ExprKind::Error, at: name.span().into(), depth: 0 }
         };
         self.semicolon(cursor);
@@ -196,7 +212,7 @@ impl Parser<'_> {
         if cursor.eat(";") {
             return;
         }
-        self.faults.push(cursor.last(), "expected `;` after this");
+        self.faults.push(Code::NoSemicolon, cursor.last(), "expected `;` after this");
         let statement = cursor.ident(0).is_some() && (cursor.at_assign(1) || cursor.at_restart());
         if !statement && !cursor.at_restart() && !cursor.is_empty() {
             self.skip_statement(cursor);

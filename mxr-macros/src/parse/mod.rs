@@ -11,6 +11,7 @@ mod types;
 use crate::ast::Source;
 use crate::errors::Faults;
 use cursor::Cursor;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Span, TokenStream, TokenTree};
 
 /// Parses what stands inside `network!( … )`.
@@ -44,7 +45,12 @@ impl Parser<'_> {
     }
 
     fn too_deep(&mut self, at: impl Into<crate::errors::Spans>) {
-        self.faults.push_help(at, "this is nested too deeply", "give a part of it a name with `let`");
+        self.faults.push_help(
+            Code::TooDeep,
+            at,
+            "this is nested too deeply",
+            "give a part of it a name with `let`",
+        );
     }
 
     /// Skips to the next statement or item, over a semicolon.

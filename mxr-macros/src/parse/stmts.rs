@@ -4,6 +4,7 @@ use super::items::at_item;
 use super::{Cursor, Parser, describe};
 use crate::ast::{Binary, Block, Expr, ExprKind, Pat, Stmt};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Delimiter, Group};
 
 impl Parser<'_> {
@@ -43,7 +44,7 @@ impl Parser<'_> {
                 cursor.next();
                 self.expr(cursor)
             } else {
-                self.faults.push(cursor.last(), "expected `=` and a layer after this");
+                self.faults.push(Code::NoValue, cursor.last(), "expected `=` and a layer after this");
                 let at = cursor.last().into();
                 Expr { kind: ExprKind::Error, at, depth: 0 }
             };
@@ -52,7 +53,12 @@ impl Parser<'_> {
         } else if let Some(at) = cursor.eat_word("for") {
             let pat = self.pat(cursor, at.into());
             if cursor.eat_word("in").is_none() {
-                self.faults.push_help(cursor.last(), "expected `in` after this", "`for i in 0..3 { … }`");
+                self.faults.push_help(
+                    Code::NoIn,
+                    cursor.last(),
+                    "expected `in` after this",
+                    "`for i in 0..3 { … }`",
+                );
             }
             let list = self.expr(cursor);
             match cursor.eat_group(Delimiter::Brace) {
@@ -61,10 +67,15 @@ impl Parser<'_> {
                         block.stmts.push(Stmt::For { pat, list, body });
                     }
                 }
-                None => self.faults.push(cursor.last(), "expected `{` and what is repeated after this"),
+                None => self.faults.push(
+                    Code::NoBody,
+                    cursor.last(),
+                    "expected `{` and what is repeated after this",
+                ),
             }
         } else if let Some(at) = cursor.eat_word("return") {
             self.faults.push_help(
+                Code::Return,
                 at,
                 "`return` is not needed",
                 "the last expression, without `;`, is the result",
@@ -107,7 +118,11 @@ impl Parser<'_> {
                     let value = self.binary(op, value, other);
                     block.stmts.push(Stmt::Assign { pat, value });
                 } else {
-                    self.faults.push(value.at, format!("the left side of `{sign}` must be a name"));
+                    self.faults.push(
+                        Code::AssignedToNoName,
+                        value.at,
+                        format!("the left side of `{sign}` must be a name"),
+                    );
                 }
                 return;
             }
@@ -147,7 +162,7 @@ impl Parser<'_> {
                 let part = self.deeper(group.span_open(), |p| p.pat(&mut inner, at));
                 parts.extend(part);
                 if !inner.eat(",") && !inner.is_empty() {
-                    self.faults.push(inner.here(), "expected `,` and the next name");
+                    self.faults.push(Code::NoComma, inner.here(), "expected `,` and the next name");
                     break;
                 }
             }
@@ -160,9 +175,9 @@ impl Parser<'_> {
         }
         let found = cursor.peek(0).map_or("nothing".to_string(), describe);
         if cursor.is_empty() || cursor.at_restart() || cursor.at_assign(0) {
-            self.faults.push(after, "expected a name after this");
+            self.faults.push(Code::NoName, after, "expected a name after this");
         } else {
-            self.faults.push(cursor.here(), format!("expected a name, found {found}"));
+            self.faults.push(Code::NoName, cursor.here(), format!("expected a name, found {found}"));
             cursor.next();
         }
         Pat::Wild
@@ -179,7 +194,11 @@ impl Parser<'_> {
             }
             ExprKind::Error => None,
             _ => {
-                self.faults.push(expr.at, "the left side of `=` must be a name, or a tuple of names");
+                self.faults.push(
+                    Code::AssignedToNoName,
+                    expr.at,
+                    "the left side of `=` must be a name, or a tuple of names",
+                );
                 None
             }
         }

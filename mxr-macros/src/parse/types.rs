@@ -3,6 +3,7 @@
 use super::{Cursor, Parser, describe};
 use crate::ast::{Expr, ExprKind, Type, TypeKind, name_of};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
 use proc_macro2::Delimiter;
 
@@ -37,6 +38,7 @@ impl Parser<'_> {
         let Some(name) = cursor.eat_ident() else {
             let found = cursor.peek(0).map_or("nothing".to_string(), describe);
             self.faults.push_help(
+                Code::NoTypeAfterColon,
                 cursor.here(),
                 format!("expected a type, found {found}"),
                 "`Tensor<N, 3, 32, 32>`, `usize`, `f32`, `bool` or `&str`",
@@ -54,7 +56,12 @@ impl Parser<'_> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "`Tensor<N, 3, 32, 32>`, `usize`, `f32`, `bool` or `&str`".to_string(),
                 };
-                self.faults.push_help(name.span(), format!("there is no type `{t}` here"), help);
+                self.faults.push_help(
+                    Code::UnknownType,
+                    name.span(),
+                    format!("there is no type `{t}` here"),
+                    help,
+                );
                 if cursor.eat("<") {
                     self.extents(cursor, ">");
                 }
@@ -86,7 +93,7 @@ impl Parser<'_> {
             }
             if cursor.is_empty() || cursor.at_restart() {
                 if !close.is_empty() {
-                    self.faults.push(cursor.last(), format!("expected `{close}` after this"));
+                    self.faults.push(Code::Unclosed, cursor.last(), format!("expected `{close}` after this"));
                 }
                 return list;
             }
@@ -102,7 +109,7 @@ impl Parser<'_> {
                     } else {
                         format!("expected `,` or `{close}`")
                     };
-                    self.faults.push(cursor.here(), want);
+                    self.faults.push(Code::NoComma, cursor.here(), want);
                 }
                 if cursor.len() == before || !failed {
                     cursor.next();
