@@ -73,6 +73,15 @@ impl Faults {
         self.push(code, at, format!("{}\n  = help: {}", text.as_ref(), help.as_ref()));
     }
 
+    /// Takes back the faults from number `from` on that are of these kinds: consequences of one that has been said.
+    pub(crate) fn forgive(&mut self, from: usize, codes: &[Code]) {
+        let mut at = 0;
+        self.list.retain(|f| {
+            at += 1;
+            at <= from || !codes.contains(&f.code)
+        });
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.list.len()

@@ -323,6 +323,8 @@ codes! {
     NoParameters = 915;
     /// A literal that has no meaning here.
     ForeignLiteral = 916;
+    /// A sign of another language.
+    ForeignSign = 917;
 }
 
 impl Code {

@@ -344,7 +344,7 @@ mod tests {
                 ("N 3 | 4 | 3 | 3 | 3", "", "`gamma` must be [3], it is [4]", ""),
                 ("N 3 | 3 | 3 | 3:f64 | 3", "", "`moving_mean` must hold f32, it holds f64", "cast"),
                 ("N 3:u8", "", "needs floating-point numbers, this is u8", "cast"),
-                ("N 3", "momentum=2", "`momentum` must be a number from 0 to 1", "0.9 by default"),
+                ("N 3", "momentum=2", "`momentum` must be a number from 0 to 1, not 2", "0.9 by default"),
             ],
         );
     }

@@ -167,7 +167,7 @@ mod tests {
             "dropout",
             &[
                 ("N 3", "p=1.0", "`p` must be below 1: nothing would be left", "not of keeping"),
-                ("N 3", "p=-1", "`p` must be a number from 0 to 1", "probability of a zero"),
+                ("N 3", "p=-1", "`p` must be a number from 0 to 1, not -1", "probability of a zero"),
                 ("N 3:i32", "", "needs floating-point numbers, this is i32", "cast"),
             ],
         );

@@ -620,7 +620,12 @@ mod tests {
                 ),
                 ("N 1 5", "kernel=2", "`x` must have 4 axes, [N, 1, 5] has 3", "[n, c, h, w]"),
                 ("N 1 5 5", "", "needs `kernel`", "window"),
-                ("N 1 5 5", "kernel=2 rounding=cell", "`rounding` must be one of `floor`, `ceil`", "`ceil`?"),
+                (
+                    "N 1 5 5",
+                    "kernel=2 rounding=cell",
+                    "`rounding` must be one of `floor`, `ceil`, not `cell`",
+                    "`ceil`?",
+                ),
                 ("N 1 5 5", "kernel=2 count_pad=true", "has no option `count_pad`", "kernel"),
             ],
         );

@@ -262,7 +262,7 @@ mod tests {
                 (
                     "N 10 | N:i64",
                     "reduction=avg",
-                    "`reduction` must be one of `mean`, `sum`, `none`",
+                    "`reduction` must be one of `mean`, `sum`, `none`, not `avg`",
                     "a number",
                 ),
             ],

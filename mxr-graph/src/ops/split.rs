@@ -153,7 +153,7 @@ mod tests {
                 ),
                 ("N 3", "parts=5", "axis 1 of [N, 3] is 3, which is not a multiple of 5", "1 would fit"),
                 ("N 4", "parts=2 axis=0", "axis 0 of [N, 4] is N, which is not a multiple of 2", ""),
-                ("N 4", "parts=0", "`parts` must be an integer from 1 to 65536", "how many parts"),
+                ("N 4", "parts=0", "`parts` must be an integer from 1 to 65536, not 0", "how many parts"),
             ],
         );
     }

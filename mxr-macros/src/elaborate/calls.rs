@@ -14,15 +14,20 @@ impl Elab<'_> {
         if !self.spend(at) {
             return Value::Unknown;
         }
-        let name = name_of(&call.name);
+        let (name, before) = (name_of(&call.name), self.faults.len());
         let source = self.source;
-        if let Some(item) = source.fns.iter().find(|f| f.name == call.name) {
-            return self.block_call(item, call, hint);
+        let value = if let Some(item) = source.fns.iter().find(|f| f.name == call.name) {
+            self.block_call(item, call, hint)
+        } else {
+            match ops::find(&name).filter(|op| !op.schema().internal) {
+                Some(op) => self.operator_call(op, call, at, hint),
+                None => self.no_such_call(&name, call),
+            }
+        };
+        if call.half {
+            self.faults.forgive(before, &COUNTED);
         }
-        match ops::find(&name).filter(|op| !op.schema().internal) {
-            Some(op) => self.operator_call(op, call, at, hint),
-            None => self.no_such_call(&name, call),
-        }
+        value
     }
 
     fn no_such_call(&mut self, name: &str, call: &Call) -> Value {
@@ -193,7 +198,17 @@ impl Elab<'_> {
             ref other => {
                 let what = other.describe(&mut self.graph);
                 let text = format!("`{name}` of {} is a tensor, this is {what}", schema.name);
-                self.fault(Code::NotATensor, arg.value.at, text);
+                sorted.misplaced = arg.name.is_none();
+                let options = schema.options.iter().filter(|o| o.positional).map(|o| o.name);
+                let places: Vec<&str> =
+                    schema.inputs[..sorted.data.max(1)].iter().map(|i| i.name).chain(options).collect();
+                match places.len() {
+                    1 => self.fault(Code::NotATensor, arg.value.at, text),
+                    _ => {
+                        let help = format!("{}({}, …)", schema.name, places.join(", "));
+                        self.fault_help(Code::NotATensor, arg.value.at, text, help)
+                    }
+                };
             }
         }
         sorted.inputs[at] = Some((value, arg.value.at));
@@ -261,6 +276,11 @@ impl Elab<'_> {
             return;
         }
         let Some(value) = value.arg() else {
+            if std::mem::replace(&mut sorted.misplaced, false) {
+                // The tensor that is missed at another place: that has been said.
+                sorted.unknown = true;
+                return;
+            }
             let what = value.describe(&mut self.graph);
             let text = format!("`{}` of {} is an option, this is {what}", def.name, schema.name);
             self.fault_help(Code::TensorForOption, arg.value.at, text, def.doc);
@@ -338,6 +358,19 @@ impl Elab<'_> {
     }
 }
 
+/// What is said about the number of arguments and their places; while one is being typed it means nothing.
+const COUNTED: [Code; 9] = [
+    Code::TooManyArguments,
+    Code::MissingOption,
+    Code::MissingOperand,
+    Code::SkippedOperand,
+    Code::GivenTwice,
+    Code::NotCalled,
+    Code::NotATensor,
+    Code::TooManyBlockArguments,
+    Code::MissingBlockArgument,
+];
+
 /// The arguments of a call, sorted.
 struct Sorted {
     attrs: Attrs,
@@ -349,6 +382,8 @@ struct Sorted {
     /// How many operands are data.
     data: usize,
     variadic: bool,
+    /// A number stands where a tensor belongs: a tensor where a number belongs is the other half of it.
+    misplaced: bool,
     /// An argument is already known to be wrong.
     unknown: bool,
 }
@@ -364,6 +399,7 @@ impl Sorted {
             inputs: vec![None; places],
             data: schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).count(),
             variadic,
+            misplaced: false,
             unknown: false,
         }
     }

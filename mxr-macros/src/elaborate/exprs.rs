@@ -70,6 +70,9 @@ impl Elab<'_> {
                 format!("`{name}(…)`"),
             );
         }
+        if self.half {
+            return Value::Unknown;
+        }
         let visible = self.scope.names().chain(self.extents.iter().map(|(n, _)| n.as_str()));
         // One letter is near any other.
         let near = did_you_mean(&name, visible.filter(|v| v.len() > 1)).map(str::to_string);

@@ -63,6 +63,7 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     let before = faults.len();
     let mut elab = Elab::new(source, faults, &name_of(&item.name));
     elab.constants();
+    elab.half = item.half || item.params.is_empty();
     elab.inputs(item);
     let result = elab.body(&item.body, None);
     elab.outputs(item, result);
@@ -76,6 +77,7 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
 pub(crate) fn block(source: &Source, item: &Fn, faults: &mut Faults) {
     let mut elab = Elab::new(source, faults, &name_of(&item.name));
     elab.constants();
+    elab.half = item.half;
     elab.calls = Rc::new([Rc::new(Frame { block: name_of(&item.name), args: Vec::new() })]);
     for p in &item.params {
         elab.scope.bind(name_of(&p.name), Value::Unknown, None);
@@ -106,10 +108,10 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
                 format!("`{name}` is the name of an operator; choose another for the block"),
             );
         }
-        if f.marks.predict && !f.is_network() {
+        if let Some(at) = f.marks.predict.filter(|_| !f.is_network()) {
             faults.push(
                 Code::MisplacedAttribute,
-                f.name.span(),
+                at,
                 format!("`#[predict]` belongs to a network, `{name}` is a block"),
             );
         }
@@ -119,6 +121,10 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
                 limit.at,
                 format!("`#[memory]` belongs to a network, `{name}` is a block"),
             );
+        }
+        // Those of a network are attributes of its struct; a block becomes nothing.
+        for a in f.attrs.iter().filter(|a| !f.is_network() && f.vis.is_empty() && !a.is_silent()) {
+            faults.push(Code::UnknownAttribute, a.at, format!("`#[{}]` says nothing about a block", a.name));
         }
         if let Some(at) = f.marks.recompute.filter(|_| f.is_network()) {
             faults.push_help(
@@ -184,6 +190,8 @@ struct Elab<'a> {
     budget: usize,
     /// Calls of `#[recompute]` blocks so far.
     segments: u32,
+    /// Inputs are missing, which has been said: a name that is not known may be one of them.
+    half: bool,
 }
 
 impl<'a> Elab<'a> {
@@ -201,6 +209,7 @@ impl<'a> Elab<'a> {
             calls: Rc::new([]),
             budget: MAX_CALLS,
             segments: 0,
+            half: false,
         }
     }
 
@@ -295,6 +304,20 @@ impl<'a> Elab<'a> {
     /// Everything that inference left open. After another fault of this network that may be its consequence.
     fn holes(&mut self, before: usize) {
         let open = self.graph.settle();
+        if self.faults.len() > before {
+            return;
+        }
+        // What seemed possible while something was open, and is not.
+        for error in self.graph.refuted().cloned().collect::<Vec<_>>() {
+            let layer = self.graph.layers.iter().position(|l| l.name == error.layer);
+            let site = layer.and_then(|at| self.sites.get(at)).cloned();
+            let mut error = error;
+            if site.as_ref().is_none_or(|s| s.anonymous) {
+                error.layer.clear();
+            }
+            let text = self.shape_text(&error);
+            self.fault(error.code, site.map_or_else(|| Span::call_site().into(), |s| s.at), text);
+        }
         if self.faults.len() > before {
             return;
         }

@@ -52,7 +52,7 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
     let (mut train, mut predict) = (None, None);
     if network.sound {
         let passes = printing::passes(item.name.span(), faults);
-        if !item.marks.predict {
+        if item.marks.predict.is_none() {
             train = compiled(compile::train_with(network.graph.clone(), &passes), network, faults);
             if let Some(train) = &train {
                 network.gradients(train, faults);

@@ -22,17 +22,27 @@ impl Parser<'_> {
                 _ => (String::new(), group.span()),
             };
             match name.as_str() {
-                "predict" => marks.predict = true,
+                "predict" => marks.predict = Some(at),
                 "recompute" => marks.recompute = Some(at),
                 "memory" => marks.memory = self.memory(&group, at).or(marks.memory),
                 _ => {
                     let mut tokens = TokenStream::from_iter(hash);
                     tokens.extend([TokenTree::Group(group)]);
-                    attrs.push(Attr { name, tokens });
+                    attrs.push(Attr { name, at, tokens });
                 }
             }
         }
         (attrs, marks)
+    }
+
+    /// Attributes where nothing becomes of them: those that only speak to readers and to the compiler are let through.
+    pub(super) fn no_attrs(&mut self, attrs: &[Attr], marks: &Marks, what: &str) {
+        let own = [("predict", marks.predict), ("recompute", marks.recompute)];
+        let own = own.into_iter().filter_map(|(name, at)| Some((name.to_string(), at?)));
+        let others = attrs.iter().filter(|a| !a.is_silent()).map(|a| (a.name.clone(), a.at));
+        for (name, at) in own.chain(others) {
+            self.faults.push(Code::UnknownAttribute, at, format!("`#[{name}]` says nothing about {what}"));
+        }
     }
 
     /// `memory(batch = 64, max = "2 GiB")`; `None` when something is wrong, which has been said.

@@ -23,6 +23,16 @@ const BINARY: [Binary; 13] = [
     Binary::Rem,
 ];
 
+/// Signs of Python and of Rust that mean nothing here, and what to write instead.
+const FOREIGN: [(&str, &str); 6] = [
+    ("**", "`pow(a, b)` is the power"),
+    ("^", "`pow(a, b)` is the power"),
+    ("@", "`matmul(a, b)` is the matrix product"),
+    ("|", "`||` is the \"or\" of constants, `maximum(a, b)` that of masks"),
+    ("&", "`&&` is the \"and\" of constants, `a * b` that of masks"),
+    ("~", "`1.0 - a` is the \"not\" of a mask"),
+];
+
 impl Parser<'_> {
     /// Any expression, a range included.
     pub(super) fn expr(&mut self, cursor: &mut Cursor) -> Expr {
@@ -46,12 +56,24 @@ impl Parser<'_> {
         let at = cursor.here();
         let deep = self.deeper(at, |p| {
             let mut left = p.unary(cursor);
-            while let Some(op) = operator(cursor).filter(|op| op.level() >= level) {
-                cursor.eat(op.sign());
-                let right = p.level(cursor, op.level() + 1);
-                left = p.binary(op, left, right);
+            loop {
+                if let Some((sign, help)) = foreign(cursor) {
+                    let here = Spans::from(cursor.here());
+                    cursor.eat(sign);
+                    if !matches!(left.kind, ExprKind::Error) {
+                        let text = format!("there is no `{sign}` in a network");
+                        p.faults.push_help(Code::ForeignSign, here.to(cursor.last()), text, help);
+                    }
+                    let right = p.level(cursor, level);
+                    left = error(left.at.to(right.at));
+                } else if let Some(op) = operator(cursor).filter(|op| op.level() >= level) {
+                    cursor.eat(op.sign());
+                    let right = p.level(cursor, op.level() + 1);
+                    left = p.binary(op, left, right);
+                } else {
+                    return left;
+                }
             }
-            left
         });
         deep.unwrap_or_else(|| {
             skip_all(cursor);
@@ -161,8 +183,9 @@ impl Parser<'_> {
                 self.ty(cursor);
             } else if cursor.at_group(0, Delimiter::Bracket) {
                 let help = "`slice` takes a part of a tensor, `let (a, b) = …;` takes a tuple apart";
-                self.faults.push_help(Code::Indexing, cursor.here(), "there is no indexing", help);
+                let open = Spans::from(cursor.here());
                 cursor.next();
+                self.faults.push_help(Code::Indexing, open.to(cursor.last()), "there is no indexing", help);
                 value = error(value.at.to(cursor.last()));
             } else {
                 return value;
@@ -380,7 +403,7 @@ impl Parser<'_> {
     fn call(&mut self, cursor: &mut Cursor, receiver: Option<Expr>, name: Ident, group: &Group) -> Expr {
         let mut at = Spans::from(name.span()).to(group.span_close());
         let method = receiver.is_some();
-        let mut args = Vec::new();
+        let (mut args, mut half) = (Vec::new(), false);
         if let Some(r) = receiver {
             at = r.at.to(at);
             args.push(Arg { name: None, value: r });
@@ -391,6 +414,7 @@ impl Parser<'_> {
                 self.faults.push(Code::EmptyArgument, inner.here(), "expected an argument before this");
                 inner.next();
                 args.push(Arg { name: None, value: error(inner.last()) });
+                half = true;
                 continue;
             }
             let mut option = inner.ident(0).filter(|_| inner.at_assign(1)).cloned();
@@ -434,16 +458,22 @@ impl Parser<'_> {
                     self.faults.push(Code::Unclosed, inner.last(), "expected `)` after this");
                 }
                 at = at.to(inner.last());
+                half = true;
                 cursor.give_back(inner);
                 break;
             }
+            half = true;
             if !failed {
                 self.faults.push(Code::NoComma, inner.here(), "expected `,` or `)`");
+                // Only the comma is missing.
+                if matches!(inner.peek(0), Some(TokenTree::Ident(_) | TokenTree::Literal(_))) {
+                    continue;
+                }
             }
             skip_argument(&mut inner);
         }
         let depth = args.iter().map(|a| a.value.depth).max().unwrap_or(0) + 1;
-        Expr { kind: ExprKind::Call(Call { name, args, method }), at, depth }
+        Expr { kind: ExprKind::Call(Call { name, args, method, half }), at, depth }
     }
 }
 
@@ -453,6 +483,13 @@ fn operator(cursor: &Cursor) -> Option<Binary> {
     // `x += y` is a statement.
     let compound = op.level() >= Binary::Add.level() && cursor.at_assign(1) && joint(cursor);
     (!compound).then_some(op)
+}
+
+/// A sign that is next and is no operator, with what to write instead.
+fn foreign(cursor: &Cursor) -> Option<(&'static str, &'static str)> {
+    let found = FOREIGN.into_iter().find(|(sign, _)| cursor.at_op(sign))?;
+    (operator(cursor).is_none_or(|op| op == Binary::Mul && found.0 == "**") && !cursor.at_assign(1))
+        .then_some(found)
 }
 
 fn joint(cursor: &Cursor) -> bool {
@@ -468,7 +505,7 @@ fn skip_all(cursor: &mut Cursor) {
 }
 
 /// A word and `:`, not a path.
-fn at_colon(cursor: &Cursor) -> bool {
+pub(super) fn at_colon(cursor: &Cursor) -> bool {
     let colon = |n: usize| matches!(cursor.peek(n), Some(TokenTree::Punct(p)) if p.as_char() == ':');
     colon(1) && !colon(2)
 }

@@ -1,5 +1,6 @@
 //! Items: networks, blocks, constants.
 
+use super::exprs::at_colon;
 use super::{Cursor, Parser, describe};
 use crate::ast::{Attr, Block, Const, Expr, ExprKind, Fn, Marks, Param, Type, TypeKind};
 use crate::errors::Spans;
@@ -84,6 +85,10 @@ impl Parser<'_> {
         cursor.unwrap_invisible();
         let Some(name) = cursor.eat_ident() else {
             self.faults.push(Code::NoName, at, "expected a name after `fn`");
+            // The rest of it is what it is, but nobody can call it.
+            cursor.eat_group(Delimiter::Parenthesis);
+            self.skip_result(cursor);
+            cursor.eat_group(Delimiter::Brace);
             return None;
         };
         if cursor.at_op("<") {
@@ -97,23 +102,20 @@ impl Parser<'_> {
                 cursor.next();
             }
         }
+        let mut half = false;
         let params = match cursor.eat_group(Delimiter::Parenthesis) {
-            Some(group) => self.params(&mut Cursor::of(&group), &name),
+            Some(group) => self.params(&mut Cursor::of(&group), &name, &mut half),
             None => {
                 self.faults.push(
                     Code::NoParameters,
                     name.span(),
                     format!("expected `(` and the inputs of `{name}`"),
                 );
+                half = true;
                 Vec::new()
             }
         };
-        // A return type says nothing that the last expression does not say.
-        if cursor.eat("->") {
-            while !cursor.is_empty() && !cursor.at_group(0, Delimiter::Brace) && !cursor.at_restart() {
-                cursor.next();
-            }
-        }
+        self.skip_result(cursor);
         let body = match cursor.eat_group(Delimiter::Brace) {
             Some(group) => {
                 let span = group.span_open();
@@ -135,13 +137,23 @@ impl Parser<'_> {
             end,
             depth: 0,
         });
-        Some(Fn { attrs, marks, vis, name, params, body })
+        Some(Fn { attrs, marks, vis, name, params, half, body })
     }
 
-    fn params(&mut self, cursor: &mut Cursor, function: &Ident) -> Vec<Param> {
+    /// A return type says nothing that the last expression does not say.
+    fn skip_result(&mut self, cursor: &mut Cursor) {
+        if cursor.eat("->") {
+            while !cursor.is_empty() && !cursor.at_group(0, Delimiter::Brace) && !cursor.at_restart() {
+                cursor.next();
+            }
+        }
+    }
+
+    fn params(&mut self, cursor: &mut Cursor, function: &Ident, half: &mut bool) -> Vec<Param> {
         let mut params: Vec<Param> = Vec::new();
         while !cursor.is_empty() {
-            self.attrs(cursor);
+            let (attrs, marks) = self.attrs(cursor);
+            self.no_attrs(&attrs, &marks, "an input");
             cursor.eat_word("mut");
             let Some(name) = cursor.eat_ident() else {
                 let found = cursor.peek(0).map(describe).unwrap_or_default();
@@ -150,6 +162,7 @@ impl Parser<'_> {
                     cursor.here(),
                     format!("expected the name of an input of `{function}`, found {found}"),
                 );
+                *half = true;
                 skip_to_comma(cursor);
                 continue;
             };
@@ -176,6 +189,11 @@ impl Parser<'_> {
             }
             if !cursor.is_empty() && !cursor.at_op(",") {
                 self.faults.push(Code::NoComma, cursor.here(), "expected `,` and the next input");
+                // Only the comma is missing.
+                if cursor.ident(0).is_some() && at_colon(cursor) {
+                    continue;
+                }
+                *half = true;
             }
             skip_to_comma(cursor);
         }
@@ -220,8 +238,18 @@ impl Parser<'_> {
     }
 }
 
+/// To the next input: commas between `<` and `>` belong to a type.
 fn skip_to_comma(cursor: &mut Cursor) {
-    while !cursor.is_empty() && !cursor.eat(",") {
+    let mut depth = 0usize;
+    while !cursor.is_empty() {
+        if depth == 0 && cursor.eat(",") {
+            return;
+        }
+        if cursor.at_op("<") {
+            depth += 1;
+        } else if cursor.at_op(">") {
+            depth = depth.saturating_sub(1);
+        }
         cursor.next();
     }
 }

@@ -32,6 +32,8 @@ impl Parser<'_> {
             let (attrs, marks) = self.attrs(cursor);
             if at_item(cursor) {
                 self.item_with(cursor, attrs, marks);
+            } else {
+                self.no_attrs(&attrs, &marks, "a statement");
             }
         } else if at_item(cursor) {
             // A block declared inside, or the brace of this body is still to be typed: it belongs beside us either way.

@@ -45,7 +45,7 @@ fn the_language_of_the_design() {
     assert_eq!(faults, [""; 0]);
     assert_eq!((source.fns.len(), source.consts.len()), (2, 1));
     let net = &source.fns[1];
-    assert!(net.is_network() && net.marks.predict && !source.fns[0].is_network());
+    assert!(net.is_network() && net.marks.predict.is_some() && !source.fns[0].is_network());
     assert_eq!((net.attrs.len(), source.fns[0].attrs.len()), (1, 1));
     assert_eq!(net.body.stmts.len(), 4);
     assert!(matches!(&net.params[0].ty.kind, TypeKind::Tensor(Some(dims)) if dims.len() == 4));
