@@ -276,11 +276,13 @@ impl Schema {
     /// "conv2d has no option `kernal`; did you mean `kernel`?"
     pub fn no_such_option(&self, name: &str) -> ShapeError {
         let near = did_you_mean(name, self.options.iter().map(|o| o.name));
+        let ours = elsewhere(name).iter().find(|n| self.option(n).is_some());
         let mut e = self.error(Code::UnknownOption, At::Call, format!("has no option `{name}`"));
-        e.help = match near {
-            Some(n) => Some(format!("did you mean `{n}`?")),
-            None if self.options.is_empty() => Some(format!("{} takes no options", self.name)),
-            None => {
+        e.help = match (ours, near) {
+            (Some(n), _) => Some(format!("it is called `{n}` here")),
+            (None, Some(n)) => Some(format!("did you mean `{n}`?")),
+            (None, None) if self.options.is_empty() => Some(format!("{} takes no options", self.name)),
+            (None, None) => {
                 let all: Vec<String> = self.options.iter().map(|o| format!("`{}`", o.name)).collect();
                 Some(format!("its options are {}", all.join(", ")))
             }
@@ -398,6 +400,31 @@ impl Schema {
     /// An error of this operator.
     pub fn error(&self, code: Code, at: At, message: String) -> ShapeError {
         ShapeError { code, op: self.name, layer: String::new(), at, message, help: None, notes: Vec::new() }
+    }
+}
+
+/// What an option that other libraries have may be called here.
+fn elsewhere(name: &str) -> &'static [&'static str] {
+    match name {
+        "dim" => &["axis", "axes"],
+        "kernel_size" | "pool_size" => &["kernel"],
+        "padding" => &["pad"],
+        "strides" => &["stride"],
+        "dilation_rate" | "dilate" => &["dilation"],
+        "out_channels" | "num_filter" => &["filters"],
+        "out_features" | "num_hidden" => &["units"],
+        "in_features" | "in_channels" | "in_units" => &["inputs"],
+        "use_bias" => &["bias"],
+        "num_group" => &["groups"],
+        "rate" | "prob" => &["p"],
+        "epsilon" => &["eps"],
+        "negative_slope" => &["slope"],
+        "label_smoothing" => &["smoothing"],
+        "ceil_mode" => &["rounding"],
+        "count_include_pad" => &["count_pad"],
+        "keepdim" => &["keepdims"],
+        "num_outputs" | "chunks" => &["parts"],
+        _ => &[],
     }
 }
 

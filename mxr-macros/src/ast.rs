@@ -10,6 +10,8 @@ pub(crate) struct Source {
     pub(crate) fns: Vec<Fn>,
     /// `const WIDTH: usize = 64;`
     pub(crate) consts: Vec<Const>,
+    /// An item is half-typed, which has been said: names that are not known may be its own.
+    pub(crate) half: bool,
 }
 
 /// A network (capital letter first) or a block.
@@ -21,8 +23,10 @@ pub(crate) struct Fn {
     pub(crate) vis: TokenStream,
     pub(crate) name: Ident,
     pub(crate) params: Vec<Param>,
-    /// An input is missing, which has been said: names that are not known may be its own.
+    /// Something in it is half-typed, which has been said: names that are not known may be what it lacks.
     pub(crate) half: bool,
+    /// A loop or an assignment is half-typed: what it would change is not what it will be.
+    pub(crate) lost: bool,
     pub(crate) body: Block,
 }
 

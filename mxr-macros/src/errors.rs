@@ -46,11 +46,17 @@ impl Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     list: Vec<Fault>,
+    /// Something was wrong with the statement that is being read: what else its grammar lacks follows from that.
+    quiet: bool,
 }
 
 impl Faults {
     /// Report a fault.
     pub(crate) fn push(&mut self, code: Code, at: impl Into<Spans>, text: impl Into<String>) {
+        if code.is_grammar() && self.quiet {
+            return;
+        }
+        self.quiet = true;
         let fault = Fault { code, at: at.into(), text: text.into() };
         // A block that is called three times with one fault in it is wrong once; so is what gets longer and longer.
         let again = |f: &Fault| {
@@ -73,12 +79,32 @@ impl Faults {
         self.push(code, at, format!("{}\n  = help: {}", text.as_ref(), help.as_ref()));
     }
 
+    /// Another statement begins, or with `true` goes on after something was wrong in it. Gives how it was before.
+    pub(crate) fn begin(&mut self, quiet: bool) -> bool {
+        std::mem::replace(&mut self.quiet, quiet)
+    }
+
+    /// Whether something is half-typed, from fault number `from` on.
+    pub(crate) fn is_half(&self, from: usize) -> bool {
+        self.list[from..].iter().any(|f| f.code.is_grammar())
+    }
+
+    /// Whether there is a fault with this code from number `from` on.
+    pub(crate) fn has(&self, from: usize, code: Code) -> bool {
+        self.list[from..].iter().any(|f| f.code == code)
+    }
+
     /// Takes back the faults from number `from` on that are of these kinds: consequences of one that has been said.
     pub(crate) fn forgive(&mut self, from: usize, codes: &[Code]) {
+        self.forgive_if(from, |code| codes.contains(&code));
+    }
+
+    /// Takes back the faults from number `from` on whose code is accepted.
+    pub(crate) fn forgive_if(&mut self, from: usize, accept: impl Fn(Code) -> bool) {
         let mut at = 0;
         self.list.retain(|f| {
             at += 1;
-            at <= from || !codes.contains(&f.code)
+            at <= from || !accept(f.code)
         });
     }
 

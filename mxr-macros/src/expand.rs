@@ -76,3 +76,5 @@ fn camel_case(name: &str) -> String {
 mod catalogue;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod typing;

@@ -333,6 +333,11 @@ impl Code {
         self as u16
     }
 
+    /// Whether it is about the grammar: something is missing or half-typed, and what it belongs to is not known yet.
+    pub const fn is_grammar(self) -> bool {
+        self.number() > 900 || matches!(self, Code::NoType | Code::UnknownType | Code::RepeatedList)
+    }
+
     /// The code that prints like this.
     ///
     /// ```

@@ -25,7 +25,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         prob",
                 at: "dim",
                 says: "softmax has no option `dim`\n\
-                   \x20 = help: its options are `axis`, `temperature`",
+                   \x20 = help: it is called `axis` here",
                 right: "let prob = softmax(x, axis = 1);
                         prob",
                 scope: Scope::Everywhere,

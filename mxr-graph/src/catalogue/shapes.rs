@@ -69,6 +69,19 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
             Case {
+                inputs: "a: Tensor<N, 64, 8, 8>, b: Tensor<64>",
+                wrong: "let scaled = mul(a, b);
+                        scaled",
+                at: "b",
+                says: "`scaled`: mul: the shapes [N, 64, 8, 8] and [64] do not fit together\n\
+                   \x20 = help: axis 3: 8 against 64; reshaped to [64, 1, 1] the smaller would fit\n\
+                   \x20 = note: `a` is [N, 64, 8, 8]\n\
+                   \x20 = note: `b` is [64]",
+                right: "let scaled = mul(a, reshape(b, [64, 1, 1]));
+                        scaled",
+                scope: Scope::Everywhere,
+            },
+            Case {
                 inputs: "a: Tensor<N, 64>, b: Tensor<N, 32>",
                 wrong: "let larger = maximum(a, b);
                         larger",
@@ -509,6 +522,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         part",
                 at: "end = 12",
                 says: "`part`: slice_axis: end 12 is outside axis 1 of [N, 8], whose extent is 8\n\
+                   \x20 = help: `end` goes up to 8\n\
                    \x20 = note: `x` is [N, 8]",
                 right: "let part = slice_axis(x, axis = 1, begin = 2, end = 8);
                         part",
@@ -520,6 +534,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         part",
                 at: "begin = 9",
                 says: "`part`: slice_axis: index 9 is outside axis 1 of [N, 8], whose extent is 8\n\
+                   \x20 = help: indices go from 0 to 7\n\
                    \x20 = note: `x` is [N, 8]",
                 right: "let part = slice_axis(x, axis = 1, begin = 7);
                         part",
@@ -659,7 +674,8 @@ pub(super) const ENTRIES: &[Entry] = &[
                 wrong: "let average = mean(x, axes = 1);
                         average",
                 at: "x",
-                says: "?",
+                says: "`average`: mean: there is no mean of no elements\n\
+                   \x20 = note: `x` is [2, 0, 4]",
                 right: "let total = sum(x, axes = 1);
                         total",
                 scope: Scope::RunTime,

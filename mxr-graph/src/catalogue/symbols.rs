@@ -42,7 +42,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             wrong: "let fc1 = dense(data, _);
                         sum(relu(fc1))",
             at: "dense(data, _)",
-            says: "dense: nothing says what `_` is\n\
+            says: "`fc1`: dense: nothing says what `_` is\n\
                    \x20 = help: write the number, or use the result where it is decided",
             right: "let fc1 = dense(data, _);
                         sum(fc1 + data)",

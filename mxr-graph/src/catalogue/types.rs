@@ -218,8 +218,8 @@ pub(super) const ENTRIES: &[Entry] = &[
                 inputs: "data: Tensor<N, 8>",
                 wrong: "data + true",
                 at: "true",
-                says: "this is `true`\n\
-                   \x20 = help: only numbers and tensors can be combined with a tensor",
+                says: "`true` cannot be combined with a tensor\n\
+                   \x20 = help: numbers and tensors can",
                 right: "data + 1.0",
                 scope: Scope::Language,
             },

@@ -128,6 +128,7 @@ impl Operator for Slice {
                 At::Option("begin"),
                 format!("index {first} is outside axis {axis} of {text}, whose extent is {n}"),
             );
+            let e = within(e, "indices go from 0 to", extent, -1);
             if first < 0 {
                 return Err(e);
             }
@@ -138,6 +139,7 @@ impl Operator for Slice {
                 At::Option("end"),
                 format!("end {last} is outside axis {axis} of {text}, whose extent is {n}"),
             );
+            let e = if by > 0 { within(e, "`end` goes up to", extent, 0) } else { e };
             let within = if by > 0 { extent.sub(&end) } else { end.add(&Dim::ONE) };
             cx.require(&within, e)?;
             let count = if by > 0 { end.sub(&Dim::Const(first)) } else { Dim::Const(first).sub(&end) };
@@ -197,6 +199,12 @@ impl Operator for Slice {
             Sample::new(&[&[5, 4, 3]]).with_list("begin", &[-3]).with_list("end", &[-2]),
         ]
     }
+}
+
+/// The error with "indices go from 0 to 7" as its help, where the extent is a number.
+fn within(mut e: ShapeError, what: &str, extent: &Dim, offset: i64) -> ShapeError {
+    e.help = extent.as_const().map(|n| format!("{what} {}", n + offset));
+    e
 }
 
 #[cfg(test)]

@@ -87,8 +87,9 @@ impl Elab<'_> {
             Value::Int(n) => *n as f64,
             other => {
                 let what = other.describe(&mut self.graph);
-                let help = "only numbers and tensors can be combined with a tensor";
-                self.fault_help(Code::CannotCombine, at, format!("this is {what}"), help);
+                let help = "numbers and tensors can";
+                let text = format!("{what} cannot be combined with a tensor");
+                self.fault_help(Code::CannotCombine, at, text, help);
                 return None;
             }
         };

@@ -53,6 +53,7 @@ impl Elab<'_> {
                 text,
                 format!("did you mean `{near}`?"),
             ),
+            (None, None) if !self.missing.insert(name.to_string()) => Value::Unknown,
             (None, None) => self.fault(Code::UnknownOperator, call.name.span(), text),
         }
     }
@@ -150,7 +151,7 @@ impl Elab<'_> {
             (None, Some(value)) => self.more_operands(schema, sorted, value, arg.value.at),
             (None, None) => {
                 let value = self.expr(&arg.value);
-                if value.has_unknown() {
+                if value.has_unknown() || sorted.spread {
                     sorted.unknown = true;
                     return;
                 }
@@ -289,6 +290,8 @@ impl Elab<'_> {
         match schema.check(at, value) {
             Ok(attr) => sorted.attrs[at] = attr,
             Err(mut error) => {
+                // The rest of a list without its brackets.
+                sorted.spread |= arg.name.is_none() && error.code == Code::OptionKind;
                 if let (OptionKind::Pad, Some(near)) = (def.kind, near) {
                     error.help = Some(format!("did you mean `{near}`?"));
                 }
@@ -384,6 +387,8 @@ struct Sorted {
     variadic: bool,
     /// A number stands where a tensor belongs: a tensor where a number belongs is the other half of it.
     misplaced: bool,
+    /// An option without a name has a value of another kind: what follows may be meant for it as well.
+    spread: bool,
     /// An argument is already known to be wrong.
     unknown: bool,
 }
@@ -400,6 +405,7 @@ impl Sorted {
             data: schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).count(),
             variadic,
             misplaced: false,
+            spread: false,
             unknown: false,
         }
     }

@@ -99,6 +99,9 @@ impl Elab<'_> {
                 )
             }
             None => {
+                if !self.missing.insert(name.clone()) {
+                    return Value::Unknown;
+                }
                 let known = join_names(self.scope.names());
                 let constant = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
                 let code = if constant { Code::ConstantOutside } else { Code::UnknownName };

@@ -63,28 +63,75 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     let before = faults.len();
     let mut elab = Elab::new(source, faults, &name_of(&item.name));
     elab.constants();
-    elab.half = item.half || item.params.is_empty();
+    elab.half = source.half || item.half || item.params.is_empty();
     elab.inputs(item);
     let result = elab.body(&item.body, None);
     elab.outputs(item, result);
     elab.holes(before);
     elab.scope.release(0);
     let Elab { graph, sites, broken, scope, .. } = elab;
-    Network { graph, sites, broken, reads: scope.reads, sound: faults.len() == before }
+    let sound = faults.len() == before;
+    if source.half || item.half || source.fns.iter().any(|f| f.half && !f.is_network()) {
+        faults.forgive(before, &CONSEQUENCES);
+    }
+    if item.lost {
+        faults.forgive_if(before, |code| code.number() < 200);
+    }
+    Network { graph, sites, broken, reads: scope.reads, sound }
 }
 
 /// Looks for faults in a block that nobody calls.
 pub(crate) fn block(source: &Source, item: &Fn, faults: &mut Faults) {
     let mut elab = Elab::new(source, faults, &name_of(&item.name));
     elab.constants();
-    elab.half = item.half;
+    elab.half = source.half || item.half;
+    let before = elab.faults.len();
     elab.calls = Rc::new([Rc::new(Frame { block: name_of(&item.name), args: Vec::new() })]);
     for p in &item.params {
         elab.scope.bind(name_of(&p.name), Value::Unknown, None);
         elab.unknown_symbols(&p.ty);
     }
     elab.body(&item.body, None);
+    if elab.half {
+        elab.faults.forgive(before, &CONSEQUENCES);
+    }
 }
+
+/// What may follow from something that is half-typed: names that it was to introduce are not known, values are not what they will
+/// be. Shapes and element types are what they are.
+const CONSEQUENCES: [Code; 31] = [
+    Code::MissingOption,
+    Code::GivenTwice,
+    Code::OptionKind,
+    Code::TensorForOption,
+    Code::TooManyArguments,
+    Code::MissingOperand,
+    Code::SkippedOperand,
+    Code::NumberAmongTensors,
+    Code::UnknownName,
+    Code::UnknownOperator,
+    Code::OperatorElsewhere,
+    Code::NotCalled,
+    Code::AssignedNotDeclared,
+    Code::ConstantOutside,
+    Code::UnknownParameter,
+    Code::NotALayer,
+    Code::NotATensor,
+    Code::CannotCombine,
+    Code::UnknownBlockInput,
+    Code::TooManyBlockArguments,
+    Code::MissingBlockArgument,
+    Code::BlockWithoutResult,
+    Code::NoResult,
+    Code::ResultNotATensor,
+    Code::ValueNotUsed,
+    Code::NotATuple,
+    Code::UnknownSymbol,
+    Code::TupleLength,
+    Code::NoExtents,
+    Code::NoInputs,
+    Code::UnknownElementType,
+];
 
 /// Says once what is wrong with the items themselves.
 pub(crate) fn items(source: &Source, faults: &mut Faults) {
@@ -101,7 +148,7 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
     }
     for f in &source.fns {
         let name = name_of(&f.name);
-        if mxr_graph::ops::find(&name).is_some_and(|op| !op.schema().internal) {
+        if !f.half && mxr_graph::ops::find(&name).is_some_and(|op| !op.schema().internal) {
             faults.push(
                 Code::NameOfAnOperator,
                 f.name.span(),
@@ -192,6 +239,8 @@ struct Elab<'a> {
     segments: u32,
     /// Inputs are missing, which has been said: a name that is not known may be one of them.
     half: bool,
+    /// Names that are not known and like no other, each said once.
+    missing: BTreeSet<String>,
 }
 
 impl<'a> Elab<'a> {
@@ -210,6 +259,7 @@ impl<'a> Elab<'a> {
             budget: MAX_CALLS,
             segments: 0,
             half: false,
+            missing: BTreeSet::new(),
         }
     }
 
@@ -345,7 +395,8 @@ impl<'a> Elab<'a> {
             && let Some(site) = self.sites.get(*first).cloned()
         {
             let l = &self.graph.layers[*first];
-            let text = format!("{}: nothing says what `_` is", l.op.schema().name);
+            let name = if site.anonymous { String::new() } else { format!("`{}`: ", l.name) };
+            let text = format!("{name}{}: nothing says what `_` is", l.op.schema().name);
             self.fault_help(
                 Code::OpenLayer,
                 site.at,

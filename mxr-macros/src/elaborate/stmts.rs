@@ -76,6 +76,10 @@ impl Elab<'_> {
                     return;
                 }
                 let near = did_you_mean(&name, self.scope.names()).map(str::to_string);
+                if near.is_none() && !self.missing.insert(name.clone()) {
+                    self.scope.bind(name, Value::Unknown, None);
+                    return;
+                }
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`? A new name begins with `let {name} = …`"),
                     None => format!("a new name begins with `let {name} = …`"),
@@ -101,6 +105,8 @@ impl Elab<'_> {
         match value {
             Value::List(list) if list.len() == count => return list,
             Value::List(list) => {
+                // What has no name here may be asked for.
+                self.half |= list.len() > count;
                 let text = format!("this gives {} values, {count} names are to be bound", list.len());
                 self.fault(Code::TupleLength, at, text);
             }

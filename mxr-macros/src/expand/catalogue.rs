@@ -191,36 +191,3 @@ fn the_pages_are_those_of_the_catalogue() {
         assert!(known.contains(name.as_str()), "docs/errors/{name} belongs to no code");
     }
 }
-
-/// Prints what every case says now.
-#[test]
-fn dump() {
-    let mut out = String::new();
-    for e in Entry::all() {
-        for (i, c) in e.cases.iter().enumerate() {
-            let have = match c.scope {
-                Scope::RunTime => continue,
-                Scope::Bind(given) => vec![(e.code, bound(&c.wrong(), given), String::new())],
-                Scope::Environment(name, value) => vec![(
-                    e.code,
-                    format!("in the environment variable {name}: {}", Printed::new(value).unwrap_err()),
-                    String::new(),
-                )],
-                _ => told(&c.wrong()),
-            };
-            let right = if matches!(c.scope, Scope::RunTime) { vec![] } else { told(&c.right()) };
-            let _ = writeln!(
-                out,
-                "@@{:?}/{i}\t{}\t{}\t{:?}\t{}\t{:?}\t{:?}",
-                e.code,
-                e.code,
-                have.len(),
-                have,
-                c.at.split_whitespace().collect::<Vec<_>>().join(" "),
-                right,
-                ""
-            );
-        }
-    }
-    std::fs::write("/tmp/cat/dump.txt", out).unwrap();
-}

@@ -387,6 +387,10 @@ impl Parser<'_> {
             }
             if !failed {
                 self.faults.push(Code::NoComma, inner.here(), "expected `,`");
+                // Only the comma is missing.
+                if matches!(inner.peek(0), Some(TokenTree::Ident(_) | TokenTree::Literal(_))) {
+                    continue;
+                }
             }
             skip_argument(&mut inner);
         }
@@ -464,7 +468,14 @@ impl Parser<'_> {
             }
             half = true;
             if !failed {
-                self.faults.push(Code::NoComma, inner.here(), "expected `,` or `)`");
+                let last = args.last().map(|a: &Arg| (&a.name, &a.value.kind));
+                let text = match (last, inner.peek(0)) {
+                    (Some((None, ExprKind::Name(_))), Some(TokenTree::Literal(_))) => {
+                        "expected `=`, `,` or `)`"
+                    }
+                    _ => "expected `,` or `)`",
+                };
+                self.faults.push(Code::NoComma, inner.here(), text);
                 // Only the comma is missing.
                 if matches!(inner.peek(0), Some(TokenTree::Ident(_) | TokenTree::Literal(_))) {
                     continue;

@@ -17,7 +17,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 /// Parses what stands inside `network!( … )`.
 pub(crate) fn source(tokens: TokenStream, faults: &mut Faults) -> Source {
     let mut cursor = Cursor::new(tokens, Span::call_site(), Span::call_site());
-    let mut parser = Parser { faults, source: Source::default(), depth: 0 };
+    let mut parser = Parser { faults, source: Source::default(), depth: 0, open: false, lost: false };
     parser.items(&mut cursor);
     parser.source
 }
@@ -29,6 +29,10 @@ struct Parser<'a> {
     faults: &'a mut Faults,
     source: Source,
     depth: u32,
+    /// The body that is read has lost its braces: it ends where an item begins.
+    open: bool,
+    /// A loop or an assignment of the function that is read is half-typed.
+    lost: bool,
 }
 
 impl Parser<'_> {

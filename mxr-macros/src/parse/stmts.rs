@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::items::at_item;
+use super::items::{at_item, braces_ahead};
 use super::{Cursor, Parser, describe};
 use crate::ast::{Binary, Block, Expr, ExprKind, Pat, Stmt};
 use crate::errors::Spans;
@@ -10,15 +10,30 @@ use proc_macro2::{Delimiter, Group};
 impl Parser<'_> {
     /// `{ … }`.
     pub(super) fn block(&mut self, group: &Group) -> Block {
-        let mut cursor = Cursor::of(group);
+        self.statements(&mut Cursor::of(group))
+    }
+
+    /// Statements to the end.
+    pub(super) fn statements(&mut self, cursor: &mut Cursor) -> Block {
+        let (before, quiet) = (self.faults.len(), self.faults.begin(false));
         let mut block = Block { stmts: Vec::new(), tail: None, end: cursor.end(), depth: 0 };
         while !cursor.is_empty() {
-            if let Some(tail) = block.tail.take() {
+            // An item behind it does not make the result of an open body something else.
+            let result = self.open && at_item(cursor);
+            if let Some(tail) = block.tail.take_if(|_| !result) {
                 // What looked like the result is followed by more.
                 block.stmts.push(Stmt::Expr(*tail));
             }
-            self.statement(&mut cursor, &mut block);
+            self.faults.begin(false);
+            let (start, count) = (self.faults.len(), block.stmts.len());
+            let flow = cursor.at_word("for") || !cursor.at_restart() && !at_item(cursor);
+            self.statement(cursor, &mut block);
+            let kept =
+                block.tail.is_some() || matches!(block.stmts[count..], [Stmt::Assign { .. } | Stmt::Expr(_)]);
+            self.lost |= flow && !kept && self.faults.is_half(start);
         }
+        // What is around it goes on.
+        self.faults.begin(quiet || self.faults.len() > before);
         let parts = block.stmts.iter().map(|s| match s {
             Stmt::Let { value, .. } | Stmt::Assign { value, .. } | Stmt::Expr(value) => value.depth,
             Stmt::For { list, body, .. } => list.depth.max(body.depth),
@@ -63,17 +78,18 @@ impl Parser<'_> {
                 );
             }
             let list = self.expr(cursor);
-            match cursor.eat_group(Delimiter::Brace) {
-                Some(group) => {
-                    if let Some(body) = self.deeper(group.span_open(), |p| p.block(&group)) {
-                        block.stmts.push(Stmt::For { pat, list, body });
-                    }
+            if !cursor.at_group(0, Delimiter::Brace) {
+                let text = "expected `{` and what is repeated after this";
+                self.faults.push(Code::NoBody, cursor.last(), text);
+                // The braces may follow after all.
+                if let Some(n) = braces_ahead(cursor) {
+                    (0..n).for_each(|_| drop(cursor.next()));
                 }
-                None => self.faults.push(
-                    Code::NoBody,
-                    cursor.last(),
-                    "expected `{` and what is repeated after this",
-                ),
+            }
+            if let Some(group) = cursor.eat_group(Delimiter::Brace)
+                && let Some(body) = self.deeper(group.span_open(), |p| p.block(&group))
+            {
+                block.stmts.push(Stmt::For { pat, list, body });
             }
         } else if let Some(at) = cursor.eat_word("return") {
             self.faults.push_help(
@@ -129,7 +145,7 @@ impl Parser<'_> {
                 return;
             }
         }
-        if cursor.is_empty() {
+        if cursor.is_empty() || self.open && at_item(cursor) {
             block.tail = Some(Box::new(value));
             return;
         }
@@ -165,6 +181,8 @@ impl Parser<'_> {
                 parts.extend(part);
                 if !inner.eat(",") && !inner.is_empty() {
                     self.faults.push(Code::NoComma, inner.here(), "expected `,` and the next name");
+                    // The parenthesis may be still to be typed.
+                    cursor.give_back(inner);
                     break;
                 }
             }
