@@ -1,5 +1,7 @@
 //! What is wrong with a network, as a value. The same error speaks in `network!`, in `Symbol` and in `NDArray`.
 
+use crate::catalogue::Code;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -18,6 +20,8 @@ pub enum At {
 /// An operator does not accept what it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapeError {
+    /// Which mistake it is, for the error index.
+    pub code: Code,
     /// The operator.
     pub op: &'static str,
     /// The layer, where it has a name.
@@ -32,21 +36,44 @@ pub struct ShapeError {
     pub notes: Vec<String>,
 }
 
+/// "`conv1`: conv2d: kernel 7 does not fit", but "conv2d has no option": one sentence.
 impl fmt::Display for ShapeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.layer.is_empty() {
-            write!(f, "`{}`: ", self.layer)?;
-        }
-        write!(f, "{}: {}", self.op, self.message)?;
-        if let Some(help) = &self.help {
-            write!(f, "\n  = help: {help}")?;
-        }
-        for note in &self.notes {
-            write!(f, "\n  = note: {note}")?;
-        }
-        Ok(())
+        write!(f, "{} ({})", self.headline(), self.code)?;
+        f.write_str(&self.details())
     }
 }
+
+impl ShapeError {
+    /// What is wrong, without the code: layer, operator, message.
+    pub fn headline(&self) -> String {
+        let mut text = String::new();
+        if !self.layer.is_empty() {
+            text.push_str(&format!("`{}`: ", self.layer));
+        }
+        let sentence = VERBS.iter().any(|v| self.message.starts_with(v));
+        text.push_str(self.op);
+        text.push_str(if sentence { " " } else { ": " });
+        text.push_str(&self.message);
+        text
+    }
+
+    /// The lines below the headline: help and notes, each after a line break.
+    pub fn details(&self) -> String {
+        let mut text = String::new();
+        if let Some(help) = &self.help {
+            text.push_str(&format!("\n  = help: {help}"));
+        }
+        for note in &self.notes {
+            text.push_str(&format!("\n  = note: {note}"));
+        }
+        text
+    }
+}
+
+/// With these a message goes on from the operator's name.
+const VERBS: [&str; 9] =
+    ["has ", "needs ", "takes ", "cannot ", "does ", "gives ", "makes ", "wants ", "expects "];
 
 impl core::error::Error for ShapeError {}
 

@@ -1,5 +1,6 @@
 //! The gradient pass: from a graph with losses to the same graph with its backward pass.
 
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::expr::Expr;
@@ -26,9 +27,11 @@ pub fn backward(graph: &mut Graph, wrt: &[ValueId]) -> Result<(), ShapeError> {
     if let Some(v) = graph.values.iter().find(|v| too_large(&v.shape)) {
         let text = v.shape.display(&graph.symbols).to_string();
         let op = graph.layers.first().map_or(Map.schema(), |l| l.op.schema());
-        return Err(
-            op.error(At::Call, format!("`{}` of {text} is too large: more than 2^48 elements", v.name))
-        );
+        return Err(op.error(
+            Code::TooLarge,
+            At::Call,
+            format!("`{}` of {text} is too large: more than 2^48 elements", v.name),
+        ));
     }
     let count = graph.values.len();
     let mut wants = alloc::vec![false; count];
@@ -220,6 +223,7 @@ impl<'a> Grad<'a> {
     pub fn no_gradient(&self) -> NoGradient {
         let op = self.node.op.schema();
         let mut e = op.error(
+            Code::GradientNotKnown,
             At::Call,
             "has no gradient, but the loss depends on trained weights through it".to_string(),
         );

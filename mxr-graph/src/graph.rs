@@ -1,5 +1,6 @@
 //! The graph: operators applied to values, in topological order.
 
+use crate::catalogue::Code;
 use crate::dim::{Dim, Symbols};
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -278,7 +279,7 @@ impl Graph {
         let schema = op.schema();
         for (o, a) in schema.options.iter().zip(&attrs) {
             if matches!(a, Attr::Absent) && o.default == crate::schema::Default::Required {
-                let mut e = schema.error(At::Call, format!("needs `{}`", o.name));
+                let mut e = schema.error(Code::MissingOption, At::Call, format!("needs `{}`", o.name));
                 e.help = Some(format!("{}: {}", o.name, o.doc));
                 return Err(e);
             }
@@ -293,7 +294,8 @@ impl Graph {
                 (_, 1) => "one input".to_string(),
                 (_, n) => format!("{n} inputs"),
             };
-            let mut e = schema.error(At::Call, format!("takes {want}, {} given", inputs.len()));
+            let mut e =
+                schema.error(Code::MissingOperand, At::Call, format!("takes {want}, {} given", inputs.len()));
             let names: Vec<&str> =
                 schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).map(|i| i.name).collect();
             e.help = Some(format!("{}({}, …)", schema.name, names.join(", ")));
@@ -393,8 +395,15 @@ impl Graph {
     }
 
     /// An error of `op` applied to `inputs`, with the shapes of its data operands as notes.
-    pub fn error(&self, op: &dyn Operator, inputs: &[ValueId], at: At, message: String) -> ShapeError {
-        let mut e = op.schema().error(at, message);
+    pub fn error(
+        &self,
+        op: &dyn Operator,
+        inputs: &[ValueId],
+        code: Code,
+        at: At,
+        message: String,
+    ) -> ShapeError {
+        let mut e = op.schema().error(code, at, message);
         let mut symbols = self.symbols.clone();
         for (i, id) in inputs.iter().enumerate() {
             let data = match op.schema().inputs.get(i) {

@@ -1,5 +1,6 @@
 //! What a shape rule sees: operands, options, and the means to state facts about them.
 
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::dim::MAX_DIM;
 use crate::dtype::DType;
@@ -80,7 +81,11 @@ impl<'a> Infer<'a> {
             return Ok(from_front as usize);
         }
         let text = self.show(&x);
-        let mut e = self.err(At::Option(name), format!("axis {axis} is not one of the axes of {text}"));
+        let mut e = self.err(
+            Code::AxisOutOfRange,
+            At::Option(name),
+            format!("axis {axis} is not one of the axes of {text}"),
+        );
         e.help = (rank > 0).then(|| format!("axes go from {} to {}", -rank, rank - 1));
         Err(e)
     }
@@ -195,6 +200,7 @@ impl<'a> Infer<'a> {
         let axes = if rank == 1 { "axis" } else { "axes" };
         let text = self.show(&shape);
         let mut e = self.err(
+            Code::OperandRank,
             At::Input(input),
             format!(
                 "`{}` must have {rank} {axes}, {text} has {}",
@@ -211,7 +217,11 @@ impl<'a> Infer<'a> {
         let first = self.dtype(0);
         for i in 1..self.inputs.len() {
             if self.dtype(i) != first {
-                let mut e = self.err(At::Input(i), format!("cannot mix {first} and {}", self.dtype(i)));
+                let mut e = self.err(
+                    Code::MixedElementTypes,
+                    At::Input(i),
+                    format!("cannot mix {first} and {}", self.dtype(i)),
+                );
                 e.help = Some(format!("convert one of them with `cast`, to {first} say"));
                 return Err(e);
             }
@@ -225,7 +235,11 @@ impl<'a> Infer<'a> {
         if d.is_float() {
             return Ok(d);
         }
-        let mut e = self.err(At::Input(input), format!("needs floating-point numbers, this is {d}"));
+        let mut e = self.err(
+            Code::NeedsFloats,
+            At::Input(input),
+            format!("needs floating-point numbers, this is {d}"),
+        );
         e.help = Some("convert it with `cast`".to_string());
         Err(e)
     }
@@ -238,13 +252,20 @@ impl<'a> Infer<'a> {
         if at >= self.inputs.len() {
             if too_large(&shape) {
                 let text = self.show(&shape);
-                return Err(self.err(At::Call, format!("`{name}` would be {text}: more than 2^48 elements")));
+                return Err(self.err(
+                    Code::TooLarge,
+                    At::Call,
+                    format!("`{name}` would be {text}: more than 2^48 elements"),
+                ));
             }
             let source = if schema.inputs[at].kind == OperandKind::Aux { Source::Aux } else { Source::Param };
             let full = format!("{}_{name}", self.layer_name());
             if self.graph.has_name(&full) {
-                let mut e =
-                    self.err(At::Call, format!("its `{name}` would be called `{full}`, as another value is"));
+                let mut e = self.err(
+                    Code::WeightNameTaken,
+                    At::Call,
+                    format!("its `{name}` would be called `{full}`, as another value is"),
+                );
                 e.help = Some("give the layer or the other value another name".to_string());
                 return Err(e);
             }
@@ -257,11 +278,19 @@ impl<'a> Infer<'a> {
             have.rank() == shape.rank() && have.iter().zip(shape.iter()).all(|(a, b)| self.unify(a, b));
         if !fits {
             let (have, want) = (self.show(&have), self.show(&shape));
-            return Err(self.err(At::Input(at), format!("`{name}` must be {want}, it is {have}")));
+            return Err(self.err(
+                Code::WeightShape,
+                At::Input(at),
+                format!("`{name}` must be {want}, it is {have}"),
+            ));
         }
         if self.dtype(at) != dtype {
             let have = self.dtype(at);
-            let mut e = self.err(At::Input(at), format!("`{name}` must hold {dtype}, it holds {have}"));
+            let mut e = self.err(
+                Code::WeightType,
+                At::Input(at),
+                format!("`{name}` must hold {dtype}, it holds {have}"),
+            );
             e.help = Some("convert it with `cast`".to_string());
             return Err(e);
         }
@@ -272,27 +301,33 @@ impl<'a> Infer<'a> {
     pub fn output(&mut self, shape: Shape, dtype: DType) -> Result<(), ShapeError> {
         if shape.rank() > MAX_RANK {
             let text = self.show(&shape);
-            return Err(self.err(At::Call, format!("the result {text} would have more than {MAX_RANK} axes")));
+            return Err(self.err(
+                Code::TooManyAxes,
+                At::Call,
+                format!("the result {text} would have more than {MAX_RANK} axes"),
+            ));
         }
         if too_large(&shape) {
             let text = self.show(&shape);
-            return Err(
-                self.err(At::Call, format!("the result {text} is too large: more than 2^48 elements"))
-            );
+            return Err(self.err(
+                Code::TooLarge,
+                At::Call,
+                format!("the result {text} is too large: more than 2^48 elements"),
+            ));
         }
         self.results.push((shape, dtype));
         Ok(())
     }
 
     /// An error of this call, with the shapes of its data operands as notes.
-    pub fn err(&self, at: At, message: String) -> ShapeError {
-        self.graph.error(self.op, &self.inputs, at, message)
+    pub fn err(&self, code: Code, at: At, message: String) -> ShapeError {
+        self.graph.error(self.op, &self.inputs, code, at, message)
     }
 
     /// The error of a call without the option `name`, where it is needed after all.
     pub fn missing(&self, name: &'static str) -> ShapeError {
         let schema = self.op.schema();
-        let mut e = self.err(At::Call, format!("needs `{name}`"));
+        let mut e = self.err(Code::MissingOption, At::Call, format!("needs `{name}`"));
         let option = schema.options.iter().find(|o| o.name == name).expect("an option of the schema");
         e.help = Some(format!("{name}: {}", option.doc));
         e

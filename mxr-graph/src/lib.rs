@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod catalogue;
 pub mod compile;
 pub mod dim;
 pub mod dtype;

@@ -1,6 +1,7 @@
 //! What an operator looks like from outside: operands, options, defaults, docs. The macro's grammar, the methods
 //! of `Symbol` and `NDArray` and the operator table in the docs are all made from it.
 
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError, did_you_mean};
 use crate::expr::Expr;
@@ -173,6 +174,24 @@ pub enum Arg {
     Hole,
 }
 
+impl Arg {
+    /// As short as it can be said in a message; what contains symbols is not said here.
+    fn short(&self) -> Option<String> {
+        Some(match self {
+            Arg::Int(n) => n.to_string(),
+            Arg::Float(x) => format!("{x:?}"),
+            Arg::Bool(b) => b.to_string(),
+            Arg::Word(w) => format!("`{w}`"),
+            Arg::Hole => "`_`".to_string(),
+            Arg::Dim(d) => d.as_const()?.to_string(),
+            Arg::List(list) => {
+                let all = list.iter().map(Arg::short).collect::<Option<Vec<String>>>()?;
+                format!("({})", all.join(", "))
+            }
+        })
+    }
+}
+
 /// An option's checked value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attr {
@@ -257,11 +276,13 @@ impl Schema {
     /// "conv2d has no option `kernal`; did you mean `kernel`?"
     pub fn no_such_option(&self, name: &str) -> ShapeError {
         let near = did_you_mean(name, self.options.iter().map(|o| o.name));
-        let mut e = self.error(At::Call, format!("has no option `{name}`"));
-        e.help = match near {
-            Some(n) => Some(format!("did you mean `{n}`?")),
-            None if self.options.is_empty() => Some(format!("{} takes no options", self.name)),
-            None => {
+        let ours = elsewhere(name).iter().find(|n| self.option(n).is_some());
+        let mut e = self.error(Code::UnknownOption, At::Call, format!("has no option `{name}`"));
+        e.help = match (ours, near) {
+            (Some(n), _) => Some(format!("it is called `{n}` here")),
+            (None, Some(n)) => Some(format!("did you mean `{n}`?")),
+            (None, None) if self.options.is_empty() => Some(format!("{} takes no options", self.name)),
+            (None, None) => {
                 let all: Vec<String> = self.options.iter().map(|o| format!("`{}`", o.name)).collect();
                 Some(format!("its options are {}", all.join(", ")))
             }
@@ -272,95 +293,138 @@ impl Schema {
     /// Hold one given option against the schema.
     pub fn check(&self, option: usize, arg: Arg) -> Result<Attr, ShapeError> {
         let def = &self.options[option];
-        let bad = |want: &str| {
-            let mut e = self.error(At::Option(def.name), format!("`{}` must be {want}", def.name));
+        let bad = |code: Code, want: &str| {
+            let given = arg.short().map(|g| format!(", not {g}")).unwrap_or_default();
+            let mut e =
+                self.error(code, At::Option(def.name), format!("`{}` must be {want}{given}", def.name));
             e.help = Some(def.doc.to_string());
             e
         };
-        match (def.kind, arg) {
-            (OptionKind::Dim, Arg::Int(n)) if n >= 1 => Ok(Attr::Dim(Dim::Const(n))),
+        let kind = |want: &str| bad(Code::OptionKind, want);
+        let bounds = |want: &str| bad(Code::OptionBounds, want);
+        let number = matches!(arg, Arg::Int(_) | Arg::Float(_));
+        match (def.kind, &arg) {
+            (OptionKind::Dim, Arg::Int(n)) if *n >= 1 => Ok(Attr::Dim(Dim::Const(*n))),
             (OptionKind::Dim, Arg::Dim(d)) => match d.upper_bound() {
-                Some(b) if b < 1 => Err(bad("at least 1")),
-                _ => Ok(Attr::Dim(d)),
+                Some(b) if b < 1 => Err(bounds("at least 1")),
+                _ => Ok(Attr::Dim(d.clone())),
             },
             (OptionKind::Dim, Arg::Hole) => Ok(Attr::Hole),
-            (OptionKind::Dim, Arg::Int(_)) => Err(bad("at least 1")),
-            (OptionKind::Dim, _) => Err(bad("a dimension: a number, a symbol or `_`")),
-            (OptionKind::Int(lo, hi), Arg::Int(n)) if (lo..=hi).contains(&n) => Ok(Attr::Int(n)),
-            (OptionKind::Int(lo, i64::MAX), _) => Err(bad(&format!("an integer of at least {lo}"))),
-            (OptionKind::Int(lo, hi), _) => Err(bad(&format!("an integer from {lo} to {hi}"))),
-            (OptionKind::Float(lo, hi), Arg::Float(x)) if (lo..=hi).contains(&x) => Ok(Attr::Float(x)),
-            (OptionKind::Float(lo, hi), Arg::Int(n)) if (lo..=hi).contains(&(n as f64)) => {
-                Ok(Attr::Float(n as f64))
+            (OptionKind::Dim, Arg::Int(_)) => Err(bounds("at least 1")),
+            (OptionKind::Dim, _) => Err(kind("a dimension: a number, a symbol or `_`")),
+            (OptionKind::Int(lo, hi), Arg::Int(n)) if (lo..=hi).contains(n) => Ok(Attr::Int(*n)),
+            (OptionKind::Int(lo, hi), arg) => {
+                let code = if let Arg::Int(_) = arg { Code::OptionBounds } else { Code::OptionKind };
+                Err(match hi {
+                    i64::MAX => bad(code, &format!("an integer of at least {lo}")),
+                    _ => bad(code, &format!("an integer from {lo} to {hi}")),
+                })
             }
-            (OptionKind::Float(lo, hi), _) if lo == f64::MIN && hi == f64::MAX => Err(bad("a number")),
-            (OptionKind::Float(lo, hi), _) if hi == f64::MAX => {
-                Err(bad(&format!("a number of at least {lo}")))
+            (OptionKind::Float(lo, hi), Arg::Float(x)) if (lo..=hi).contains(x) => Ok(Attr::Float(*x)),
+            (OptionKind::Float(lo, hi), Arg::Int(n)) if (lo..=hi).contains(&(*n as f64)) => {
+                Ok(Attr::Float(*n as f64))
             }
-            (OptionKind::Float(lo, hi), _) => Err(bad(&format!("a number from {lo} to {hi}"))),
-            (OptionKind::Bool, Arg::Bool(b)) => Ok(Attr::Bool(b)),
-            (OptionKind::Bool, _) => Err(bad("`true` or `false`")),
+            (OptionKind::Float(lo, hi), _) => {
+                let code = if number { Code::OptionBounds } else { Code::OptionKind };
+                Err(match (lo, hi) {
+                    (f64::MIN, f64::MAX) => bad(code, "a number"),
+                    (_, f64::MAX) => bad(code, &format!("a number of at least {lo}")),
+                    _ => bad(code, &format!("a number from {lo} to {hi}")),
+                })
+            }
+            (OptionKind::Bool, Arg::Bool(b)) => Ok(Attr::Bool(*b)),
+            (OptionKind::Bool, _) => Err(kind("`true` or `false`")),
             (OptionKind::Pair(_), Arg::Hole) if def.default == Default::Absent => Ok(Attr::Absent),
-            (OptionKind::Pair(lo), arg) => match ints(&arg).as_deref() {
-                Some([n]) if *n >= lo && *n <= PAIR_MAX => Ok(Attr::Ints(alloc::vec![*n, *n])),
-                Some([h, w]) if *h >= lo && *w >= lo && *h <= PAIR_MAX && *w <= PAIR_MAX => {
-                    Ok(Attr::Ints(alloc::vec![*h, *w]))
+            (OptionKind::Pair(lo), arg) => {
+                let fits = |n: &i64| (lo..=PAIR_MAX).contains(n);
+                let want = || format!("an integer of at least {lo}, or (height, width)");
+                match ints(arg).as_deref() {
+                    Some([n]) if fits(n) => Ok(Attr::Ints(alloc::vec![*n, *n])),
+                    Some([h, w]) if fits(h) && fits(w) => Ok(Attr::Ints(alloc::vec![*h, *w])),
+                    Some([_] | [_, _]) => Err(bounds(&want())),
+                    _ => Err(kind(&want())),
                 }
-                _ => Err(bad(&format!("an integer of at least {lo}, or (height, width)"))),
-            },
+            }
             (OptionKind::Pad, Arg::Word(w)) if w == "same" => Ok(Attr::Word("same")),
             (OptionKind::Pad, arg) => {
-                match ints(&arg).filter(|v| v.iter().all(|n| (0..=PAIR_MAX).contains(n))).as_deref() {
+                let want = "an integer, (height, width), (top, left, bottom, right) or `same`";
+                match ints(arg).as_deref() {
+                    Some(list) if list.iter().any(|n| !(0..=PAIR_MAX).contains(n)) => Err(bounds(want)),
                     Some([n]) => Ok(Attr::Ints(alloc::vec![*n; 4])),
                     Some([h, w]) => Ok(Attr::Ints(alloc::vec![*h, *w, *h, *w])),
                     Some([t, l, b, r]) => Ok(Attr::Ints(alloc::vec![*t, *l, *b, *r])),
-                    _ => Err(bad("an integer, (height, width), (top, left, bottom, right) or `same`")),
+                    _ => Err(kind(want)),
                 }
             }
             (OptionKind::Ints, arg) => {
-                ints(&arg).map(Attr::Ints).ok_or_else(|| bad("an integer or a list of them"))
+                ints(arg).map(Attr::Ints).ok_or_else(|| kind("an integer or a list of them"))
             }
             (OptionKind::Shape, Arg::List(list)) => {
                 let mut dims = Vec::with_capacity(list.len());
                 for a in list {
                     dims.push(match a {
-                        Arg::Int(n) if n >= 0 => Some(Dim::Const(n)),
-                        Arg::Dim(d) => Some(d),
+                        Arg::Int(n) if *n >= 0 => Some(Dim::Const(*n)),
+                        Arg::Dim(d) => Some(d.clone()),
                         Arg::Int(-1) | Arg::Hole => None,
-                        _ => return Err(bad("a list of dimensions; `_` (or -1) for one to be computed")),
+                        _ => return Err(kind("a list of dimensions; `_` (or -1) for one to be computed")),
                     });
                 }
                 Ok(Attr::Dims(dims))
             }
-            (OptionKind::Shape, _) => Err(bad("a list of dimensions, such as [N, 720]")),
+            (OptionKind::Shape, _) => Err(kind("a list of dimensions, such as [N, 720]")),
             (OptionKind::Indices, arg) => {
-                let list = if let Arg::List(list) = arg { list } else { alloc::vec![arg] };
-                let index = |a| match a {
-                    Arg::Int(n) => Ok(Some(Dim::Const(n))),
-                    Arg::Dim(d) => Ok(Some(d)),
+                let list = if let Arg::List(list) = arg { &list[..] } else { core::slice::from_ref(arg) };
+                let index = |a: &Arg| match a {
+                    Arg::Int(n) => Ok(Some(Dim::Const(*n))),
+                    Arg::Dim(d) => Ok(Some(d.clone())),
                     Arg::Hole => Ok(None),
-                    _ => Err(bad("an integer or a list of them; `_` for all the way")),
+                    _ => Err(kind("an integer or a list of them; `_` for all the way")),
                 };
-                list.into_iter().map(index).collect::<Result<_, _>>().map(Attr::Dims)
+                list.iter().map(index).collect::<Result<_, _>>().map(Attr::Dims)
             }
-            (OptionKind::Choice(words), Arg::Word(w)) => match words.iter().find(|k| **k == w) {
+            (OptionKind::Choice(words), Arg::Word(w)) => match words.iter().find(|k| *k == w) {
                 Some(k) => Ok(Attr::Word(k)),
                 None => {
-                    let mut e = bad(&one_of(words));
-                    if let Some(near) = did_you_mean(&w, words.iter().copied()) {
+                    let mut e = bad(Code::UnknownWord, &one_of(words));
+                    if let Some(near) = did_you_mean(w, words.iter().copied()) {
                         e.help = Some(format!("did you mean `{near}`?"));
                     }
                     Err(e)
                 }
             },
-            (OptionKind::Choice(words), _) => Err(bad(&one_of(words))),
-            (OptionKind::Expr, _) => Err(bad("a scalar expression")),
+            (OptionKind::Choice(words), _) => Err(kind(&one_of(words))),
+            (OptionKind::Expr, _) => Err(kind("a scalar expression")),
         }
     }
 
     /// An error of this operator.
-    pub fn error(&self, at: At, message: String) -> ShapeError {
-        ShapeError { op: self.name, layer: String::new(), at, message, help: None, notes: Vec::new() }
+    pub fn error(&self, code: Code, at: At, message: String) -> ShapeError {
+        ShapeError { code, op: self.name, layer: String::new(), at, message, help: None, notes: Vec::new() }
+    }
+}
+
+/// What an option that other libraries have may be called here.
+fn elsewhere(name: &str) -> &'static [&'static str] {
+    match name {
+        "dim" => &["axis", "axes"],
+        "kernel_size" | "pool_size" => &["kernel"],
+        "padding" => &["pad"],
+        "strides" => &["stride"],
+        "dilation_rate" | "dilate" => &["dilation"],
+        "out_channels" | "num_filter" => &["filters"],
+        "out_features" | "num_hidden" => &["units"],
+        "in_features" | "in_channels" | "in_units" => &["inputs"],
+        "use_bias" => &["bias"],
+        "num_group" => &["groups"],
+        "rate" | "prob" => &["p"],
+        "epsilon" => &["eps"],
+        "negative_slope" => &["slope"],
+        "label_smoothing" => &["smoothing"],
+        "ceil_mode" => &["rounding"],
+        "count_include_pad" => &["count_pad"],
+        "keepdim" => &["keepdims"],
+        "num_outputs" | "chunks" => &["parts"],
+        _ => &[],
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) struct Source {
     pub(crate) fns: Vec<Fn>,
     /// `const WIDTH: usize = 64;`
     pub(crate) consts: Vec<Const>,
+    /// An item is half-typed, which has been said: names that are not known may be its own.
+    pub(crate) half: bool,
 }
 
 /// A network (capital letter first) or a block.
@@ -21,6 +23,10 @@ pub(crate) struct Fn {
     pub(crate) vis: TokenStream,
     pub(crate) name: Ident,
     pub(crate) params: Vec<Param>,
+    /// Something in it is half-typed, which has been said: names that are not known may be what it lacks.
+    pub(crate) half: bool,
+    /// A loop or an assignment is half-typed: what it would change is not what it will be.
+    pub(crate) lost: bool,
     pub(crate) body: Block,
 }
 
@@ -41,7 +47,7 @@ impl Fn {
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     /// `#[predict]`: the network has no training program.
-    pub(crate) predict: bool,
+    pub(crate) predict: Option<Span>,
     /// `#[recompute]`: the backward pass makes again what the block keeps inside.
     pub(crate) recompute: Option<Span>,
     /// `#[memory(…)]`.
@@ -66,7 +72,16 @@ pub(crate) struct MemoryLimit {
 pub(crate) struct Attr {
     /// The first word between the brackets.
     pub(crate) name: String,
+    pub(crate) at: Span,
     pub(crate) tokens: TokenStream,
+}
+
+impl Attr {
+    /// Whether it changes nothing but what readers and the compiler see.
+    pub(crate) fn is_silent(&self) -> bool {
+        ["doc", "allow", "expect", "warn", "deny", "rustfmt", "inline", "must_use"]
+            .contains(&self.name.as_str())
+    }
 }
 
 /// A parameter of a network or a block.
@@ -247,6 +262,8 @@ pub(crate) struct Call {
     pub(crate) args: Vec<Arg>,
     /// Whether the first argument is a receiver.
     pub(crate) method: bool,
+    /// A comma or an argument is missing, which has been said: how many arguments there are says nothing.
+    pub(crate) half: bool,
 }
 
 /// An argument.

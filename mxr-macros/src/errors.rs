@@ -1,6 +1,7 @@
 //! What is wrong, and where: faults are collected, so that independent ones are all reported, and become
 //! `compile_error!` on the user's tokens.
 
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 
 /// A stretch of the user's tokens: the first and the last of them.
@@ -26,21 +27,37 @@ impl Spans {
 /// One message on one stretch of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
+    pub(crate) code: Code,
     pub(crate) at: Spans,
     /// One sentence, then lines `  = help: …` and `  = note: …`.
     pub(crate) text: String,
+}
+
+impl Fault {
+    /// As the compiler says it: the code ends the first line, where it is out of the way of the sentence and cannot be taken for a
+    /// shape.
+    pub(crate) fn message(&self) -> String {
+        let (first, rest) = self.text.split_at(self.text.find('\n').unwrap_or(self.text.len()));
+        format!("{first} ({}){rest}", self.code)
+    }
 }
 
 /// The faults of one expansion in order of discovery.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     list: Vec<Fault>,
+    /// Something was wrong with the statement that is being read: what else its grammar lacks follows from that.
+    quiet: bool,
 }
 
 impl Faults {
     /// Report a fault.
-    pub(crate) fn push(&mut self, at: impl Into<Spans>, text: impl Into<String>) {
-        let fault = Fault { at: at.into(), text: text.into() };
+    pub(crate) fn push(&mut self, code: Code, at: impl Into<Spans>, text: impl Into<String>) {
+        if code.is_grammar() && self.quiet {
+            return;
+        }
+        self.quiet = true;
+        let fault = Fault { code, at: at.into(), text: text.into() };
         // A block that is called three times with one fault in it is wrong once; so is what gets longer and longer.
         let again = |f: &Fault| {
             same_place(f.at.first, fault.at.first)
@@ -52,8 +69,43 @@ impl Faults {
     }
 
     /// Report a fault with a line of help.
-    pub(crate) fn push_help(&mut self, at: impl Into<Spans>, text: impl AsRef<str>, help: impl AsRef<str>) {
-        self.push(at, format!("{}\n  = help: {}", text.as_ref(), help.as_ref()));
+    pub(crate) fn push_help(
+        &mut self,
+        code: Code,
+        at: impl Into<Spans>,
+        text: impl AsRef<str>,
+        help: impl AsRef<str>,
+    ) {
+        self.push(code, at, format!("{}\n  = help: {}", text.as_ref(), help.as_ref()));
+    }
+
+    /// Another statement begins, or with `true` goes on after something was wrong in it. Gives how it was before.
+    pub(crate) fn begin(&mut self, quiet: bool) -> bool {
+        std::mem::replace(&mut self.quiet, quiet)
+    }
+
+    /// Whether something is half-typed, from fault number `from` on.
+    pub(crate) fn is_half(&self, from: usize) -> bool {
+        self.list[from..].iter().any(|f| f.code.is_grammar())
+    }
+
+    /// Whether there is a fault with this code from number `from` on.
+    pub(crate) fn has(&self, from: usize, code: Code) -> bool {
+        self.list[from..].iter().any(|f| f.code == code)
+    }
+
+    /// Takes back the faults from number `from` on that are of these kinds: consequences of one that has been said.
+    pub(crate) fn forgive(&mut self, from: usize, codes: &[Code]) {
+        self.forgive_if(from, |code| codes.contains(&code));
+    }
+
+    /// Takes back the faults from number `from` on whose code is accepted.
+    pub(crate) fn forgive_if(&mut self, from: usize, accept: impl Fn(Code) -> bool) {
+        let mut at = 0;
+        self.list.retain(|f| {
+            at += 1;
+            at <= from || !accept(f.code)
+        });
     }
 
     /// How many there are.
@@ -87,7 +139,7 @@ fn compile_error(fault: &Fault) -> TokenStream {
         p.set_span(first);
         TokenTree::from(p)
     };
-    let mut text = Literal::string(&fault.text);
+    let mut text = Literal::string(&fault.message());
     text.set_span(last);
     let mut braces = Group::new(Delimiter::Brace, TokenTree::from(text).into());
     braces.set_span(last);
@@ -122,11 +174,14 @@ mod tests {
     #[test]
     fn a_fault_becomes_one_compile_error() {
         let mut faults = Faults::default();
-        faults.push_help(Span::call_site(), "`x` is wrong", "make it right");
-        faults.push(Span::call_site(), "`x` is wrong\n  = note: for another call");
+        faults.push_help(Code::NotCalled, Span::call_site(), "`x` is wrong", "make it right");
+        faults.push(Code::NotCalled, Span::call_site(), "`x` is wrong\n  = note: for another call");
         assert_eq!(faults.len(), 1);
         let text = faults.to_tokens().to_string();
-        assert_eq!(text, ":: core :: compile_error ! { \"`x` is wrong\\n  = help: make it right\" }");
+        assert_eq!(
+            text,
+            ":: core :: compile_error ! { \"`x` is wrong (MXR0304)\\n  = help: make it right\" }"
+        );
     }
 
     #[test]

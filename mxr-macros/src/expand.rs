@@ -5,18 +5,27 @@ use crate::elaborate::{self, Reads};
 use crate::emit;
 use crate::errors::Faults;
 use crate::parse;
+use mxr_graph::catalogue::Code;
 use proc_macro2::TokenStream;
 
 /// The expansion. A pure function of its tokens, whatever they are.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut faults = Faults::default();
-    let source = parse::source(input, &mut faults);
-    elaborate::items(&source, &mut faults);
+    let out = expanded(input, &mut faults);
+    let mut all = faults.to_tokens();
+    all.extend(out);
+    all
+}
+
+/// What a source becomes apart from its faults.
+fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
+    let source = parse::source(input, faults);
+    elaborate::items(&source, faults);
     let mut out = TokenStream::new();
     let mut reads = Reads::new();
     for (at, item) in source.fns.iter().enumerate().filter(|(_, f)| f.is_network()) {
-        let network = elaborate::network(&source, item, &mut faults);
-        let code = emit::network(item, &network, &mut faults);
+        let network = elaborate::network(&source, item, faults);
+        let code = emit::network(item, &network, faults);
         // Two of one name have been reported: rustc would find each of their parts twice.
         if source.fns[..at].iter().all(|f| name_of(&f.name) != name_of(&item.name)) {
             out.extend(code);
@@ -30,30 +39,28 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let idle: Vec<_> = blocks.filter(|f| !reached.contains(&name_of(&f.name))).collect();
     for block in &idle {
         if block.vis.is_empty() {
-            elaborate::block(&source, block, &mut faults);
+            elaborate::block(&source, block, faults);
             continue;
         }
         let text = format!("`{0}` is `pub`, but a block: it is seen only inside `network!`", block.name);
         let network = camel_case(&name_of(&block.name));
         let help = format!("a network is called `{network}`, with a capital letter; a block needs no `pub`");
-        faults.push_help(block.name.span(), text, help);
+        faults.push_help(Code::SmallLetter, block.name.span(), text, help);
         if block.could_be_network() {
             // Then it is meant to be one, and what uses it need not fail as well.
-            let network = elaborate::network(&source, block, &mut faults);
+            let network = elaborate::network(&source, block, faults);
             // The compiler's own word on the letter would be a second one.
             out.extend(quote::quote!(#[allow(non_camel_case_types)]));
-            out.extend(emit::network(block, &network, &mut faults));
+            out.extend(emit::network(block, &network, faults));
         } else {
-            elaborate::block(&source, block, &mut faults);
+            elaborate::block(&source, block, faults);
         }
     }
     if faults.len() == 0 {
         let idle: Vec<_> = idle.iter().map(|f| &f.name).collect();
         out.extend(emit::unused(&reads, &idle));
     }
-    let mut all = faults.to_tokens();
-    all.extend(out);
-    all
+    out
 }
 
 /// `MyNet` for `my_net`.
@@ -66,4 +73,8 @@ fn camel_case(name: &str) -> String {
 }
 
 #[cfg(test)]
+mod catalogue;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod typing;

@@ -63,10 +63,10 @@ fn symbols_are_bound_and_checked() {
     assert_eq!(p.extents(p.inputs[0], &symbols), [64, 1, 28, 28]);
     assert_eq!(p.sizes(&symbols)[p.inputs[1] as usize], 64 * 8);
     let text = |e: Result<Vec<i64>, BindError>| e.expect_err("does not fit").to_string();
-    assert_eq!(text(p.bind_symbols(&[("n", 64)])), "`LeNet` has no symbol `n`; did you mean `N`?");
-    assert_eq!(text(p.bind_symbols(&[])), "`LeNet` needs a number for its symbol `N`");
+    assert_eq!(text(p.bind_symbols(&[("n", 64)])), "`LeNet` has no symbol `n`; did you mean `N`? (MXR0801)");
+    assert_eq!(text(p.bind_symbols(&[])), "`LeNet` needs a number for its symbol `N` (MXR0802)");
     assert!(text(p.bind_symbols(&[("N", 0)])).starts_with("`N` must be at least 1"));
-    assert_eq!(text(p.bind_symbols(&[("N", 1), ("N", 2)])), "`N` is given twice");
+    assert_eq!(text(p.bind_symbols(&[("N", 1), ("N", 2)])), "`N` is given twice (MXR0804)");
     assert!(text(p.bind_symbols(&[("N", 1 << 40)])).contains("has more than 2^48 elements"));
 
     let mut n = Net::new("net");
@@ -184,7 +184,7 @@ fn an_input_without_a_gradient_does_not_stop_training() {
     let f = n.graph.call(&NoGradient, &[], &[w], Some("f")).expect("fits")[0];
     let y = n.call("sum", &[], &[f]);
     let e = train(n.finish(&[y])).expect_err("w is trained");
-    assert!(e.to_string().contains("`f`: no_gradient: has no gradient"), "{e}");
+    assert!(e.to_string().contains("`f`: no_gradient has no gradient"), "{e}");
 }
 
 /// An operator of the tests: it has no gradient.
@@ -273,7 +273,11 @@ fn a_static_program_is_a_compiled_one() {
     graph.checks.push(crate::graph::Check {
         dim: Dim::symbol(symbol).sub(&Dim::ONE),
         exact: false,
-        error: find("tanh").expect("an operator").schema().error(crate::error::At::Call, String::new()),
+        error: find("tanh").expect("an operator").schema().error(
+            crate::catalogue::Code::KernelDoesNotFit,
+            crate::error::At::Call,
+            String::new(),
+        ),
     });
     let mut compiled = predict_with(graph, &Passes::NONE).expect("fits");
     compiled.checks.to_mut()[0].message = text("N is small");

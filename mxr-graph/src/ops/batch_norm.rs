@@ -1,6 +1,7 @@
 //! `batch_norm`: normalisation by the statistics of the batch, what replaces it in prediction, and the gradients of both.
 
 use super::{Lower, Lowered, Operator, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -256,7 +257,7 @@ pub(super) fn normalised(cx: &mut Infer<'_>) -> Result<(Dim, DType), ShapeError>
     if x.rank() < 2 {
         let text = cx.show(&x);
         let message = format!("needs a batch and channels, this is {text}");
-        let mut e = cx.err(At::Input(0), message);
+        let mut e = cx.err(Code::OperandRank, At::Input(0), message);
         e.help = Some("inputs are [n, c], [n, c, h, w] and the like".to_string());
         return Err(e);
     }
@@ -343,7 +344,7 @@ mod tests {
                 ("N 3 | 4 | 3 | 3 | 3", "", "`gamma` must be [3], it is [4]", ""),
                 ("N 3 | 3 | 3 | 3:f64 | 3", "", "`moving_mean` must hold f32, it holds f64", "cast"),
                 ("N 3:u8", "", "needs floating-point numbers, this is u8", "cast"),
-                ("N 3", "momentum=2", "`momentum` must be a number from 0 to 1", "0.9 by default"),
+                ("N 3", "momentum=2", "`momentum` must be a number from 0 to 1, not 2", "0.9 by default"),
             ],
         );
     }

@@ -1,6 +1,7 @@
 //! `clip`: held between two bounds.
 
 use super::{Operator, Sample, SampleValues, map};
+use crate::catalogue::Code;
 use crate::error::{At, ShapeError};
 use crate::expr::Expr;
 use crate::infer::Infer;
@@ -46,7 +47,8 @@ impl Operator for Clip {
             unreachable!("required numbers")
         };
         if min > max {
-            let mut e = cx.err(At::Option("max"), format!("`max` is {max}, below `min`, {min}"));
+            let mut e =
+                cx.err(Code::Contradiction, At::Option("max"), format!("`max` is {max}, below `min`, {min}"));
             e.help = Some("exchange them".into());
             return Err(e);
         }

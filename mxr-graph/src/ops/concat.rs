@@ -2,6 +2,7 @@
 
 use super::split::part;
 use super::{Fill, Lower, Lowered, Operator, Sample, Slice};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -69,10 +70,11 @@ impl Operator for Concat {
         if let Some((input, _)) = wrong.first() {
             let all: Vec<&str> = wrong.iter().map(|(_, text)| &text[..]).collect();
             let mut e = cx.err(
+                Code::ConcatExtents,
                 At::Input(*input),
                 format!("the inputs differ from the first, {first_text}, in more than axis {axis}"),
             );
-            e.help = Some(all.join("; "));
+            e.help = Some(all.join("; ") + &other_axis(cx, &first, axis));
             // A floor against a number may still come out equal when symbols are bound.
             if undecided.len() < wrong.len() {
                 return Err(e);
@@ -149,6 +151,19 @@ pub(super) fn range(axis: usize, begin: &Dim, end: &Dim) -> [(&'static str, Arg)
         Arg::List(list)
     };
     [("begin", along(begin)), ("end", along(end))]
+}
+
+/// "; along `axis = 2` they would fit", where that is the one axis in which the inputs differ.
+fn other_axis(cx: &mut Infer<'_>, first: &Shape, axis: usize) -> String {
+    let all: Vec<Shape> = (1..cx.inputs()).map(|i| cx.shape(i)).collect();
+    if all.iter().any(|s| s.rank() != first.rank()) {
+        return String::new();
+    }
+    let differs = |a: &usize| all.iter().any(|s| s[*a] != first[*a]);
+    match (0..first.rank()).filter(differs).collect::<Vec<_>>()[..] {
+        [other] if other != axis => format!("; along `axis = {other}` they would fit"),
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]

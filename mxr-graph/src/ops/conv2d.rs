@@ -3,6 +3,7 @@
 use super::reduce::SUM;
 use super::window::{Window, conv_attrs, slide};
 use super::{Lower, Lowered, Operator, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -300,7 +301,11 @@ pub(super) fn convolved(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeError
     if cx.options().bool("bias") {
         cx.expect("bias", [filters.clone()].into(), dtype)?;
     } else if cx.given("bias").is_some() {
-        return Err(cx.err(At::Input(2), "a bias is given although `bias = false`".to_string()));
+        return Err(cx.err(
+            Code::BiasGivenAndRefused,
+            At::Input(2),
+            "a bias is given although `bias = false`".to_string(),
+        ));
     }
     Ok(([x[0].clone(), filters, oh, ow].into(), dtype))
 }
@@ -322,8 +327,11 @@ fn per_group(cx: &mut Infer<'_>, channels: &Dim, filters: &Dim) -> Result<Dim, S
     }
     let error = |cx: &Infer<'_>, what: &str, total: &Dim| {
         let total = cx.show_dim(total);
-        let mut e =
-            cx.err(At::Option("groups"), format!("{total} {what} do not divide into {groups} groups"));
+        let mut e = cx.err(
+            Code::GroupsDoNotDivide,
+            At::Option("groups"),
+            format!("{total} {what} do not divide into {groups} groups"),
+        );
         e.help =
             divisors(&[channels, filters]).map(|d| format!("numbers that divide channels and filters: {d}"));
         e
@@ -411,7 +419,7 @@ fn consistent(cx: &mut Infer<'_>, x: &Shape, w: &Shape, dy: &Shape) -> Result<()
         return Ok(());
     }
     let (x, w, dy) = (cx.show(x), cx.show(w), cx.show(dy));
-    Err(cx.err(At::Call, format!("data {x} and weight {w} do not give {dy}")))
+    Err(cx.err(Code::WeightShape, At::Call, format!("data {x} and weight {w} do not give {dy}")))
 }
 
 #[cfg(test)]

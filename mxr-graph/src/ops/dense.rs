@@ -2,6 +2,7 @@
 
 use super::reduce::SUM;
 use super::{Lower, Lowered, MatMul, Operator, Reshape, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -139,7 +140,11 @@ pub(super) fn connected(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeError
     let last_axis = cx.attr("flatten") == &Attr::Bool(false);
     if x.rank() < 2 || (x.rank() > 2 && !last_axis) {
         let text = cx.show(&x);
-        let mut e = cx.err(At::Input(0), format!("takes [n, features], this is {text} of rank {}", x.rank()));
+        let mut e = cx.err(
+            Code::FlattenFirst,
+            At::Input(0),
+            format!("takes [n, features], this is {text} of rank {}", x.rank()),
+        );
         e.help = Some(if x.rank() < 2 {
             "`reshape` adds the axis of the batch".to_string()
         } else {
@@ -161,8 +166,11 @@ pub(super) fn connected(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeError
         let want = cx.dim("inputs");
         if !cx.unify(&want, &features) {
             let (want, x) = (cx.show_dim(&want), cx.show(&x));
-            let mut e =
-                cx.err(At::Option("inputs"), format!("needs {want} input features, but the input is {x}"));
+            let mut e = cx.err(
+                Code::InputFeatures,
+                At::Option("inputs"),
+                format!("needs {want} input features, but the input is {x}"),
+            );
             e.help = Some(format!("`inputs = {}` or none would fit", cx.show_dim(&features)));
             return Err(e);
         }
@@ -171,7 +179,11 @@ pub(super) fn connected(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeError
     if cx.options().bool("bias") {
         cx.expect("bias", [units.clone()].into(), dtype)?;
     } else if cx.given("bias").is_some() {
-        return Err(cx.err(At::Input(2), "a bias is given although `bias = false`".to_string()));
+        return Err(cx.err(
+            Code::BiasGivenAndRefused,
+            At::Input(2),
+            "a bias is given although `bias = false`".to_string(),
+        ));
     }
     let mut y = x;
     let last = y.rank() - 1;

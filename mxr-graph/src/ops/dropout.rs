@@ -1,6 +1,7 @@
 //! `dropout`: zeros at random, and its gradient.
 
 use super::{Lower, Lowered, Operator, Sample, mask};
+use crate::catalogue::Code;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -74,7 +75,11 @@ impl Operator for Dropout {
     fn infer(&self, cx: &mut Infer<'_>) -> Result<(), ShapeError> {
         let dtype = cx.float(0)?;
         if cx.options().float("p") >= 1.0 {
-            let mut e = cx.err(At::Option("p"), "`p` must be below 1: nothing would be left".to_string());
+            let mut e = cx.err(
+                Code::OptionBounds,
+                At::Option("p"),
+                "`p` must be below 1: nothing would be left".to_string(),
+            );
             e.help = Some("p is the probability of a zero, not of keeping".to_string());
             return Err(e);
         }
@@ -162,7 +167,7 @@ mod tests {
             "dropout",
             &[
                 ("N 3", "p=1.0", "`p` must be below 1: nothing would be left", "not of keeping"),
-                ("N 3", "p=-1", "`p` must be a number from 0 to 1", "probability of a zero"),
+                ("N 3", "p=-1", "`p` must be a number from 0 to 1, not -1", "probability of a zero"),
                 ("N 3:i32", "", "needs floating-point numbers, this is i32", "cast"),
             ],
         );

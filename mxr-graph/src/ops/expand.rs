@@ -2,6 +2,7 @@
 
 use super::reduce::{SUM, axes_of};
 use super::{Lower, Lowered, Operator, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::expr::Expr;
@@ -63,8 +64,9 @@ impl Operator for Expand {
         let Attr::Dims(dims) = cx.attr("shape").clone() else { unreachable!("a required shape") };
         let shape = Shape(dims.into_iter().flatten().collect());
         let Attr::Ints(list) = cx.attr("axes").clone() else { unreachable!("required axes") };
-        let axes = axes_of(Some(&list), shape.rank())
-            .map_err(|a| cx.err(At::Option("axes"), format!("axis {a} is not an axis of the result")))?;
+        let axes = axes_of(Some(&list), shape.rank()).map_err(|a| {
+            cx.err(Code::AxisOutOfRange, At::Option("axes"), format!("axis {a} is not an axis of the result"))
+        })?;
         let x = cx.shape(0);
         let keep = x.rank() == shape.rank();
         let want: Vec<Dim> = shape
@@ -75,7 +77,7 @@ impl Operator for Expand {
             .collect();
         if want.len() != x.rank() || !want.iter().zip(x.iter()).all(|(w, d)| cx.unify(w, d)) {
             let (x, shape) = (cx.show(&x), cx.show(&shape));
-            return Err(cx.err(At::Input(0), format!("{x} does not repeat to {shape}")));
+            return Err(cx.err(Code::Broadcast, At::Input(0), format!("{x} does not repeat to {shape}")));
         }
         let dtype = cx.dtype(0);
         cx.output(shape, dtype)

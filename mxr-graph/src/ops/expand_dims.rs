@@ -1,6 +1,7 @@
 //! `expand_dims`: a further axis of extent 1.
 
 use super::{Lower, Lowered, Operator, Sample, reshape};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -39,7 +40,11 @@ impl Operator for ExpandDims {
         let axis = if given < 0 { given + rank + 1 } else { given };
         if !(0..=rank).contains(&axis) {
             let text = cx.show(&x);
-            let mut e = cx.err(At::Option("axis"), format!("{text} cannot get an axis {given}"));
+            let mut e = cx.err(
+                Code::AxisOutOfRange,
+                At::Option("axis"),
+                format!("{text} cannot get an axis {given}"),
+            );
             e.help = Some(format!("`axis` goes from {} to {rank}", -rank - 1));
             return Err(e);
         }

@@ -1,6 +1,7 @@
 //! `flatten`: all axes from one on as one.
 
 use super::{Lower, Lowered, Operator, Sample, reshape};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -39,7 +40,8 @@ impl Operator for Flatten {
         let axis = if given < 0 { given + rank } else { given };
         if !(0..=rank).contains(&axis) {
             let text = cx.show(&x);
-            let mut e = cx.err(At::Option("axis"), format!("{text} has no axis {given}"));
+            let mut e =
+                cx.err(Code::AxisOutOfRange, At::Option("axis"), format!("{text} has no axis {given}"));
             e.help = Some(format!("`axis` goes from {} to {rank}", -rank));
             return Err(e);
         }

@@ -3,6 +3,7 @@
 use super::Operator;
 use super::cast::Cast;
 use super::reduce::{MEAN, SUM};
+use crate::catalogue::Code;
 use crate::error::{At, ShapeError};
 use crate::graph::{Graph, ValueId};
 use crate::instr::Reduction;
@@ -45,8 +46,13 @@ pub(super) fn target(
 ) -> Result<ValueId, ShapeError> {
     let dtype = graph.value(inputs[0]).dtype;
     if !dtype.is_float() {
-        let mut e =
-            graph.error(op, inputs, At::Input(0), format!("needs floating-point numbers, this is {dtype}"));
+        let mut e = graph.error(
+            op,
+            inputs,
+            Code::NeedsFloats,
+            At::Input(0),
+            format!("needs floating-point numbers, this is {dtype}"),
+        );
         e.help = Some("convert it with `cast`".to_string());
         return Err(e);
     }
@@ -55,7 +61,7 @@ pub(super) fn target(
         let names = [0, 1].map(|i| op.schema().inputs[i].name);
         let texts = [&a, &b].map(|s| s.display(&graph.symbols).to_string());
         let message = format!("`{}` must be {} as `{}` is, it is {}", names[1], texts[0], names[0], texts[1]);
-        let mut e = graph.error(op, inputs, At::Input(1), message);
+        let mut e = graph.error(op, inputs, Code::TargetShape, At::Input(1), message);
         if a.elements() == b.elements() {
             e.help = Some(format!("reshape({}, {}) would fit", names[1], texts[0]));
         }

@@ -1,6 +1,7 @@
 //! `lrn`: local response normalisation, and its gradient.
 
 use super::{Lower, Lowered, Operator, Sample};
+use crate::catalogue::Code;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
 use crate::infer::Infer;
@@ -82,13 +83,21 @@ impl Operator for Lrn {
         let x = cx.shape(0);
         if x.rank() < 2 {
             let text = cx.show(&x);
-            let mut e = cx.err(At::Input(0), format!("needs a batch and channels, this is {text}"));
+            let mut e = cx.err(
+                Code::OperandRank,
+                At::Input(0),
+                format!("needs a batch and channels, this is {text}"),
+            );
             e.help = Some("inputs are [n, c], [n, c, h, w] and the like".to_string());
             return Err(e);
         }
         let size = cx.options().int("size");
         if size % 2 == 0 {
-            let mut e = cx.err(At::Option("size"), format!("`size` must be odd, {size} has no middle"));
+            let mut e = cx.err(
+                Code::OptionBounds,
+                At::Option("size"),
+                format!("`size` must be odd, {size} has no middle"),
+            );
             e.help = Some(format!("{} or {} would do", size - 1, size + 1));
             return Err(e);
         }

@@ -1,6 +1,7 @@
 //! `map`: a scalar expression applied elementwise, with broadcasting. Gradients and fusion are made of it.
 
 use super::{Operator, Sample, SampleValues};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -66,7 +67,7 @@ pub fn infer_broadcast(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
 pub fn infer_numbers(cx: &mut Infer<'_>) -> Result<(), ShapeError> {
     for i in 0..cx.inputs() {
         if cx.dtype(i) == DType::Bool {
-            let mut e = cx.err(At::Input(i), "needs numbers, this is bool".to_string());
+            let mut e = cx.err(Code::NeedsNumbers, At::Input(i), "needs numbers, this is bool".to_string());
             e.help = Some("convert it with `cast`".to_string());
             return Err(e);
         }
@@ -103,10 +104,24 @@ pub fn broadcast(cx: &mut Infer<'_>, a: &Shape, b: &Shape, input: usize) -> Resu
     if wrong.is_empty() {
         return Ok(Shape(out));
     }
+    let fits = if a.rank() < b.rank() { aligned(a, b) } else { aligned(b, a) };
     let (a, b) = (cx.show(a), cx.show(b));
-    let mut e = cx.err(At::Input(input), format!("the shapes {a} and {b} do not fit together"));
-    e.help = Some(format!("{}; extents must be equal, or 1", wrong.join(", ")).to_string());
+    let mut e =
+        cx.err(Code::Broadcast, At::Input(input), format!("the shapes {a} and {b} do not fit together"));
+    e.help = Some(match fits {
+        Some(shape) => format!("{}; reshaped to {} the smaller would fit", wrong.join(", "), cx.show(&shape)),
+        None => format!("{}; extents must be equal, or 1", wrong.join(", ")),
+    });
     Err(e)
+}
+
+/// The smaller shape with axes of 1 behind it, where it is that of other axes than the last: `[c]` beside `[n, c, h, w]`.
+fn aligned(small: &Shape, large: &Shape) -> Option<Shape> {
+    let missing = large.rank().checked_sub(small.rank()).filter(|n| *n > 0)?;
+    let at = (0..missing).rev().find(|at| small.iter().zip(&large[*at..]).all(|(s, l)| s == l))?;
+    let mut shape = small.clone();
+    shape.0.extend((at..missing).map(|_| Dim::ONE));
+    Some(shape)
 }
 
 /// The gradient of an elementwise operator from its expression.

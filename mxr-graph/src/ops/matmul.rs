@@ -1,6 +1,7 @@
 //! `matmul`: products of matrices, and of stacks of them.
 
 use super::{Lower, Lowered, Operator, Reshape, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -120,6 +121,7 @@ pub(super) fn multiplied(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeErro
         if s.rank() < 2 {
             let text = cx.show(s);
             let mut e = cx.err(
+                Code::OperandRank,
                 At::Input(i),
                 format!("`{}` must be a matrix or a stack of them, it is {text}", SCHEMA.inputs[i].name),
             );
@@ -137,6 +139,7 @@ pub(super) fn multiplied(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeErro
     let (ta, tb) = (cx.show(&a), cx.show(&b));
     let (x, y) = (cx.show_dim(&a[ka]), cx.show_dim(&b[kb]));
     let mut e = cx.err(
+        Code::InnerExtents,
         At::Input(1),
         format!("the inner extents differ: axis {ka} of {ta} is {x}, axis {kb} of {tb} is {y}"),
     );
@@ -160,6 +163,7 @@ pub(super) fn multiplied(cx: &mut Infer<'_>) -> Result<(Shape, DType), ShapeErro
                 if !cx.unify(&a[i], &b[j]) {
                     let (x, y) = (cx.show_dim(&a[i]), cx.show_dim(&b[j]));
                     let mut e = cx.err(
+                        Code::StackedMatrices,
                         At::Input(1),
                         format!(
                             "the leading axes do not fit together: axis {i} of {ta} is {x}, axis {j} of {tb} is {y}"

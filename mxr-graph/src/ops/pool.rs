@@ -2,6 +2,7 @@
 
 use super::window::{Window, pair, quad, slide};
 use super::{Lower, Lowered, Operator, Reshape, Sample, SampleValues};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
@@ -245,7 +246,7 @@ impl Operator for Pool {
             let (p, k) = (pad[a], kernel[a % 2]);
             let text =
                 format!("padding {p} is not less than the kernel {k}: a window would hold nothing else");
-            let mut e = cx.err(At::Option("pad"), text);
+            let mut e = cx.err(Code::PaddingTooLarge, At::Option("pad"), text);
             e.help = Some(format!("a padding up to {} fits", k - 1));
             return Err(e);
         }
@@ -318,7 +319,7 @@ impl Operator for GlobalPool {
         let x = cx.rank(0, 4, IMAGES)?;
         if x[2] == Dim::ZERO || x[3] == Dim::ZERO {
             let text = format!("{} has no elements to pool", cx.show(&x));
-            return Err(cx.err(At::Input(0), text));
+            return Err(cx.err(Code::NoElements, At::Input(0), text));
         }
         cx.output([x[0].clone(), x[1].clone(), Dim::ONE, Dim::ONE].into(), dtype)
     }
@@ -456,7 +457,7 @@ impl Operator for PoolBackward {
         let want = [shape[0].clone(), shape[1].clone(), oh, ow];
         if !want.iter().zip(dy.iter()).all(|(a, b)| cx.unify(a, b)) {
             let text = format!("{} is not pooled from {}", cx.show(&dy), cx.show(&shape));
-            return Err(cx.err(At::Call, text));
+            return Err(cx.err(Code::WeightShape, At::Call, text));
         }
         cx.output(shape, dtype)
     }
@@ -619,7 +620,12 @@ mod tests {
                 ),
                 ("N 1 5", "kernel=2", "`x` must have 4 axes, [N, 1, 5] has 3", "[n, c, h, w]"),
                 ("N 1 5 5", "", "needs `kernel`", "window"),
-                ("N 1 5 5", "kernel=2 rounding=cell", "`rounding` must be one of `floor`, `ceil`", "`ceil`?"),
+                (
+                    "N 1 5 5",
+                    "kernel=2 rounding=cell",
+                    "`rounding` must be one of `floor`, `ceil`, not `cell`",
+                    "`ceil`?",
+                ),
                 ("N 1 5 5", "kernel=2 count_pad=true", "has no option `count_pad`", "kernel"),
             ],
         );

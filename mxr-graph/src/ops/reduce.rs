@@ -1,6 +1,7 @@
 //! `sum`, `mean`, `max`, `min` over axes.
 
 use super::{Expand, Lower, Lowered, Operator, Sample, SampleValues};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::expr::Expr;
@@ -113,6 +114,7 @@ impl Operator for Reduce {
         let axes = axes_of(list.as_deref(), shape.rank()).map_err(|bad| {
             let text = cx.show(&shape);
             let mut e = cx.err(
+                Code::AxisOutOfRange,
                 At::Option("axes"),
                 format!("axis {bad} is not one of the axes of {text}, or is given twice"),
             );
@@ -123,7 +125,11 @@ impl Operator for Reduce {
         if matches!(self.kind, ReduceKind::Max | ReduceKind::Min | ReduceKind::Mean)
             && (0..shape.rank()).any(|a| axes.has(a) && shape[a] == Dim::ZERO)
         {
-            return Err(cx.err(At::Input(0), format!("there is no {} of no elements", self.schema.name)));
+            return Err(cx.err(
+                Code::NoElements,
+                At::Input(0),
+                format!("there is no {} of no elements", self.schema.name),
+            ));
         }
         if self.kind == ReduceKind::Mean {
             cx.float(0)?;

@@ -2,6 +2,7 @@
 
 use super::slice_backward::SliceBackward;
 use super::{Lower, Lowered, Operator, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -83,7 +84,7 @@ impl Operator for Slice {
             let given = if let Attr::Dims(list) = cx.attr(name) { list.len() } else { 0 };
             if given > x.rank() {
                 let message = format!("`{name}` has {given} entries, {text} has {} axes", x.rank());
-                return Err(cx.err(At::Option(name), message));
+                return Err(cx.err(Code::AxisOutOfRange, At::Option(name), message));
             }
         }
         let mut out = Vec::with_capacity(x.rank());
@@ -98,6 +99,7 @@ impl Operator for Slice {
                 Some(by) if by != 0 => by,
                 _ => {
                     return Err(cx.err(
+                        Code::OptionBounds,
                         At::Option("step"),
                         format!("the step along axis {axis} must be a number other than 0"),
                     ));
@@ -106,6 +108,7 @@ impl Operator for Slice {
             let n = cx.show_dim(extent);
             let Some(first) = begin(cx.options(), axis, extent) else {
                 let mut e = cx.err(
+                        Code::SliceBeginsAtASymbol,
                     At::Option("begin"),
                     format!("the first index along axis {axis} of {text} is not known: it depends on the extent {n}"),
                 );
@@ -121,22 +124,27 @@ impl Operator for Slice {
             };
 
             let e = cx.err(
+                Code::SliceOutside,
                 At::Option("begin"),
                 format!("index {first} is outside axis {axis} of {text}, whose extent is {n}"),
             );
+            let e = within(e, "indices go from 0 to", extent, -1);
             if first < 0 {
                 return Err(e);
             }
             cx.require(&extent.sub(&Dim::Const(first.saturating_add(1))), e)?;
             let last = cx.show_dim(&end);
             let e = cx.err(
+                Code::SliceOutside,
                 At::Option("end"),
                 format!("end {last} is outside axis {axis} of {text}, whose extent is {n}"),
             );
+            let e = if by > 0 { within(e, "`end` goes up to", extent, 0) } else { e };
             let within = if by > 0 { extent.sub(&end) } else { end.add(&Dim::ONE) };
             cx.require(&within, e)?;
             let count = if by > 0 { end.sub(&Dim::Const(first)) } else { Dim::Const(first).sub(&end) };
             let e = cx.err(
+                Code::SliceEmpty,
                 At::Option("end"),
                 format!("nothing is left of axis {axis} of {text}: from {first} to {last} in steps of {by}"),
             );
@@ -191,6 +199,12 @@ impl Operator for Slice {
             Sample::new(&[&[5, 4, 3]]).with_list("begin", &[-3]).with_list("end", &[-2]),
         ]
     }
+}
+
+/// The error with "indices go from 0 to 7" as its help, where the extent is a number.
+fn within(mut e: ShapeError, what: &str, extent: &Dim, offset: i64) -> ShapeError {
+    e.help = extent.as_const().map(|n| format!("{what} {}", n + offset));
+    e
 }
 
 #[cfg(test)]

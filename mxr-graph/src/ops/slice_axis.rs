@@ -1,6 +1,7 @@
 //! `slice_axis`: a range of one axis.
 
 use super::{Operator, Sample, Slice};
+use crate::catalogue::Code;
 use crate::error::{At, ShapeError};
 use crate::graph::{Graph, ValueId};
 use crate::schema::{Arg, Attr, Attrs, Default, OptionDef, OptionKind, Options, Schema};
@@ -89,7 +90,7 @@ pub(super) fn axis_of(
         return Ok(axis as usize);
     }
     let message = format!("axis {given} is not one of the axes of {}", shape.display(&graph.symbols));
-    let mut e = graph.error(op, inputs, At::Option("axis"), message);
+    let mut e = graph.error(op, inputs, Code::AxisOutOfRange, At::Option("axis"), message);
     e.help = (rank > 0).then(|| format!("axes go from {} to {}", -rank, rank - 1));
     Err(e)
 }

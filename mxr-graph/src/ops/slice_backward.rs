@@ -1,6 +1,7 @@
 //! `slice_backward`: elements put back where `slice` took them from.
 
 use super::{Lower, Lowered, Operator, Sample, Slice};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -59,14 +60,22 @@ impl Operator for SliceBackward {
         let (begin, step) = (list("begin"), list("step"));
         if [dy.rank(), begin.len(), step.len()] != [out.rank(); 3] {
             let text = cx.show(&out);
-            return Err(cx.err(At::Call, format!("not every list has the {} axes of {text}", out.rank())));
+            return Err(cx.err(
+                Code::OperandRank,
+                At::Call,
+                format!("not every list has the {} axes of {text}", out.rank()),
+            ));
         }
         for axis in 0..out.rank() {
             let last = dy[axis].sub(&Dim::ONE).scale(step[axis]).add(&Dim::Const(begin[axis]));
             let room = if step[axis] > 0 { out[axis].sub(&last).sub(&Dim::ONE) } else { last };
             if begin[axis] < 0 || step[axis] == 0 || room.upper_bound().is_some_and(|b| b < 0) {
                 let (dy, out) = (cx.show(&dy), cx.show(&out));
-                return Err(cx.err(At::Input(0), format!("{dy} does not come from axis {axis} of {out}")));
+                return Err(cx.err(
+                    Code::WeightShape,
+                    At::Input(0),
+                    format!("{dy} does not come from axis {axis} of {out}"),
+                ));
             }
         }
         let dtype = cx.dtype(0);

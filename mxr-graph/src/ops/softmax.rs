@@ -214,7 +214,7 @@ mod tests {
                     (
                         "N 10",
                         "temperature=0",
-                        "`temperature` must be a number of at least 0.000001",
+                        "`temperature` must be a number of at least 0.000001, not 0",
                         "divided by",
                     ),
                     ("N 10:i32", "", "needs floating-point numbers, this is i32", "cast"),

@@ -3,6 +3,7 @@
 use super::loss::{REDUCTION, reduction};
 use super::softmax::SOFTMAX;
 use super::{Lower, Lowered, Operator, Sample, SampleValues};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -96,7 +97,7 @@ impl Operator for SoftmaxCrossEntropy {
         if !fits {
             let texts = (cx.show(&want), cx.show(&scores), cx.show(&label));
             let message = format!("the label must be {} for scores {}, it is {}", texts.0, texts.1, texts.2);
-            let mut e = cx.err(At::Input(1), message);
+            let mut e = cx.err(Code::LabelShape, At::Input(1), message);
             let last_one = label.rank() == want.rank() + 1 && label.last() == Some(&Dim::ONE);
             e.help = Some(if label == scores {
                 "labels are class numbers, not one-hot rows".to_string()
@@ -109,7 +110,11 @@ impl Operator for SoftmaxCrossEntropy {
             return Err(e);
         }
         if classes == Dim::ONE && cx.options().float("smoothing") > 0.0 {
-            return Err(cx.err(At::Option("smoothing"), "there is no other class to move to".to_string()));
+            return Err(cx.err(
+                Code::Contradiction,
+                At::Option("smoothing"),
+                "there is no other class to move to".to_string(),
+            ));
         }
         let label = Shape(want.iter().map(|d| cx.resolve(d)).collect());
         let loss = if reduction(cx.options()) == Reduction::None { label } else { Shape::default() };
@@ -178,7 +183,11 @@ impl Operator for SoftmaxCrossEntropyBackward {
         let dloss = cx.shape(2);
         if want.rank() != dloss.rank() || !want.iter().zip(dloss.iter()).all(|(a, b)| cx.unify(a, b)) {
             let texts = (cx.show(&want), cx.show(&dloss));
-            return Err(cx.err(At::Input(2), format!("`dloss` must be {}, it is {}", texts.0, texts.1)));
+            return Err(cx.err(
+                Code::WeightShape,
+                At::Input(2),
+                format!("`dloss` must be {}, it is {}", texts.0, texts.1),
+            ));
         }
         let prob = cx.shape(0);
         cx.output(prob, dtype)
@@ -253,7 +262,7 @@ mod tests {
                 (
                     "N 10 | N:i64",
                     "reduction=avg",
-                    "`reduction` must be one of `mean`, `sum`, `none`",
+                    "`reduction` must be one of `mean`, `sum`, `none`, not `avg`",
                     "a number",
                 ),
             ],

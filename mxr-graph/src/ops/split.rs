@@ -3,6 +3,7 @@
 use super::concat::range;
 use super::slice_axis::axis_of;
 use super::{Operator, Reshape, Sample, Slice};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::graph::{Graph, ValueId};
@@ -80,7 +81,7 @@ impl Split {
                 "axis {axis} of {text} is {}, which is not a multiple of {parts}",
                 extent.display(&graph.symbols)
             );
-            let mut e = graph.error(self, inputs, At::Option("parts"), message);
+            let mut e = graph.error(self, inputs, Code::SplitDoesNotDivide, At::Option("parts"), message);
             e.help = extent.as_const().map(|n| nearest_divisors(n, parts));
             return Err(e);
         }
@@ -152,7 +153,7 @@ mod tests {
                 ),
                 ("N 3", "parts=5", "axis 1 of [N, 3] is 3, which is not a multiple of 5", "1 would fit"),
                 ("N 4", "parts=2 axis=0", "axis 0 of [N, 4] is N, which is not a multiple of 2", ""),
-                ("N 4", "parts=0", "`parts` must be an integer from 1 to 65536", "how many parts"),
+                ("N 4", "parts=0", "`parts` must be an integer from 1 to 65536, not 0", "how many parts"),
             ],
         );
     }

@@ -2,6 +2,7 @@
 
 use super::reduce::axes_of;
 use super::{Lower, Lowered, Operator, Sample, reshape};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -42,6 +43,7 @@ impl Operator for Squeeze {
             Err(axis) => {
                 let text = cx.show(&x);
                 let mut e = cx.err(
+                    Code::AxisOutOfRange,
                     At::Option("axes"),
                     format!("axis {axis} is not one of the axes of {text}, or is given twice"),
                 );
@@ -55,8 +57,11 @@ impl Operator for Squeeze {
                 out.push(d.clone());
             } else if !cx.unify(d, &Dim::ONE) {
                 let (text, d) = (cx.show(&x), cx.show_dim(d));
-                let mut e =
-                    cx.err(At::Option("axes"), format!("axis {axis} of {text} has extent {d}, not 1"));
+                let mut e = cx.err(
+                    Code::SqueezeExtent,
+                    At::Option("axes"),
+                    format!("axis {axis} of {text} has extent {d}, not 1"),
+                );
                 e.help = Some(
                     "`slice_axis` takes one element of it, `reshape` merges it with another axis".into(),
                 );

@@ -1,6 +1,7 @@
 //! `transpose`: axes in another order.
 
 use super::{Lower, Lowered, Operator, Sample};
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::grad::{Grad, NoGradient};
@@ -48,6 +49,7 @@ impl Operator for Transpose {
                 unreachable!("the reverse order is a permutation")
             };
             let mut e = cx.err(
+                Code::NotAPermutation,
                 At::Option("axes"),
                 format!("{given:?} does not name every axis of {text} exactly once"),
             );

@@ -4,6 +4,7 @@
 //! `floor((x + p0 + p1 − e) / s) + 1` places. Rounding up adds a last place where elements are left over, unless
 //! that window would start beyond the input and its leading padding: `floor((x + p0 + p1 − e + min(s − 1, e − p1 − 1)) / s) + 1`.
 
+use crate::catalogue::Code;
 use crate::dim::Dim;
 use crate::error::{At, ShapeError};
 use crate::infer::Infer;
@@ -36,7 +37,11 @@ pub(super) fn slide(cx: &mut Infer<'_>, x: &Shape, window: &Window) -> Result<[D
         let (extent, s) = (&x[2 + a], window.stride[a]);
         let span = window.dilation[a] * (window.kernel[a] - 1) + 1;
         if span > SPAN_MAX {
-            return Err(cx.err(At::Option("dilation"), format!("a window that spans {span} is too large")));
+            return Err(cx.err(
+                Code::TooLarge,
+                At::Option("dilation"),
+                format!("a window that spans {span} is too large"),
+            ));
         }
         (pad[a], pad[2 + a]) = padding(cx, extent, a, span, s)?;
         let (before, after) = (pad[a], pad[2 + a]);
@@ -72,6 +77,7 @@ fn padding(
     }
     let (side, text) = (SIDE[a], cx.show_dim(extent));
     let mut e = cx.err(
+        Code::SameDependsOnASymbol,
         At::Option("pad"),
         format!("`same` with stride {stride} depends on the {side}, which is {text}: not known yet"),
     );
@@ -97,6 +103,7 @@ fn does_not_fit(
         String::new()
     };
     let mut e = cx.err(
+        Code::KernelDoesNotFit,
         At::Option("kernel"),
         format!(
             "kernel {k}{dilated} does not fit: the input's {side} is {}{with_pad}, of {}",

@@ -1,6 +1,7 @@
 //! From symbols to numbers: binding, checks, sizes.
 
 use super::Program;
+use crate::catalogue::Code;
 use crate::dim::{Dim, MAX_DIM, SymbolDef};
 use crate::error::did_you_mean;
 use alloc::format;
@@ -28,7 +29,12 @@ pub enum BindError {
         /// The symbol.
         symbol: String,
     },
-    /// A symbol got a number below 1, or two numbers.
+    /// A symbol got two numbers.
+    Twice {
+        /// The symbol.
+        symbol: String,
+    },
+    /// A symbol got a number below 1, or one that is too large.
     Invalid {
         /// The symbol.
         symbol: String,
@@ -55,15 +61,18 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BindError::Unknown { network, symbol, help } => {
-                write!(f, "`{network}` has no symbol `{symbol}`; {help}")
+                write!(f, "`{network}` has no symbol `{symbol}`; {help} ({})", Code::BoundUnknown)
             }
             BindError::Missing { network, symbol } => {
-                write!(f, "`{network}` needs a number for its symbol `{symbol}`")
+                write!(f, "`{network}` needs a number for its symbol `{symbol}` ({})", Code::BoundMissing)
             }
-            BindError::Invalid { symbol, message } => write!(f, "`{symbol}` {message}"),
+            BindError::Twice { symbol } => write!(f, "`{symbol}` is given twice ({})", Code::BoundTwice),
+            BindError::Invalid { symbol, message } => {
+                write!(f, "`{symbol}` {message} ({})", Code::BoundInvalid)
+            }
             BindError::Check { message, bound } => write!(f, "with {bound}: {message}"),
             BindError::TooLarge { value, bound } => {
-                write!(f, "with {bound}: `{value}` has more than 2^48 elements")
+                write!(f, "with {bound}: `{value}` has more than 2^48 elements ({})", Code::BoundTooLarge)
             }
         }
     }
@@ -92,8 +101,7 @@ impl Program {
                 });
             }
             if given[..i].iter().any(|(n, _)| n == name) {
-                let message = "is given twice".to_string();
-                return Err(BindError::Invalid { symbol: name.to_string(), message });
+                return Err(BindError::Twice { symbol: name.to_string() });
             }
         }
         let mut values: Vec<i64> = Vec::with_capacity(self.symbols.len());

@@ -3,6 +3,7 @@
 use super::{CallSpans, Elab, Hint, value::Value};
 use crate::ast::{Binary, Expr};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use mxr_graph::dim::Dim;
 use mxr_graph::graph::ValueId;
 use mxr_graph::ops::{self, Fill};
@@ -47,7 +48,11 @@ impl Elab<'_> {
             Value::Unknown => Value::Unknown,
             other => {
                 let what = other.describe(&mut self.graph);
-                self.fault(a.at, format!("`-` takes a tensor or a number, this is {what}"))
+                self.fault(
+                    Code::CannotCombine,
+                    a.at,
+                    format!("`-` takes a tensor or a number, this is {what}"),
+                )
             }
         }
     }
@@ -62,7 +67,7 @@ impl Elab<'_> {
         hint: Option<&Hint>,
     ) -> Value {
         let Some(op) = ops::find(name) else {
-            return self.fault(at, format!("tensors have no `{sign}`"));
+            return self.fault(Code::CannotCombine, at, format!("tensors have no `{sign}`"));
         };
         let spans = CallSpans { call: at, inputs: vec![at; inputs.len()], options: Vec::new(), name: at };
         let attrs = op.schema().defaults();
@@ -76,14 +81,15 @@ impl Elab<'_> {
             Value::Float(x) if dtype.is_float() => *x,
             Value::Float(x) => {
                 let text = format!("the tensor holds {dtype}, {x:?} is not an integer");
-                self.fault_help(at, text, "convert the tensor with `cast`");
+                self.fault_help(Code::FractionBesideIntegers, at, text, "convert the tensor with `cast`");
                 return None;
             }
             Value::Int(n) => *n as f64,
             other => {
                 let what = other.describe(&mut self.graph);
-                let help = "only numbers and tensors can be combined with a tensor";
-                self.fault_help(at, format!("this is {what}"), help);
+                let help = "numbers and tensors can";
+                let text = format!("{what} cannot be combined with a tensor");
+                self.fault_help(Code::CannotCombine, at, text, help);
                 return None;
             }
         };
@@ -108,7 +114,11 @@ impl Elab<'_> {
                 Binary::Le => Value::Bool(a <= b),
                 Binary::Gt => Value::Bool(a > b),
                 Binary::Ge => Value::Bool(a >= b),
-                _ => self.fault(at, format!("numbers with a point have no `{}`", op.sign())),
+                _ => self.fault(
+                    Code::CannotCombine,
+                    at,
+                    format!("numbers with a point have no `{}`", op.sign()),
+                ),
             },
             (Value::Int(n), Value::Float(_)) => self.mixed(*n, spans[0]),
             (Value::Float(_), Value::Int(n)) => self.mixed(*n, spans[1]),
@@ -117,7 +127,7 @@ impl Elab<'_> {
                 Binary::Or => Value::Bool(*a || *b),
                 Binary::Eq => Value::Bool(a == b),
                 Binary::Ne => Value::Bool(a != b),
-                _ => self.fault(at, format!("truth values have no `{}`", op.sign())),
+                _ => self.fault(Code::CannotCombine, at, format!("truth values have no `{}`", op.sign())),
             },
             (Value::Word(a), Value::Word(b)) if matches!(op, Binary::Eq | Binary::Ne) => {
                 Value::Bool((a == b) == (op == Binary::Eq))
@@ -126,7 +136,7 @@ impl Elab<'_> {
                 (Some(a), Some(b)) => self.dimensions(op, &a, &b, at),
                 _ => {
                     let (x, y) = (x.describe(&mut self.graph), y.describe(&mut self.graph));
-                    self.fault(at, format!("`{}` cannot combine {x} and {y}", op.sign()))
+                    self.fault(Code::CannotCombine, at, format!("`{}` cannot combine {x} and {y}", op.sign()))
                 }
             },
         }
@@ -134,6 +144,7 @@ impl Elab<'_> {
 
     fn mixed(&mut self, n: i64, integer: Spans) -> Value {
         self.fault_help(
+            Code::MixedNumbers,
             integer,
             "an integer and a number with a point cannot be mixed",
             format!("write {n}.0"),
@@ -141,7 +152,7 @@ impl Elab<'_> {
     }
 
     fn overflow(&mut self, at: Spans) -> Value {
-        self.fault(at, "the result is too large for an integer of 64 bits")
+        self.fault(Code::Overflow, at, "the result is too large for an integer of 64 bits")
     }
 
     fn integers(&mut self, op: Binary, a: i64, b: i64, at: Spans) -> Value {
@@ -149,7 +160,9 @@ impl Elab<'_> {
             Binary::Add => a.checked_add(b),
             Binary::Sub => a.checked_sub(b),
             Binary::Mul => a.checked_mul(b),
-            Binary::Div | Binary::Rem if b == 0 => return self.fault(at, "this divides by 0"),
+            Binary::Div | Binary::Rem if b == 0 => {
+                return self.fault(Code::Overflow, at, "this divides by 0");
+            }
             Binary::Div => a.checked_div(b),
             Binary::Rem => a.checked_rem(b),
             Binary::Eq => return Value::Bool(a == b),
@@ -159,7 +172,7 @@ impl Elab<'_> {
             Binary::Gt => return Value::Bool(a > b),
             Binary::Ge => return Value::Bool(a >= b),
             Binary::And | Binary::Or => {
-                return self.fault(at, format!("`{}` takes truth values", op.sign()));
+                return self.fault(Code::CannotCombine, at, format!("`{}` takes truth values", op.sign()));
             }
         };
         result.map_or_else(|| self.overflow(at), Value::Int)
@@ -189,7 +202,7 @@ impl Elab<'_> {
                     Some(n) if n > 0 => Value::of_dim(self.graph.symbols.floor_div(a, n)),
                     _ => {
                         let (a, b) = (self.show(a), self.show(b));
-                        self.fault(at, format!("{a} cannot be divided by {b}"))
+                        self.fault(Code::SymbolDivided, at, format!("{a} cannot be divided by {b}"))
                     }
                 };
             }
@@ -205,7 +218,12 @@ impl Elab<'_> {
             None => {
                 let (a, b) = (self.show(a), self.show(b));
                 let text = format!("whether {a} {} {b} is known only when the network is bound", op.sign());
-                self.fault_help(at, text, "`if` chooses while compiling: the condition is made of constants")
+                self.fault_help(
+                    Code::ConditionOnASymbol,
+                    at,
+                    text,
+                    "`if` chooses while compiling: the condition is made of constants",
+                )
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::{Elab, Frame, Hint, as_name, value::Value};
 use crate::ast::{Call, Fn, TypeKind, name_of};
 use crate::errors::{Spans, join_names};
+use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
 use std::rc::Rc;
 
@@ -12,13 +13,18 @@ impl Elab<'_> {
         let Some(values) = self.arguments(item, call, &name) else { return Value::Unknown };
         if item.is_network() {
             let text = format!("`{name}` is a network, only blocks can be called");
-            return self.fault_help(call.name.span(), text, "a block's name begins with a small letter");
+            return self.fault_help(
+                Code::NetworkCalled,
+                call.name.span(),
+                text,
+                "a block's name begins with a small letter",
+            );
         }
         if let Some(first) = self.calls.iter().position(|f| f.block == name) {
             let mut cycle: Vec<&str> = self.calls[first..].iter().map(|f| f.block.as_str()).collect();
             cycle.push(&name);
             let text = format!("block `{name}` calls itself: {}", cycle.join(" → "));
-            self.faults.push_help(call.name.span(), text, "`for` repeats");
+            self.faults.push_help(Code::Recursion, call.name.span(), text, "`for` repeats");
             return Value::Unknown;
         }
         let args = item.params.iter().zip(&values).map(|(p, (v, _))| (name_of(&p.name), v.clone())).collect();
@@ -47,7 +53,12 @@ impl Elab<'_> {
         let mut result = self.segment(item.marks.recompute.is_some(), |elab| elab.body(&item.body, hint));
         if item.body.tail.is_none() {
             let help = "end it with an expression without `;`";
-            result = self.fault_help(item.body.end, format!("block `{name}` has no result"), help);
+            result = self.fault_help(
+                Code::BlockWithoutResult,
+                item.body.end,
+                format!("block `{name}` has no result"),
+                help,
+            );
         }
 
         self.extents.truncate(self.source.consts.len());
@@ -95,7 +106,12 @@ impl Elab<'_> {
                             Some(near) => format!("did you mean `{near}`?"),
                             None => format!("it has {}", join_names(known.iter().map(String::as_str))),
                         };
-                        self.fault_help(n.span(), format!("block `{name}` has no input `{text}`"), help);
+                        self.fault_help(
+                            Code::UnknownBlockInput,
+                            n.span(),
+                            format!("block `{name}` has no input `{text}`"),
+                            help,
+                        );
                     }
                     found
                 }
@@ -105,7 +121,12 @@ impl Elab<'_> {
                         let known: Vec<String> = item.params.iter().map(|p| name_of(&p.name)).collect();
                         let known = join_names(known.iter().map(String::as_str));
                         let text = format!("block `{name}` takes {} arguments", values.len());
-                        self.fault_help(arg.value.at, text, format!("it has {known}"));
+                        self.fault_help(
+                            Code::TooManyBlockArguments,
+                            arg.value.at,
+                            text,
+                            format!("it has {known}"),
+                        );
                     }
                     (next <= values.len()).then(|| next - 1)
                 }
@@ -124,7 +145,7 @@ impl Elab<'_> {
             let Some(at) = at else { continue };
             if values[at].is_some() {
                 let text = format!("`{}` of block `{name}` is given twice", item.params[at].name);
-                self.fault(arg.spans(), text);
+                self.fault(Code::GivenTwice, arg.spans(), text);
             }
             values[at] = Some((value, Some(arg.value.at)));
         }
@@ -137,7 +158,7 @@ impl Elab<'_> {
             .collect();
         if !missing.is_empty() && self.faults.len() == before {
             let text = format!("block `{name}` needs {}", join_names(missing.iter().map(String::as_str)));
-            self.fault(call.name.span(), text);
+            self.fault(Code::MissingBlockArgument, call.name.span(), text);
         }
         if !missing.is_empty() || self.faults.len() > before {
             return None;

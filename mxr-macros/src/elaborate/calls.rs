@@ -3,6 +3,7 @@
 use super::{CallSpans, Elab, Hint, Site, as_name, value::Value};
 use crate::ast::{Arg, Call, name_of};
 use crate::errors::{Spans, join_names};
+use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::graph::ValueId;
 use mxr_graph::ops::{self, OPS, Operator};
@@ -13,15 +14,20 @@ impl Elab<'_> {
         if !self.spend(at) {
             return Value::Unknown;
         }
-        let name = name_of(&call.name);
+        let (name, before) = (name_of(&call.name), self.faults.len());
         let source = self.source;
-        if let Some(item) = source.fns.iter().find(|f| f.name == call.name) {
-            return self.block_call(item, call, hint);
+        let value = if let Some(item) = source.fns.iter().find(|f| f.name == call.name) {
+            self.block_call(item, call, hint)
+        } else {
+            match ops::find(&name).filter(|op| !op.schema().internal) {
+                Some(op) => self.operator_call(op, call, at, hint),
+                None => self.no_such_call(&name, call),
+            }
+        };
+        if call.half {
+            self.faults.forgive(before, &COUNTED);
         }
-        match ops::find(&name).filter(|op| !op.schema().internal) {
-            Some(op) => self.operator_call(op, call, at, hint),
-            None => self.no_such_call(&name, call),
-        }
+        value
     }
 
     fn no_such_call(&mut self, name: &str, call: &Call) -> Value {
@@ -35,9 +41,20 @@ impl Elab<'_> {
         let near = did_you_mean(name, operators.chain(blocks.iter().map(String::as_str))).map(str::to_string);
         let text = format!("there is no operator or block `{name}`");
         match (near, known_elsewhere(name)) {
-            (_, Some(ours)) => self.fault_help(call.name.span(), text, format!("it is called `{ours}` here")),
-            (Some(near), None) => self.fault_help(call.name.span(), text, format!("did you mean `{near}`?")),
-            (None, None) => self.fault(call.name.span(), text),
+            (_, Some(ours)) => self.fault_help(
+                Code::OperatorElsewhere,
+                call.name.span(),
+                text,
+                format!("it is called `{ours}` here"),
+            ),
+            (Some(near), None) => self.fault_help(
+                Code::UnknownOperator,
+                call.name.span(),
+                text,
+                format!("did you mean `{near}`?"),
+            ),
+            (None, None) if !self.missing.insert(name.to_string()) => Value::Unknown,
+            (None, None) => self.fault(Code::UnknownOperator, call.name.span(), text),
         }
     }
 
@@ -64,7 +81,7 @@ impl Elab<'_> {
                 None => {
                     let (missing, later) = (schema.inputs[i].name, schema.inputs[given - 1].name);
                     let text = format!("{} is given `{later}`, but not `{missing}`", schema.name);
-                    self.fault(call.name.span(), text);
+                    self.fault(Code::SkippedOperand, call.name.span(), text);
                 }
             }
         }
@@ -106,7 +123,7 @@ impl Elab<'_> {
             self.unplaced(arg);
             let error = schema.no_such_option(&text);
             let text = self.shape_text(&error);
-            self.fault(name.span(), text);
+            self.fault(error.code, name.span(), text);
             return;
         }
         if let Some((name, value)) = arg.compared().filter(|(name, _)| !self.is_visible(&name_of(name)))
@@ -134,7 +151,7 @@ impl Elab<'_> {
             (None, Some(value)) => self.more_operands(schema, sorted, value, arg.value.at),
             (None, None) => {
                 let value = self.expr(&arg.value);
-                if value.has_unknown() {
+                if value.has_unknown() || sorted.spread {
                     sorted.unknown = true;
                     return;
                 }
@@ -149,7 +166,7 @@ impl Elab<'_> {
             data.chain(schema.options.iter().filter(|o| o.positional).map(|o| o.name)).collect();
         if receiver || places.is_empty() {
             let text = format!("{} takes no input", schema.name);
-            self.fault(arg.value.at, text);
+            self.fault(Code::TooManyArguments, arg.value.at, text);
             return;
         }
         let plural = if places.len() == 1 { "argument" } else { "arguments" };
@@ -164,16 +181,16 @@ impl Elab<'_> {
             Some(o) if !matches!(value, Value::Tensor(_)) => {
                 let shown = value.short(&mut self.graph);
                 let help = format!("`{} = {shown}`", schema.options[o].name);
-                self.fault_help(arg.value.at, text, format!("name it: {help}"))
+                self.fault_help(Code::TooManyArguments, arg.value.at, text, format!("name it: {help}"))
             }
-            _ => self.fault(arg.value.at, text),
+            _ => self.fault(Code::TooManyArguments, arg.value.at, text),
         };
     }
 
     fn operand(&mut self, schema: &'static Schema, sorted: &mut Sorted, at: usize, value: Value, arg: &Arg) {
         let name = schema.inputs[at].name;
         if sorted.inputs[at].is_some() {
-            self.fault(arg.spans(), format!("`{name}` of {} is given twice", schema.name));
+            self.fault(Code::GivenTwice, arg.spans(), format!("`{name}` of {} is given twice", schema.name));
             return;
         }
         match value {
@@ -182,7 +199,17 @@ impl Elab<'_> {
             ref other => {
                 let what = other.describe(&mut self.graph);
                 let text = format!("`{name}` of {} is a tensor, this is {what}", schema.name);
-                self.fault(arg.value.at, text);
+                sorted.misplaced = arg.name.is_none();
+                let options = schema.options.iter().filter(|o| o.positional).map(|o| o.name);
+                let places: Vec<&str> =
+                    schema.inputs[..sorted.data.max(1)].iter().map(|i| i.name).chain(options).collect();
+                match places.len() {
+                    1 => self.fault(Code::NotATensor, arg.value.at, text),
+                    _ => {
+                        let help = format!("{}({}, …)", schema.name, places.join(", "));
+                        self.fault_help(Code::NotATensor, arg.value.at, text, help)
+                    }
+                };
             }
         }
         sorted.inputs[at] = Some((value, arg.value.at));
@@ -204,7 +231,7 @@ impl Elab<'_> {
                     let shown = other.short(&mut self.graph);
                     text.push_str(&format!("\n  = help: name it if it is an option: `{} = {shown}`", o.name));
                 }
-                self.fault(at, text);
+                self.fault(Code::NumberAmongTensors, at, text);
             }
         }
     }
@@ -220,7 +247,11 @@ impl Elab<'_> {
     ) {
         let def = &schema.options[at];
         if sorted.given[at] {
-            self.fault(arg.spans(), format!("`{}` of {} is given twice", def.name, schema.name));
+            self.fault(
+                Code::GivenTwice,
+                arg.spans(),
+                format!("`{}` of {} is given twice", def.name, schema.name),
+            );
             return;
         }
         sorted.given[at] = true;
@@ -246,19 +277,26 @@ impl Elab<'_> {
             return;
         }
         let Some(value) = value.arg() else {
+            if std::mem::replace(&mut sorted.misplaced, false) {
+                // The tensor that is missed at another place: that has been said.
+                sorted.unknown = true;
+                return;
+            }
             let what = value.describe(&mut self.graph);
             let text = format!("`{}` of {} is an option, this is {what}", def.name, schema.name);
-            self.fault_help(arg.value.at, text, def.doc);
+            self.fault_help(Code::TensorForOption, arg.value.at, text, def.doc);
             return;
         };
         match schema.check(at, value) {
             Ok(attr) => sorted.attrs[at] = attr,
             Err(mut error) => {
+                // The rest of a list without its brackets.
+                sorted.spread |= arg.name.is_none() && error.code == Code::OptionKind;
                 if let (OptionKind::Pad, Some(near)) = (def.kind, near) {
                     error.help = Some(format!("did you mean `{near}`?"));
                 }
                 let text = self.shape_text(&error);
-                self.fault(arg.value.at, text);
+                self.fault(error.code, arg.value.at, text);
             }
         }
     }
@@ -273,7 +311,12 @@ impl Elab<'_> {
     /// `kernel == 3`, where nothing else is called `kernel`.
     pub(super) fn compared(&mut self, arg: &Arg, name: &proc_macro2::Ident, value: &crate::ast::Expr) {
         let help = format!("`{name} = {}`", value.short());
-        self.fault_help(arg.value.at, "`==` compares, an argument gets its name with `=`", help);
+        self.fault_help(
+            Code::ComparisonForOption,
+            arg.value.at,
+            "`==` compares, an argument gets its name with `=`",
+            help,
+        );
     }
 
     /// Whether something can be called by this name.
@@ -318,6 +361,19 @@ impl Elab<'_> {
     }
 }
 
+/// What is said about the number of arguments and their places; while one is being typed it means nothing.
+const COUNTED: [Code; 9] = [
+    Code::TooManyArguments,
+    Code::MissingOption,
+    Code::MissingOperand,
+    Code::SkippedOperand,
+    Code::GivenTwice,
+    Code::NotCalled,
+    Code::NotATensor,
+    Code::TooManyBlockArguments,
+    Code::MissingBlockArgument,
+];
+
 /// The arguments of a call, sorted.
 struct Sorted {
     attrs: Attrs,
@@ -329,6 +385,10 @@ struct Sorted {
     /// How many operands are data.
     data: usize,
     variadic: bool,
+    /// A number stands where a tensor belongs: a tensor where a number belongs is the other half of it.
+    misplaced: bool,
+    /// An option without a name has a value of another kind: what follows may be meant for it as well.
+    spread: bool,
     /// An argument is already known to be wrong.
     unknown: bool,
 }
@@ -344,6 +404,8 @@ impl Sorted {
             inputs: vec![None; places],
             data: schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).count(),
             variadic,
+            misplaced: false,
+            spread: false,
             unknown: false,
         }
     }

@@ -3,6 +3,7 @@
 use super::{Elab, Hint, value::Value};
 use crate::ast::{Block, Expr, ExprKind, Unary, name_of};
 use crate::errors::{Spans, join_names};
+use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::ops::OPS;
 use proc_macro2::Ident;
@@ -23,16 +24,23 @@ impl Elab<'_> {
             ExprKind::Error => Value::Unknown,
             ExprKind::Name(name) => self.name(name),
             ExprKind::List(parts) => Value::List(parts.iter().map(|p| self.expr(p)).collect()),
-            ExprKind::Range(..) => {
-                self.fault_help(e.at, "a range stands after `for … in`", "a list of numbers is `[0, 1, 2]`")
-            }
+            ExprKind::Range(..) => self.fault_help(
+                Code::RangeOutsideLoop,
+                e.at,
+                "a range stands after `for … in`",
+                "a list of numbers is `[0, 1, 2]`",
+            ),
             ExprKind::Unary(Unary::Neg, a) => self.negate(a, e.at, hint),
             ExprKind::Unary(Unary::Not, a) => match self.expr(a) {
                 Value::Bool(b) => Value::Bool(!b),
                 Value::Unknown => Value::Unknown,
                 other => {
                     let what = other.describe(&mut self.graph);
-                    self.fault(a.at, format!("`!` takes `true` or `false`, this is {what}"))
+                    self.fault(
+                        Code::ConditionKind,
+                        a.at,
+                        format!("`!` takes `true` or `false`, this is {what}"),
+                    )
                 }
             },
             ExprKind::Binary(op, a, b) => self.binary(*op, a, b, e.at, hint),
@@ -55,7 +63,15 @@ impl Elab<'_> {
         }
         let is_op = OPS.iter().any(|op| op.schema().name == name && !op.schema().internal);
         if is_op || self.source.fns.iter().any(|f| f.name == name) {
-            return self.fault_help(ident.span(), format!("`{name}` is not called"), format!("`{name}(…)`"));
+            return self.fault_help(
+                Code::NotCalled,
+                ident.span(),
+                format!("`{name}` is not called"),
+                format!("`{name}(…)`"),
+            );
+        }
+        if self.half {
+            return Value::Unknown;
         }
         let visible = self.scope.names().chain(self.extents.iter().map(|(n, _)| n.as_str()));
         // One letter is near any other.
@@ -63,6 +79,7 @@ impl Elab<'_> {
         let symbol = name.len() <= 2 && name.starts_with(char::is_uppercase);
         match near.filter(|_| !symbol) {
             Some(near) => self.fault_help(
+                Code::UnknownName,
                 ident.span(),
                 format!("there is no layer or input `{name}` here"),
                 format!("did you mean `{near}`?"),
@@ -74,11 +91,20 @@ impl Elab<'_> {
                 } else {
                     format!("the signature declares {known}")
                 };
-                self.fault_help(ident.span(), format!("there is no symbol `{name}` here"), help)
+                self.fault_help(
+                    Code::UnknownSymbol,
+                    ident.span(),
+                    format!("there is no symbol `{name}` here"),
+                    help,
+                )
             }
             None => {
+                if !self.missing.insert(name.clone()) {
+                    return Value::Unknown;
+                }
                 let known = join_names(self.scope.names());
                 let constant = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+                let code = if constant { Code::ConstantOutside } else { Code::UnknownName };
                 let help = if constant {
                     format!(
                         "the macro sees only its own constants: `const {name}: usize = …;` inside `network!`"
@@ -88,7 +114,7 @@ impl Elab<'_> {
                 } else {
                     format!("there is {known}")
                 };
-                self.fault_help(ident.span(), format!("there is no layer or input `{name}` here"), help)
+                self.fault_help(code, ident.span(), format!("there is no layer or input `{name}` here"), help)
             }
         }
     }
@@ -100,14 +126,18 @@ impl Elab<'_> {
             Value::Unknown => return Value::Unknown,
             other => {
                 let what = other.describe(&mut self.graph);
-                return self.fault(ident.span(), format!("only a layer has parameters, this is {what}"));
+                return self.fault(
+                    Code::NotALayer,
+                    ident.span(),
+                    format!("only a layer has parameters, this is {what}"),
+                );
             }
         };
         let name = name_of(ident);
         let Some(layer) = self.graph.layers.iter().position(|l| l.outputs.contains(&id)) else {
             let text = format!("`{}` is no layer, it has no `{name}`", of.short());
             let help = "the parameters of a layer are `layer.weight`, `layer.bias` and so on";
-            return self.fault_help(ident.span(), text, help);
+            return self.fault_help(Code::NotALayer, ident.span(), text, help);
         };
         if let Some(v) = self.graph.parameter(layer, &name) {
             return Value::Tensor(v);
@@ -122,6 +152,7 @@ impl Elab<'_> {
                 .to_string(),
         };
         self.fault_help(
+            Code::UnknownParameter,
             ident.span(),
             format!("`{}` is the result of {op}, which has no `{name}`", of.short()),
             help,
@@ -147,9 +178,11 @@ impl Elab<'_> {
             Value::Bool(true) => self.braces(then, hint),
             Value::Bool(false) => match otherwise {
                 Some(e) => self.expr_hint(e, hint),
-                None if then.tail.is_some() => {
-                    self.fault(at, "without `else` there is no value when the condition is false")
-                }
+                None if then.tail.is_some() => self.fault(
+                    Code::NoElse,
+                    at,
+                    "without `else` there is no value when the condition is false",
+                ),
                 None => Value::List(Vec::new()),
             },
             other => {
@@ -157,6 +190,7 @@ impl Elab<'_> {
                     let what = other.describe(&mut self.graph);
                     let help = "`if` chooses while compiling: the condition is made of constants";
                     self.fault_help(
+                        Code::ConditionKind,
                         condition.at,
                         format!("a condition is `true` or `false`, this is {what}"),
                         help,

@@ -3,6 +3,7 @@
 
 use super::Network;
 use crate::errors::Faults;
+use mxr_graph::catalogue::Code;
 use mxr_graph::graph::{Node, Source};
 use mxr_graph::instr::Scalar;
 use mxr_graph::program::Program;
@@ -68,12 +69,12 @@ impl Network {
                 "has no gradient: its derivative is 0 everywhere, so `{}`{others} could not be trained",
                 weights[0]
             );
-            let mut error = node.op.schema().error(mxr_graph::error::At::Call, message);
+            let mut error = node.op.schema().error(Code::NoGradient, mxr_graph::error::At::Call, message);
             error.layer = graph.layers[node.layer.index()].name.clone();
             error.help =
                 Some("`stop_gradient` around its input says that this is meant, `#[predict]` that nothing is trained".into());
             let (at, text) = self.fault(&error);
-            faults.push(at, text);
+            faults.push(error.code, at, text);
         }
     }
 

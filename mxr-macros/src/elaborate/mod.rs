@@ -15,6 +15,7 @@ mod value;
 
 use crate::ast::{Block, Expr, Fn, Source, name_of};
 use crate::errors::{Faults, Spans};
+use mxr_graph::catalogue::Code;
 use mxr_graph::dim::Dim;
 use mxr_graph::error::{At, ShapeError};
 use mxr_graph::graph::Graph;
@@ -62,26 +63,75 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     let before = faults.len();
     let mut elab = Elab::new(source, faults, &name_of(&item.name));
     elab.constants();
+    elab.half = source.half || item.half || item.params.is_empty();
     elab.inputs(item);
     let result = elab.body(&item.body, None);
     elab.outputs(item, result);
     elab.holes(before);
     elab.scope.release(0);
     let Elab { graph, sites, broken, scope, .. } = elab;
-    Network { graph, sites, broken, reads: scope.reads, sound: faults.len() == before }
+    let sound = faults.len() == before;
+    if source.half || item.half || source.fns.iter().any(|f| f.half && !f.is_network()) {
+        faults.forgive(before, &CONSEQUENCES);
+    }
+    if item.lost {
+        faults.forgive_if(before, |code| code.number() < 200);
+    }
+    Network { graph, sites, broken, reads: scope.reads, sound }
 }
 
 /// Looks for faults in a block that nobody calls.
 pub(crate) fn block(source: &Source, item: &Fn, faults: &mut Faults) {
     let mut elab = Elab::new(source, faults, &name_of(&item.name));
     elab.constants();
+    elab.half = source.half || item.half;
+    let before = elab.faults.len();
     elab.calls = Rc::new([Rc::new(Frame { block: name_of(&item.name), args: Vec::new() })]);
     for p in &item.params {
         elab.scope.bind(name_of(&p.name), Value::Unknown, None);
         elab.unknown_symbols(&p.ty);
     }
     elab.body(&item.body, None);
+    if elab.half {
+        elab.faults.forgive(before, &CONSEQUENCES);
+    }
 }
+
+/// What may follow from something that is half-typed: names that it was to introduce are not known, values are not what they will
+/// be. Shapes and element types are what they are.
+const CONSEQUENCES: [Code; 31] = [
+    Code::MissingOption,
+    Code::GivenTwice,
+    Code::OptionKind,
+    Code::TensorForOption,
+    Code::TooManyArguments,
+    Code::MissingOperand,
+    Code::SkippedOperand,
+    Code::NumberAmongTensors,
+    Code::UnknownName,
+    Code::UnknownOperator,
+    Code::OperatorElsewhere,
+    Code::NotCalled,
+    Code::AssignedNotDeclared,
+    Code::ConstantOutside,
+    Code::UnknownParameter,
+    Code::NotALayer,
+    Code::NotATensor,
+    Code::CannotCombine,
+    Code::UnknownBlockInput,
+    Code::TooManyBlockArguments,
+    Code::MissingBlockArgument,
+    Code::BlockWithoutResult,
+    Code::NoResult,
+    Code::ResultNotATensor,
+    Code::ValueNotUsed,
+    Code::NotATuple,
+    Code::UnknownSymbol,
+    Code::TupleLength,
+    Code::NoExtents,
+    Code::NoInputs,
+    Code::UnknownElementType,
+];
 
 /// Says once what is wrong with the items themselves.
 pub(crate) fn items(source: &Source, faults: &mut Faults) {
@@ -89,25 +139,43 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
     let fns = source.fns.iter().map(|f| &f.name);
     for name in fns.chain(source.consts.iter().map(|c| &c.name)) {
         if seen.insert(name_of(name), ()).is_some() {
-            faults.push(name.span(), format!("there are two items called `{name}` here"));
+            faults.push(
+                Code::DuplicateItem,
+                name.span(),
+                format!("there are two items called `{name}` here"),
+            );
         }
     }
     for f in &source.fns {
         let name = name_of(&f.name);
-        if mxr_graph::ops::find(&name).is_some_and(|op| !op.schema().internal) {
+        if !f.half && mxr_graph::ops::find(&name).is_some_and(|op| !op.schema().internal) {
             faults.push(
+                Code::NameOfAnOperator,
                 f.name.span(),
                 format!("`{name}` is the name of an operator; choose another for the block"),
             );
         }
-        if f.marks.predict && !f.is_network() {
-            faults.push(f.name.span(), format!("`#[predict]` belongs to a network, `{name}` is a block"));
+        if let Some(at) = f.marks.predict.filter(|_| !f.is_network()) {
+            faults.push(
+                Code::MisplacedAttribute,
+                at,
+                format!("`#[predict]` belongs to a network, `{name}` is a block"),
+            );
         }
         if let Some(limit) = f.marks.memory.as_ref().filter(|_| !f.is_network()) {
-            faults.push(limit.at, format!("`#[memory]` belongs to a network, `{name}` is a block"));
+            faults.push(
+                Code::MisplacedAttribute,
+                limit.at,
+                format!("`#[memory]` belongs to a network, `{name}` is a block"),
+            );
+        }
+        // Those of a network are attributes of its struct; a block becomes nothing.
+        for a in f.attrs.iter().filter(|a| !f.is_network() && f.vis.is_empty() && !a.is_silent()) {
+            faults.push(Code::UnknownAttribute, a.at, format!("`#[{}]` says nothing about a block", a.name));
         }
         if let Some(at) = f.marks.recompute.filter(|_| f.is_network()) {
             faults.push_help(
+                Code::MisplacedAttribute,
                 at,
                 format!("`#[recompute]` belongs to a block, `{name}` is a network"),
                 "put it on the blocks that the network calls or on its `let`s, or give the network `#[memory(…)]`",
@@ -169,6 +237,10 @@ struct Elab<'a> {
     budget: usize,
     /// Calls of `#[recompute]` blocks, and `let`s with it, so far.
     segments: u32,
+    /// Inputs are missing, which has been said: a name that is not known may be one of them.
+    half: bool,
+    /// Names that are not known and like no other, each said once.
+    missing: BTreeSet<String>,
 }
 
 impl<'a> Elab<'a> {
@@ -186,21 +258,29 @@ impl<'a> Elab<'a> {
             calls: Rc::new([]),
             budget: MAX_CALLS,
             segments: 0,
+            half: false,
+            missing: BTreeSet::new(),
         }
     }
 
     /// Reports a fault, with the blocks that led to it.
-    fn fault(&mut self, at: impl Into<Spans>, text: impl Into<String>) -> Value {
+    fn fault(&mut self, code: Code, at: impl Into<Spans>, text: impl Into<String>) -> Value {
         let mut text = text.into();
         for frame in self.calls.iter().rev() {
             text.push_str(&frame.note(&mut self.graph));
         }
-        self.faults.push(at, text);
+        self.faults.push(code, at, text);
         Value::Unknown
     }
 
-    fn fault_help(&mut self, at: impl Into<Spans>, text: impl AsRef<str>, help: impl AsRef<str>) -> Value {
-        self.fault(at, format!("{}\n  = help: {}", text.as_ref(), help.as_ref()))
+    fn fault_help(
+        &mut self,
+        code: Code,
+        at: impl Into<Spans>,
+        text: impl AsRef<str>,
+        help: impl AsRef<str>,
+    ) -> Value {
+        self.fault(code, at, format!("{}\n  = help: {}", text.as_ref(), help.as_ref()))
     }
 
     /// One call or round more; `false` when there have been too many.
@@ -210,7 +290,7 @@ impl<'a> Elab<'a> {
             1 => {
                 let text =
                     format!("the network has more than {MAX_CALLS} calls and rounds of loops up to here");
-                self.fault(at, text);
+                self.fault(Code::TooManyCalls, at, text);
             }
             _ => {}
         }
@@ -241,7 +321,7 @@ impl<'a> Elab<'a> {
                 Some(crate::ast::Stmt::Expr(e)) => e.at,
                 _ => item.body.end.into(),
             };
-            self.fault_help(at, text, help);
+            self.fault_help(Code::NoResult, at, text, help);
             return;
         };
         let list = match result {
@@ -249,7 +329,7 @@ impl<'a> Elab<'a> {
             other => vec![other],
         };
         if list.is_empty() {
-            self.fault(tail.at, format!("`{}` returns nothing", item.name));
+            self.fault(Code::NoResult, tail.at, format!("`{}` returns nothing", item.name));
         }
         for (i, value) in list.iter().enumerate() {
             match value {
@@ -261,7 +341,11 @@ impl<'a> Elab<'a> {
                         _ => tail.at,
                     };
                     let what = other.describe(&mut self.graph);
-                    self.fault(at, format!("a network returns tensors, this is {what}"));
+                    self.fault(
+                        Code::ResultNotATensor,
+                        at,
+                        format!("a network returns tensors, this is {what}"),
+                    );
                 }
             }
         }
@@ -273,9 +357,28 @@ impl<'a> Elab<'a> {
         if self.faults.len() > before {
             return;
         }
+        // What seemed possible while something was open, and is not.
+        for error in self.graph.refuted().cloned().collect::<Vec<_>>() {
+            let layer = self.graph.layers.iter().position(|l| l.name == error.layer);
+            let site = layer.and_then(|at| self.sites.get(at)).cloned();
+            let mut error = error;
+            if site.as_ref().is_none_or(|s| s.anonymous) {
+                error.layer.clear();
+            }
+            let text = self.shape_text(&error);
+            self.fault(error.code, site.map_or_else(|| Span::call_site().into(), |s| s.at), text);
+        }
+        if self.faults.len() > before {
+            return;
+        }
         for (hole, at) in std::mem::take(&mut self.open) {
             if self.graph.symbols.has_hole(&hole) {
-                self.fault_help(at, "nothing says what `_` is", "write the number, or a name: a symbol");
+                self.fault_help(
+                    Code::OpenInput,
+                    at,
+                    "nothing says what `_` is",
+                    "write the number, or a name: a symbol",
+                );
             }
         }
         if self.faults.len() > before {
@@ -292,8 +395,14 @@ impl<'a> Elab<'a> {
             && let Some(site) = self.sites.get(*first).cloned()
         {
             let l = &self.graph.layers[*first];
-            let text = format!("{}: nothing says what `_` is", l.op.schema().name);
-            self.fault_help(site.at, text, "write the number, or use the result where it is decided");
+            let name = if site.anonymous { String::new() } else { format!("`{}`: ", l.name) };
+            let text = format!("{name}{}: nothing says what `_` is", l.op.schema().name);
+            self.fault_help(
+                Code::OpenLayer,
+                site.at,
+                text,
+                "write the number, or use the result where it is decided",
+            );
         }
     }
 
@@ -304,12 +413,12 @@ impl<'a> Elab<'a> {
         }
         let at = call.find(error.at);
         let text = self.shape_text(&error);
-        self.fault(at, text)
+        self.fault(error.code, at, text)
     }
 
     /// `` `conv1`: conv2d: kernel 7 does not fit … `` with help and notes in the user's words.
     fn shape_text(&self, error: &ShapeError) -> String {
-        let text = say(error);
+        let text = format!("{}{}", error.headline(), error.details());
         let made_up = |name: &str| {
             let at = self.graph.layers.iter().position(|l| l.name == name)?;
             let anonymous = self.sites.get(at)?.anonymous;
@@ -330,26 +439,6 @@ impl<'a> Elab<'a> {
     }
 }
 
-/// The error's text, in one sentence: "conv2d has no option", but "conv2d: kernel 7 does not fit".
-fn say(error: &ShapeError) -> String {
-    let verbs = ["has ", "needs ", "takes ", "cannot ", "does ", "gives ", "makes ", "wants ", "expects "];
-    let sentence = verbs.iter().any(|v| error.message.starts_with(v));
-    let mut text = String::new();
-    if !error.layer.is_empty() {
-        text.push_str(&format!("`{}`: ", error.layer));
-    }
-    text.push_str(error.op);
-    text.push_str(if sentence { " " } else { ": " });
-    text.push_str(&error.message);
-    if let Some(help) = &error.help {
-        text.push_str(&format!("\n  = help: {help}"));
-    }
-    for note in &error.notes {
-        text.push_str(&format!("\n  = note: {note}"));
-    }
-    text
-}
-
 impl Network {
     /// An error of a later pass, on the call of its layer.
     pub(crate) fn fault(&self, error: &ShapeError) -> (Spans, String) {
@@ -359,7 +448,7 @@ impl Network {
         if site.is_none_or(|s| s.anonymous) {
             error.layer.clear();
         }
-        let mut text = say(&error);
+        let mut text = format!("{}{}", error.headline(), error.details());
         let mut graph = self.graph.clone();
         for frame in site.iter().flat_map(|s| s.through.iter().rev()) {
             text.push_str(&frame.note(&mut graph));

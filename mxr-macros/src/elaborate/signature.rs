@@ -3,6 +3,7 @@
 use super::{Elab, value::Value};
 use crate::ast::{Expr, ExprKind, Fn, Param, Type, TypeKind, name_of};
 use crate::errors::join_names;
+use mxr_graph::catalogue::Code;
 use mxr_graph::dim::{Dim, MAX_DIM};
 use mxr_graph::dtype::DType;
 use mxr_graph::error::did_you_mean;
@@ -24,7 +25,7 @@ impl Elab<'_> {
     pub(super) fn inputs(&mut self, item: &Fn) {
         if item.params.is_empty() {
             let help = "`data: Tensor<N, 3, 32, 32>`";
-            self.fault_help(item.name.span(), format!("`{}` has no inputs", item.name), help);
+            self.fault_help(Code::NoInputs, item.name.span(), format!("`{}` has no inputs", item.name), help);
         }
         for p in &item.params {
             let value = self.input(p);
@@ -41,12 +42,17 @@ impl Elab<'_> {
                 let help = format!(
                     "`{name}: Tensor<N, 3, 32, 32>`; only a block (small letter first) takes any shape"
                 );
-                return self.fault_help(p.ty.at, text, help);
+                return self.fault_help(Code::NoExtents, p.ty.at, text, help);
             }
             TypeKind::Error => return Value::Unknown,
             _ => {
                 let text = format!("the inputs of a network are tensors, `{name}` is not");
-                return self.fault_help(p.at, text, "a `const` beside the network holds a number");
+                return self.fault_help(
+                    Code::InputNotATensor,
+                    p.at,
+                    text,
+                    "a `const` beside the network holds a number",
+                );
             }
         };
         let (dtype, extents) = self.dtype_of(list);
@@ -70,12 +76,17 @@ impl Elab<'_> {
         let shape = Shape(shape);
         if shape.rank() > MAX_RANK {
             return self.fault(
+                Code::TooManyAxes,
                 p.ty.at,
                 format!("`{name}` has {} axes, at most {MAX_RANK} are possible", shape.rank()),
             );
         }
         if shape.elements().terms().iter().any(|t| t.coef > MAX_DIM) {
-            return self.fault(p.ty.at, format!("`{name}` is too large: more than 2^48 elements"));
+            return self.fault(
+                Code::TooLarge,
+                p.ty.at,
+                format!("`{name}` is too large: more than 2^48 elements"),
+            );
         }
         Value::Tensor(self.graph.input(&name, shape, dtype))
     }
@@ -95,12 +106,17 @@ impl Elab<'_> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("there are {}", join_names(DType::ALL.iter().map(|d| d.name()))),
                 };
-                self.fault_help(e.at, format!("there is no element type `{name}`"), help);
+                self.fault_help(
+                    Code::UnknownElementType,
+                    e.at,
+                    format!("there is no element type `{name}`"),
+                    help,
+                );
                 dtype = Some(near.and_then(DType::from_name).unwrap_or_default());
             }
             match (dtype, found) {
                 (Some(_), Some(_)) => {
-                    self.fault(e.at, "a tensor has one element type");
+                    self.fault(Code::TwoElementTypes, e.at, "a tensor has one element type");
                 }
                 (Some(d), None) => found = Some(d),
                 (None, _) => extents.push(e),
@@ -113,18 +129,26 @@ impl Elab<'_> {
     fn extent(&mut self, value: Value, e: &Expr) -> Option<Dim> {
         match value.as_dim() {
             Some(Dim::Const(n)) if n > MAX_DIM => {
-                self.fault(e.at, format!("this extent is too large: {n} is more than 2^48"));
+                self.fault(
+                    Code::ExtentBounds,
+                    e.at,
+                    format!("this extent is too large: {n} is more than 2^48"),
+                );
                 None
             }
             Some(Dim::Const(n)) if n < 1 => {
-                self.fault(e.at, format!("an extent must be at least 1, this is {n}"));
+                self.fault(Code::ExtentBounds, e.at, format!("an extent must be at least 1, this is {n}"));
                 None
             }
             Some(d) => Some(d),
             None => {
                 if !value.has_unknown() {
                     let what = value.describe(&mut self.graph);
-                    self.fault(e.at, format!("an extent is a number or a symbol, this is {what}"));
+                    self.fault(
+                        Code::ExtentKind,
+                        e.at,
+                        format!("an extent is a number or a symbol, this is {what}"),
+                    );
                 }
                 None
             }
@@ -194,9 +218,9 @@ impl Elab<'_> {
         let text = format!("`{name}` is {wants}, this is {what}");
         match value {
             Value::Int(n) if matches!(ty.kind, TypeKind::Float) => {
-                self.fault_help(at, text, format!("write {n}.0"))
+                self.fault_help(Code::ArgumentType, at, text, format!("write {n}.0"))
             }
-            _ => self.fault(at, text),
+            _ => self.fault(Code::ArgumentType, at, text),
         }
     }
 
@@ -212,12 +236,16 @@ impl Elab<'_> {
         let (have, have_type) = (self.graph.shape(id), self.graph.value(id).dtype);
         let written = list.iter().any(|e| as_symbol(e).is_some_and(|n| DType::from_name(&n).is_some()));
         if written && dtype != have_type {
-            return self.fault(at, format!("`{name}` holds {dtype}, this is a tensor of {have_type}"));
+            return self.fault(
+                Code::ArgumentElementType,
+                at,
+                format!("`{name}` holds {dtype}, this is a tensor of {have_type}"),
+            );
         }
         if have.rank() != extents.len() {
             let shown = have.display(&self.graph.symbols).to_string();
             let text = format!("`{name}` has {} axes, this is {shown} of {}", extents.len(), have.rank());
-            return self.fault(at, text);
+            return self.fault(Code::ArgumentShape, at, text);
         }
         for (axis, (e, have)) in extents.iter().zip(have.iter()).enumerate() {
             if matches!(e.kind, ExprKind::Hole) {
@@ -235,7 +263,11 @@ impl Elab<'_> {
             if !self.graph.symbols.unify(&want, have) {
                 let have = have.display(&self.graph.symbols).to_string();
                 let want = want.display(&self.graph.symbols).to_string();
-                return self.fault(at, format!("axis {axis} of `{name}` must be {want}, it is {have}"));
+                return self.fault(
+                    Code::ArgumentShape,
+                    at,
+                    format!("axis {axis} of `{name}` must be {want}, it is {have}"),
+                );
             }
         }
         Value::Tensor(id)

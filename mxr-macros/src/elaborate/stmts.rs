@@ -3,6 +3,7 @@
 use super::{Elab, Hint, value::Value};
 use crate::ast::{Block, Expr, ExprKind, Pat, Stmt, TypeKind, name_of};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
 
 impl Elab<'_> {
@@ -38,7 +39,12 @@ impl Elab<'_> {
                 let lost = matches!(value, Value::Tensor(_) | Value::Int(_) | Value::Float(_));
                 if lost && !matches!(e.kind, ExprKind::If(..) | ExprKind::Block(_)) {
                     let help = "bind it with `let`, or leave the `;` out where it is the result";
-                    self.fault_help(e.at, "the value of this expression is not used", help);
+                    self.fault_help(
+                        Code::ValueNotUsed,
+                        e.at,
+                        "the value of this expression is not used",
+                        help,
+                    );
                 }
             }
         }
@@ -70,11 +76,20 @@ impl Elab<'_> {
                     return;
                 }
                 let near = did_you_mean(&name, self.scope.names()).map(str::to_string);
+                if near.is_none() && !self.missing.insert(name.clone()) {
+                    self.scope.bind(name, Value::Unknown, None);
+                    return;
+                }
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`? A new name begins with `let {name} = …`"),
                     None => format!("a new name begins with `let {name} = …`"),
                 };
-                self.fault_help(ident.span(), format!("there is no `{name}` here to assign to"), help);
+                self.fault_help(
+                    Code::AssignedNotDeclared,
+                    ident.span(),
+                    format!("there is no `{name}` here to assign to"),
+                    help,
+                );
                 self.scope.bind(name, Value::Unknown, None);
             }
             Pat::Tuple(parts) => {
@@ -90,13 +105,15 @@ impl Elab<'_> {
         match value {
             Value::List(list) if list.len() == count => return list,
             Value::List(list) => {
+                // What has no name here may be asked for.
+                self.half |= list.len() > count;
                 let text = format!("this gives {} values, {count} names are to be bound", list.len());
-                self.fault(at, text);
+                self.fault(Code::TupleLength, at, text);
             }
             Value::Unknown => {}
             other => {
                 let what = other.describe(&mut self.graph);
-                self.fault(at, format!("this is {what}, not a tuple of {count}"));
+                self.fault(Code::NotATuple, at, format!("this is {what}, not a tuple of {count}"));
             }
         }
         vec![Value::Unknown; count]
@@ -133,7 +150,7 @@ impl Elab<'_> {
                     let bad = if matches!(from, Value::Int(_)) { to } else { from };
                     let what = bad.describe(&mut self.graph);
                     let help = "loops are unrolled while compiling: the bounds are integers";
-                    self.fault_help(list.at, format!("a loop cannot run to {what}"), help);
+                    self.fault_help(Code::LoopBound, list.at, format!("a loop cannot run to {what}"), help);
                     round(self, 0, Value::Unknown);
                 }
             }
@@ -153,6 +170,7 @@ impl Elab<'_> {
                     let what = other.describe(&mut self.graph);
                     let help = "`0..3`, `[64, 128]` or `[(64, 1), (128, 2)]`";
                     self.fault_help(
+                        Code::NotAList,
                         list.at,
                         format!("a loop runs over a range or a list, this is {what}"),
                         help,

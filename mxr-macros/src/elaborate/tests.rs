@@ -141,7 +141,7 @@ fn every_fault_is_on_its_token() {
         ("conv2d(data, 20, kernel = 5, kernel = 3)", "`kernel` of conv2d is given twice @ kernel..3|"),
         (
             "conv2d(data, 20, kernel = 2.5)",
-            "conv2d: `kernel` must be an integer of at least 1, or (height, width) @ 2.5..2.5|",
+            "conv2d: `kernel` must be an integer of at least 1, or (height, width), not 2.5 @ 2.5..2.5|",
         ),
         (
             "conv2d(data, 20, kernel = data)",

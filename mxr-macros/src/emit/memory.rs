@@ -2,6 +2,7 @@
 
 use crate::ast::{MemoryLimit, name_of};
 use crate::errors::{Faults, join_names};
+use mxr_graph::catalogue::Code;
 use mxr_graph::dim::SymbolDef;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::graph::{Graph, Source};
@@ -23,7 +24,7 @@ pub(super) fn limit(
         let symbols = match p.bind_symbols(&given) {
             Ok(symbols) => symbols,
             Err(e) => {
-                faults.push(limit.at, format!("this cannot be planned: {e}"));
+                faults.push(Code::MemoryExceeded, limit.at, format!("this cannot be planned: {e}"));
                 return;
             }
         };
@@ -52,7 +53,7 @@ pub(super) fn limit(
                 } else {
                     "there is nothing to make again; a smaller batch needs less".to_string()
                 };
-                faults.push_help(limit.at, text, help);
+                faults.push_help(Code::MemoryExceeded, limit.at, text, help);
                 return;
             }
         }
@@ -86,9 +87,9 @@ fn sizes(limit: &MemoryLimit, graph: &Graph, faults: &mut Faults) -> Option<Vec<
                 }
                 _ => format!("`{name}` is no symbol of the network"),
             };
-            faults.push_help(key.span(), text, help);
+            faults.push_help(Code::MemoryUnknownSymbol, key.span(), text, help);
         } else if given.iter().any(|(n, _)| *n == symbol) {
-            faults.push(key.span(), format!("`{symbol}` is given twice"));
+            faults.push(Code::GivenTwice, key.span(), format!("`{symbol}` is given twice"));
         } else {
             given.push((symbol, *value));
         }
@@ -97,6 +98,7 @@ fn sizes(limit: &MemoryLimit, graph: &Graph, faults: &mut Faults) -> Option<Vec<
     if faults.len() == before && !missing.is_empty() {
         let text = format!("`memory` needs a number for {}", join_names(missing.iter().copied()));
         faults.push_help(
+            Code::MemoryMissingSymbol,
             limit.at,
             text,
             "memory is planned for one size of the batch, and of whatever else has a name",

@@ -11,6 +11,7 @@ mod summary;
 use crate::ast::{Fn, name_of};
 use crate::elaborate::{Network, Reads};
 use crate::errors::Faults;
+use mxr_graph::catalogue::Code;
 use mxr_graph::compile;
 use mxr_graph::dim::{Dim, SymbolDef};
 use mxr_graph::graph::Graph;
@@ -45,13 +46,13 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
         {
             let text =
                 format!("`{ident}` is a name that every network has already; choose another for the layer");
-            faults.push(ident.span(), text);
+            faults.push(Code::NameTaken, ident.span(), text);
         }
     }
     let (mut train, mut predict) = (None, None);
     if network.sound {
         let passes = printing::passes(item.name.span(), faults);
-        if !item.marks.predict {
+        if item.marks.predict.is_none() {
             train = compiled(compile::train_with(network.graph.clone(), &passes), network, faults);
             if let Some(train) = &train {
                 network.gradients(train, faults);
@@ -146,7 +147,7 @@ fn compiled(
     result
         .map_err(|error| {
             let (at, text) = network.fault(&error);
-            faults.push(at, text);
+            faults.push(error.code, at, text);
         })
         .ok()
 }

@@ -1,6 +1,7 @@
 //! Graphs on the standard error while a network is compiled, where the environment asks for them by `MXR_PRINT`.
 
 use crate::errors::Faults;
+use mxr_graph::catalogue::Code;
 use mxr_graph::passes::{Look, Passes, Printed};
 use proc_macro2::Span;
 
@@ -10,7 +11,7 @@ pub(super) fn passes(at: Span, faults: &mut Faults) -> Passes {
         None => Passes::ALL,
         Some(Ok(_)) => Passes { watch: Some(print), ..Passes::ALL },
         Some(Err(e)) => {
-            faults.push(at, format!("in the environment variable MXR_PRINT: {e}"));
+            faults.push(Code::PrintVariable, at, format!("in the environment variable MXR_PRINT: {e}"));
             Passes::ALL
         }
     }

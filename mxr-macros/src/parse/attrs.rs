@@ -3,6 +3,7 @@
 use super::{Cursor, Parser, describe};
 use crate::ast::{Attr, Marks, MemoryLimit};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 const UNITS: [(&str, u64); 5] =
@@ -21,17 +22,27 @@ impl Parser<'_> {
                 _ => (String::new(), group.span()),
             };
             match name.as_str() {
-                "predict" => marks.predict = true,
+                "predict" => marks.predict = Some(at),
                 "recompute" => marks.recompute = Some(at),
                 "memory" => marks.memory = self.memory(&group, at).or(marks.memory),
                 _ => {
                     let mut tokens = TokenStream::from_iter(hash);
                     tokens.extend([TokenTree::Group(group)]);
-                    attrs.push(Attr { name, tokens });
+                    attrs.push(Attr { name, at, tokens });
                 }
             }
         }
         (attrs, marks)
+    }
+
+    /// Attributes where nothing becomes of them: those that only speak to readers and to the compiler are let through.
+    pub(super) fn no_attrs(&mut self, attrs: &[Attr], marks: &Marks, what: &str) {
+        let own = [("predict", marks.predict), ("recompute", marks.recompute)];
+        let own = own.into_iter().filter_map(|(name, at)| Some((name.to_string(), at?)));
+        let others = attrs.iter().filter(|a| !a.is_silent()).map(|a| (a.name.clone(), a.at));
+        for (name, at) in own.chain(others) {
+            self.faults.push(Code::UnknownAttribute, at, format!("`#[{name}]` says nothing about {what}"));
+        }
     }
 
     /// `memory(batch = 64, max = "2 GiB")`; `None` when something is wrong, which has been said.
@@ -39,7 +50,7 @@ impl Parser<'_> {
         let mut inside = Cursor::of(group);
         inside.next();
         let Some(list) = inside.eat_group(Delimiter::Parenthesis) else {
-            self.faults.push_help(at, "`memory` needs a batch and a limit", EXAMPLE);
+            self.faults.push_help(Code::MemoryAttribute, at, "`memory` needs a batch and a limit", EXAMPLE);
             return None;
         };
         let (mut max, mut sizes) = (None, Vec::new());
@@ -47,7 +58,12 @@ impl Parser<'_> {
         while !cursor.is_empty() {
             let Some(key) = cursor.eat_ident() else {
                 let found = cursor.peek(0).map(describe).unwrap_or_default();
-                self.faults.push_help(cursor.here(), format!("expected a name, found {found}"), EXAMPLE);
+                self.faults.push_help(
+                    Code::MemoryAttribute,
+                    cursor.here(),
+                    format!("expected a name, found {found}"),
+                    EXAMPLE,
+                );
                 return None;
             };
             let value = if cursor.at_assign(0) {
@@ -58,7 +74,12 @@ impl Parser<'_> {
                 None
             };
             let Some(TokenTree::Literal(value)) = value else {
-                self.faults.push_help(key.span(), format!("`{key}` needs a value"), EXAMPLE);
+                self.faults.push_help(
+                    Code::MemoryAttribute,
+                    key.span(),
+                    format!("`{key}` needs a value"),
+                    EXAMPLE,
+                );
                 return None;
             };
             let text = value.to_string();
@@ -67,7 +88,12 @@ impl Parser<'_> {
                 match bytes(quoted) {
                     Ok(bytes) => max = Some((bytes, quoted.to_string())),
                     Err(help) => {
-                        self.faults.push_help(value.span(), format!("{text} is no amount of memory"), help);
+                        self.faults.push_help(
+                            Code::MemoryUnit,
+                            value.span(),
+                            format!("{text} is no amount of memory"),
+                            help,
+                        );
                     }
                 }
             } else {
@@ -75,12 +101,12 @@ impl Parser<'_> {
                     Ok(n) if n > 0 => sizes.push((key, n)),
                     _ => {
                         let text = format!("`{key}` must be a number above 0, not {text}");
-                        self.faults.push_help(value.span(), text, EXAMPLE);
+                        self.faults.push_help(Code::MemoryAttribute, value.span(), text, EXAMPLE);
                     }
                 }
             }
             if !cursor.is_empty() && !cursor.eat(",") {
-                self.faults.push(cursor.here(), "expected `,` and the next size");
+                self.faults.push(Code::NoComma, cursor.here(), "expected `,` and the next size");
                 return None;
             }
         }
@@ -88,7 +114,7 @@ impl Parser<'_> {
             return None;
         }
         let Some((max, text)) = max else {
-            self.faults.push_help(at, "`memory` needs a limit, `max`", EXAMPLE);
+            self.faults.push_help(Code::MemoryAttribute, at, "`memory` needs a limit, `max`", EXAMPLE);
             return None;
         };
         Some(MemoryLimit { at: Spans::from(at).to(list.span_close()), max, text, sizes })

@@ -152,7 +152,12 @@ impl Cursor {
 
     /// Whether the next token begins a statement or an item, so that whatever came before it has ended.
     pub(super) fn at_restart(&self) -> bool {
-        match self.peek(0) {
+        self.is_restart(0)
+    }
+
+    /// The same of the token `n` places ahead.
+    pub(super) fn is_restart(&self, n: usize) -> bool {
+        match self.peek(n) {
             Some(TokenTree::Punct(p)) => p.as_char() == ';',
             Some(TokenTree::Ident(i)) => ["let", "for", "fn", "pub", "const"].iter().any(|w| i == w),
             _ => false,

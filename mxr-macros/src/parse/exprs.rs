@@ -3,6 +3,7 @@
 use super::{Cursor, MAX_DEPTH, Parser, describe};
 use crate::ast::{Arg, Binary, Block, Call, Expr, ExprKind, Unary, name_of};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Delimiter, Group, Ident, Literal, TokenTree};
 
 /// Longer signs first: `<=` is not `<`.
@@ -20,6 +21,16 @@ const BINARY: [Binary; 13] = [
     Binary::Mul,
     Binary::Div,
     Binary::Rem,
+];
+
+/// Signs of Python and of Rust that mean nothing here, and what to write instead.
+const FOREIGN: [(&str, &str); 6] = [
+    ("**", "`pow(a, b)` is the power"),
+    ("^", "`pow(a, b)` is the power"),
+    ("@", "`matmul(a, b)` is the matrix product"),
+    ("|", "`||` is the \"or\" of constants, `maximum(a, b)` that of masks"),
+    ("&", "`&&` is the \"and\" of constants, `a * b` that of masks"),
+    ("~", "`1.0 - a` is the \"not\" of a mask"),
 ];
 
 impl Parser<'_> {
@@ -45,12 +56,24 @@ impl Parser<'_> {
         let at = cursor.here();
         let deep = self.deeper(at, |p| {
             let mut left = p.unary(cursor);
-            while let Some(op) = operator(cursor).filter(|op| op.level() >= level) {
-                cursor.eat(op.sign());
-                let right = p.level(cursor, op.level() + 1);
-                left = p.binary(op, left, right);
+            loop {
+                if let Some((sign, help)) = foreign(cursor) {
+                    let here = Spans::from(cursor.here());
+                    cursor.eat(sign);
+                    if !matches!(left.kind, ExprKind::Error) {
+                        let text = format!("there is no `{sign}` in a network");
+                        p.faults.push_help(Code::ForeignSign, here.to(cursor.last()), text, help);
+                    }
+                    let right = p.level(cursor, level);
+                    left = error(left.at.to(right.at));
+                } else if let Some(op) = operator(cursor).filter(|op| op.level() >= level) {
+                    cursor.eat(op.sign());
+                    let right = p.level(cursor, op.level() + 1);
+                    left = p.binary(op, left, right);
+                } else {
+                    return left;
+                }
             }
-            left
         });
         deep.unwrap_or_else(|| {
             skip_all(cursor);
@@ -115,13 +138,14 @@ impl Parser<'_> {
             if cursor.eat(".") {
                 let dot = cursor.last();
                 let Some(name) = cursor.ident(0).filter(|_| !cursor.at_restart()).cloned() else {
-                    let text = match cursor.peek(0) {
-                        Some(TokenTree::Literal(_)) => {
-                            "there are no fields; take a tuple apart with `let (a, b) = …;`"
-                        }
-                        _ => "expected the name of an operator after `.`",
+                    let (code, text) = match cursor.peek(0) {
+                        Some(TokenTree::Literal(_)) => (
+                            Code::TupleField,
+                            "there are no fields; take a tuple apart with `let (a, b) = …;`",
+                        ),
+                        _ => (Code::NoMethod, "expected the name of an operator after `.`"),
                     };
-                    self.faults.push(dot, text);
+                    self.faults.push(code, dot, text);
                     if matches!(cursor.peek(0), Some(TokenTree::Literal(_))) {
                         cursor.next();
                     }
@@ -136,16 +160,21 @@ impl Parser<'_> {
                         continue;
                     }
                     let help = format!("`.{name}()` calls the operator `{name}`");
-                    self.faults.push_help(name.span(), "expected `(` after this", help);
+                    self.faults.push_help(Code::NoParentheses, name.span(), "expected `(` after this", help);
                     return error(value.at.to(name.span()));
                 };
                 value = self.call(cursor, Some(value), name, &group);
                 value = self.bounded(value);
             } else if cursor.at_op("?") {
-                self.faults.push(cursor.here(), "`?` is not needed: faults are found while compiling");
+                self.faults.push(
+                    Code::QuestionMark,
+                    cursor.here(),
+                    "`?` is not needed: faults are found while compiling",
+                );
                 cursor.next();
             } else if cursor.at_word("as") {
                 self.faults.push_help(
+                    Code::NoConversion,
                     cursor.here(),
                     "`as` does not convert here",
                     "constants need no conversion; `cast` converts a tensor",
@@ -154,8 +183,9 @@ impl Parser<'_> {
                 self.ty(cursor);
             } else if cursor.at_group(0, Delimiter::Bracket) {
                 let help = "`slice` takes a part of a tensor, `let (a, b) = …;` takes a tuple apart";
-                self.faults.push_help(cursor.here(), "there is no indexing", help);
+                let open = Spans::from(cursor.here());
                 cursor.next();
+                self.faults.push_help(Code::Indexing, open.to(cursor.last()), "there is no indexing", help);
                 value = error(value.at.to(cursor.last()));
             } else {
                 return value;
@@ -166,7 +196,7 @@ impl Parser<'_> {
     fn primary(&mut self, cursor: &mut Cursor) -> Expr {
         let start = cursor.here();
         if cursor.is_empty() || cursor.at_restart() {
-            self.faults.push(cursor.last(), "expected an expression after this");
+            self.faults.push(Code::NoExpression, cursor.last(), "expected an expression after this");
             return error(start);
         }
         match cursor.peek(0).cloned() {
@@ -194,7 +224,11 @@ impl Parser<'_> {
                 }
             }
             Some(other) => {
-                self.faults.push(start, format!("expected an expression, found {}", describe(&other)));
+                self.faults.push(
+                    Code::NoExpression,
+                    start,
+                    format!("expected an expression, found {}", describe(&other)),
+                );
                 error(start)
             }
             None => error(start),
@@ -203,27 +237,27 @@ impl Parser<'_> {
 
     fn literal(&mut self, literal: &Literal) -> Expr {
         let at = Spans::from(literal.span());
-        let mut fail = |text: &str| {
-            self.faults.push(at, text);
+        let mut fail = |code: Code, text: &str| {
+            self.faults.push(code, at, text);
             error(at)
         };
         match syn::Lit::new(literal.clone()) {
             syn::Lit::Int(n) if n.suffix().is_empty() || !n.suffix().starts_with('f') => {
                 match n.base10_parse::<i64>() {
                     Ok(n) => leaf(ExprKind::Int(n), at),
-                    Err(_) => fail("this number is too large"),
+                    Err(_) => fail(Code::Overflow, "this number is too large"),
                 }
             }
             syn::Lit::Int(n) => match n.base10_digits().parse() {
                 Ok(x) => leaf(ExprKind::Float(x), at),
-                Err(_) => fail("this is not a number"),
+                Err(_) => fail(Code::ForeignLiteral, "this is not a number"),
             },
             syn::Lit::Float(x) => match x.base10_parse::<f64>() {
                 Ok(x) if x.is_finite() => leaf(ExprKind::Float(x), at),
-                _ => fail("this number is too large"),
+                _ => fail(Code::Overflow, "this number is too large"),
             },
             syn::Lit::Str(s) => leaf(ExprKind::Text(s.value()), at),
-            _ => fail("expected a number, `true`, `false` or a word"),
+            _ => fail(Code::ForeignLiteral, "expected a number, `true`, `false` or a word"),
         }
     }
 
@@ -238,6 +272,7 @@ impl Parser<'_> {
             "if" => return self.conditional(cursor, at),
             word @ ("match" | "while" | "loop" | "move" | "unsafe" | "async" | "break" | "continue") => {
                 self.faults.push_help(
+                    Code::ForeignKeyword,
                     at,
                     format!("there is no `{word}` in a network"),
                     "`for` repeats, `if` chooses; both are unrolled while compiling",
@@ -254,12 +289,16 @@ impl Parser<'_> {
             }
             let text = "names have no path in a network";
             let help = "operators and blocks are called by their name alone";
-            self.faults.push_help(at.to(cursor.last()), text, help);
+            self.faults.push_help(Code::PathForAName, at.to(cursor.last()), text, help);
             cursor.eat_group(Delimiter::Parenthesis);
             return error(at);
         }
         if cursor.at_op("!") && cursor.at_group(1, Delimiter::Parenthesis) {
-            self.faults.push(at.to(cursor.here()), format!("`{name}!` cannot be called in a network"));
+            self.faults.push(
+                Code::MacroCall,
+                at.to(cursor.here()),
+                format!("`{name}!` cannot be called in a network"),
+            );
             cursor.next();
             cursor.next();
             return error(at);
@@ -274,7 +313,7 @@ impl Parser<'_> {
         let condition = self.expr(cursor);
         let Some(group) = cursor.eat_group(Delimiter::Brace) else {
             if !matches!(condition.kind, ExprKind::Error) {
-                self.faults.push(cursor.last(), "expected `{` after the condition");
+                self.faults.push(Code::NoBody, cursor.last(), "expected `{` after the condition");
             }
             return error(at);
         };
@@ -291,7 +330,7 @@ impl Parser<'_> {
                     Box::new(block.map_or_else(|| error(at), |b| self.braces(b, at)))
                 }
                 None => {
-                    self.faults.push(word, "expected `{` after this");
+                    self.faults.push(Code::NoBody, word, "expected `{` after this");
                     Box::new(error(word))
                 }
             }
@@ -322,8 +361,11 @@ impl Parser<'_> {
                         ExprKind::List((0..*n).map(|_| leaf(ExprKind::Int(*x), item.at)).collect())
                     }
                     _ => {
-                        self.faults
-                            .push(at, "only `[number; count]` with a small count can be repeated here");
+                        self.faults.push(
+                            Code::RepeatedList,
+                            at,
+                            "only `[number; count]` with a small count can be repeated here",
+                        );
                         ExprKind::Error
                     }
                 };
@@ -335,13 +377,20 @@ impl Parser<'_> {
                 continue;
             }
             if inner.at_restart() {
-                self.faults
-                    .push(inner.last(), format!("expected `{}` after this", if paren { ')' } else { ']' }));
+                self.faults.push(
+                    Code::Unclosed,
+                    inner.last(),
+                    format!("expected `{}` after this", if paren { ')' } else { ']' }),
+                );
                 cursor.give_back(inner);
                 return error(at);
             }
             if !failed {
-                self.faults.push(inner.here(), "expected `,`");
+                self.faults.push(Code::NoComma, inner.here(), "expected `,`");
+                // Only the comma is missing.
+                if matches!(inner.peek(0), Some(TokenTree::Ident(_) | TokenTree::Literal(_))) {
+                    continue;
+                }
             }
             skip_argument(&mut inner);
         }
@@ -358,7 +407,7 @@ impl Parser<'_> {
     fn call(&mut self, cursor: &mut Cursor, receiver: Option<Expr>, name: Ident, group: &Group) -> Expr {
         let mut at = Spans::from(name.span()).to(group.span_close());
         let method = receiver.is_some();
-        let mut args = Vec::new();
+        let (mut args, mut half) = (Vec::new(), false);
         if let Some(r) = receiver {
             at = r.at.to(at);
             args.push(Arg { name: None, value: r });
@@ -366,9 +415,10 @@ impl Parser<'_> {
         let mut inner = Cursor::of(group);
         while !inner.is_empty() {
             if inner.at_op(",") {
-                self.faults.push(inner.here(), "expected an argument before this");
+                self.faults.push(Code::EmptyArgument, inner.here(), "expected an argument before this");
                 inner.next();
                 args.push(Arg { name: None, value: error(inner.last()) });
+                half = true;
                 continue;
             }
             let mut option = inner.ident(0).filter(|_| inner.at_assign(1)).cloned();
@@ -383,7 +433,7 @@ impl Parser<'_> {
                 colon = Some((name, inner.last()));
             }
             let mut value = if option.is_some() && inner.at_op(",") {
-                self.faults.push(inner.last(), "expected a value after this");
+                self.faults.push(Code::NoExpression, inner.last(), "expected a value after this");
                 error(inner.last())
             } else {
                 self.expr(&mut inner)
@@ -392,7 +442,12 @@ impl Parser<'_> {
             if let Some((name, at)) = colon {
                 if !failed {
                     let help = format!("`{name} = {}`", value.short());
-                    self.faults.push_help(at, "an argument gets its name with `=`", help);
+                    self.faults.push_help(
+                        Code::ColonForOption,
+                        at,
+                        "an argument gets its name with `=`",
+                        help,
+                    );
                 }
                 option = Some(name);
                 value = error(at);
@@ -404,19 +459,32 @@ impl Parser<'_> {
             if inner.at_restart() {
                 // The parenthesis is still to be typed: the rest are statements again.
                 if !failed {
-                    self.faults.push(inner.last(), "expected `)` after this");
+                    self.faults.push(Code::Unclosed, inner.last(), "expected `)` after this");
                 }
                 at = at.to(inner.last());
+                half = true;
                 cursor.give_back(inner);
                 break;
             }
+            half = true;
             if !failed {
-                self.faults.push(inner.here(), "expected `,` or `)`");
+                let last = args.last().map(|a: &Arg| (&a.name, &a.value.kind));
+                let text = match (last, inner.peek(0)) {
+                    (Some((None, ExprKind::Name(_))), Some(TokenTree::Literal(_))) => {
+                        "expected `=`, `,` or `)`"
+                    }
+                    _ => "expected `,` or `)`",
+                };
+                self.faults.push(Code::NoComma, inner.here(), text);
+                // Only the comma is missing.
+                if matches!(inner.peek(0), Some(TokenTree::Ident(_) | TokenTree::Literal(_))) {
+                    continue;
+                }
             }
             skip_argument(&mut inner);
         }
         let depth = args.iter().map(|a| a.value.depth).max().unwrap_or(0) + 1;
-        Expr { kind: ExprKind::Call(Call { name, args, method }), at, depth }
+        Expr { kind: ExprKind::Call(Call { name, args, method, half }), at, depth }
     }
 }
 
@@ -426,6 +494,13 @@ fn operator(cursor: &Cursor) -> Option<Binary> {
     // `x += y` is a statement.
     let compound = op.level() >= Binary::Add.level() && cursor.at_assign(1) && joint(cursor);
     (!compound).then_some(op)
+}
+
+/// A sign that is next and is no operator, with what to write instead.
+fn foreign(cursor: &Cursor) -> Option<(&'static str, &'static str)> {
+    let found = FOREIGN.into_iter().find(|(sign, _)| cursor.at_op(sign))?;
+    (operator(cursor).is_none_or(|op| op == Binary::Mul && found.0 == "**") && !cursor.at_assign(1))
+        .then_some(found)
 }
 
 fn joint(cursor: &Cursor) -> bool {
@@ -441,7 +516,7 @@ fn skip_all(cursor: &mut Cursor) {
 }
 
 /// A word and `:`, not a path.
-fn at_colon(cursor: &Cursor) -> bool {
+pub(super) fn at_colon(cursor: &Cursor) -> bool {
     let colon = |n: usize| matches!(cursor.peek(n), Some(TokenTree::Punct(p)) if p.as_char() == ':');
     colon(1) && !colon(2)
 }

@@ -1,8 +1,10 @@
 //! Items: networks, blocks, constants.
 
+use super::exprs::at_colon;
 use super::{Cursor, Parser, describe};
-use crate::ast::{Attr, Block, Const, Expr, ExprKind, Fn, Marks, Param, Type, TypeKind};
+use crate::ast::{Attr, Block, Const, Expr, ExprKind, Fn, Marks, Param, Stmt, Type, TypeKind};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Delimiter, Ident, Span, TokenStream};
 
 impl Parser<'_> {
@@ -12,22 +14,45 @@ impl Parser<'_> {
             if cursor.is_empty() {
                 return;
             }
-            if !self.item(cursor) {
+            if !self.item(cursor) && !self.body_goes_on(cursor) {
                 let found = cursor.peek(0).map(describe).unwrap_or_default();
-                let text = match found.as_str() {
+                let (code, text) = match found.as_str() {
                     "`use`" | "`mod`" | "`struct`" | "`impl`" | "`macro_rules`" => {
-                        format!("{found} cannot stand inside `network!`")
+                        (Code::ForeignItem, format!("{found} cannot stand inside `network!`"))
                     }
-                    _ => format!("expected `fn` or `const`, found {found}"),
+                    _ => (Code::NotAnItem, format!("expected `fn` or `const`, found {found}")),
                 };
                 let help = "a network is `pub fn Name(data: Tensor<N, 3, 32, 32>) { … }`, a block has a small letter first";
-                self.faults.push_help(cursor.here(), text, help);
+                self.faults.push_help(code, cursor.here(), text, help);
+                self.source.half = true;
                 cursor.next();
                 while !cursor.is_empty() && !at_item(cursor) {
                     cursor.next();
                 }
             }
         }
+    }
+
+    /// Statements behind a function that is half-typed are its own: a brace of it is still to be typed.
+    fn body_goes_on(&mut self, cursor: &mut Cursor) -> bool {
+        let Some(at) = self.source.fns.len().checked_sub(1).filter(|at| self.source.fns[*at].half) else {
+            return false;
+        };
+        let more = self.open_body(cursor);
+        let body = &mut self.source.fns[at].body;
+        body.stmts.extend(body.tail.take().map(|tail| Stmt::Expr(*tail)));
+        body.stmts.extend(more.stmts);
+        (body.tail, body.depth) = (more.tail, body.depth.max(more.depth));
+        self.source.fns[at].lost |= std::mem::take(&mut self.lost);
+        true
+    }
+
+    /// Statements of a body that has lost its braces.
+    fn open_body(&mut self, cursor: &mut Cursor) -> Block {
+        let outer = std::mem::replace(&mut self.open, true);
+        let body = self.statements(cursor);
+        self.open = outer;
+        body
     }
 
     /// One item, if one begins here; `;` between items is let through.
@@ -38,6 +63,7 @@ impl Parser<'_> {
         if !at_item(cursor) {
             return false;
         }
+        self.faults.begin(false);
         let (attrs, marks) = self.attrs(cursor);
         self.item_with(cursor, attrs, marks);
         true
@@ -45,19 +71,19 @@ impl Parser<'_> {
 
     /// One item after its attributes.
     pub(super) fn item_with(&mut self, cursor: &mut Cursor, attrs: Vec<Attr>, marks: Marks) {
-        let vis = self.visibility(cursor);
-        if let Some(at) = cursor.eat_word("fn") {
-            if let Some(item) = self.function(cursor, at, attrs, marks, vis) {
-                self.source.fns.push(item);
-            }
+        let (before, vis) = (self.faults.len(), self.visibility(cursor));
+        let found = if let Some(at) = cursor.eat_word("fn") {
+            let item = self.function(cursor, at, attrs, marks, vis);
+            item.map(|item| self.source.fns.push(item)).is_some()
         } else if let Some(at) = cursor.eat_word("const") {
-            if let Some(item) = self.constant(cursor, at) {
-                self.source.consts.push(item);
-            }
+            let item = self.constant(cursor, at);
+            item.map(|item| self.source.consts.push(item)).is_some() && !self.faults.is_half(before)
         } else {
-            self.faults.push(cursor.here(), "expected `fn` or `const`");
+            self.faults.push(Code::NotAnItem, cursor.here(), "expected `fn` or `const`");
             cursor.next();
-        }
+            false
+        };
+        self.source.half |= !found;
     }
 
     fn visibility(&mut self, cursor: &mut Cursor) -> TokenStream {
@@ -81,12 +107,18 @@ impl Parser<'_> {
         vis: TokenStream,
     ) -> Option<Fn> {
         cursor.unwrap_invisible();
-        let Some(name) = cursor.eat_ident() else {
-            self.faults.push(at, "expected a name after `fn`");
+        let before = self.faults.len();
+        let Some(name) = (if cursor.at_restart() { None } else { cursor.eat_ident() }) else {
+            self.faults.push(Code::NoName, at, "expected a name after `fn`");
+            // The rest of it is what it is, but nobody can call it.
+            cursor.eat_group(Delimiter::Parenthesis);
+            self.skip_result(cursor);
+            cursor.eat_group(Delimiter::Brace);
             return None;
         };
         if cursor.at_op("<") {
             self.faults.push_help(
+                Code::GenericParameters,
                 cursor.here(),
                 format!("`{name}` needs no generic parameters"),
                 "every name in a `Tensor<…>` of its parameters is a symbol by itself",
@@ -96,26 +128,37 @@ impl Parser<'_> {
             }
         }
         let params = match cursor.eat_group(Delimiter::Parenthesis) {
-            Some(group) => self.params(&mut Cursor::of(&group), &name),
+            Some(group) => {
+                let mut inner = Cursor::of(&group);
+                let params = self.params(&mut inner, &name);
+                cursor.give_back(inner);
+                params
+            }
             None => {
-                self.faults.push(name.span(), format!("expected `(` and the inputs of `{name}`"));
+                self.faults.push(
+                    Code::NoParameters,
+                    name.span(),
+                    format!("expected `(` and the inputs of `{name}`"),
+                );
                 Vec::new()
             }
         };
-        // A return type says nothing that the last expression does not say.
-        if cursor.eat("->") {
-            while !cursor.is_empty() && !cursor.at_group(0, Delimiter::Brace) && !cursor.at_restart() {
-                cursor.next();
-            }
+        self.skip_result(cursor);
+        // What stands between is lost.
+        if let Some(n) = braces_ahead(cursor).filter(|_| self.faults.is_half(before)) {
+            (0..n).for_each(|_| drop(cursor.next()));
         }
+        let lost = std::mem::take(&mut self.lost);
         let body = match cursor.eat_group(Delimiter::Brace) {
             Some(group) => {
                 let span = group.span_open();
                 self.deeper(span, |p| p.block(&group))
             }
             None => {
-                self.faults.push(cursor.last(), format!("expected `{{` and the layers of `{name}`"));
-                None
+                let text = format!("expected `{{` and the layers of `{name}`");
+                self.faults.push(Code::NoBody, cursor.last(), text);
+                // What follows are its statements; functions among them stand beside it.
+                (!cursor.is_empty()).then(|| self.open_body(cursor))
             }
         };
         let end = cursor.last();
@@ -125,17 +168,35 @@ impl Parser<'_> {
             end,
             depth: 0,
         });
-        Some(Fn { attrs, marks, vis, name, params, body })
+        let half = self.faults.is_half(before);
+        let lost = std::mem::replace(&mut self.lost, lost);
+        Some(Fn { attrs, marks, vis, name, params, half, lost, body })
+    }
+
+    /// A return type says nothing that the last expression does not say.
+    fn skip_result(&mut self, cursor: &mut Cursor) {
+        if cursor.eat("->") {
+            while !cursor.is_empty() && !cursor.at_group(0, Delimiter::Brace) && !cursor.at_restart() {
+                cursor.next();
+            }
+        }
     }
 
     fn params(&mut self, cursor: &mut Cursor, function: &Ident) -> Vec<Param> {
         let mut params: Vec<Param> = Vec::new();
         while !cursor.is_empty() {
-            self.attrs(cursor);
+            if cursor.at_restart() {
+                // The parenthesis is still to be typed: a statement or another item begins.
+                self.faults.push(Code::Unclosed, cursor.last(), "expected `)` after this");
+                return params;
+            }
+            let (attrs, marks) = self.attrs(cursor);
+            self.no_attrs(&attrs, &marks, "an input");
             cursor.eat_word("mut");
             let Some(name) = cursor.eat_ident() else {
                 let found = cursor.peek(0).map(describe).unwrap_or_default();
                 self.faults.push(
+                    Code::NoName,
                     cursor.here(),
                     format!("expected the name of an input of `{function}`, found {found}"),
                 );
@@ -146,45 +207,64 @@ impl Parser<'_> {
                 self.ty(cursor)
             } else {
                 self.faults.push_help(
+                    Code::NoType,
                     name.span(),
                     format!("`{name}` needs a type"),
                     format!("`{name}: Tensor`, `{name}: usize`, `{name}: f32` or `{name}: bool`"),
                 );
-                Type { kind: TypeKind::Error, at: name.span().into() }
+                self.type_without_colon(cursor, &name)
             };
             let at = Spans::from(name.span()).to(ty.at);
             if params.iter().any(|p| p.name == name) {
-                self.faults.push(name.span(), format!("`{function}` has two inputs called `{name}`"));
+                self.faults.push(
+                    Code::DuplicateInput,
+                    name.span(),
+                    format!("`{function}` has two inputs called `{name}`"),
+                );
             } else {
                 params.push(Param { name, ty, at });
             }
             if !cursor.is_empty() && !cursor.at_op(",") {
-                self.faults.push(cursor.here(), "expected `,` and the next input");
+                self.faults.push(Code::NoComma, cursor.here(), "expected `,` and the next input");
+                // Only the comma is missing.
+                if cursor.ident(0).is_some() && at_colon(cursor) {
+                    continue;
+                }
             }
             skip_to_comma(cursor);
         }
         params
     }
 
+    /// The type behind a name that lacks its colon, if there is one.
+    fn type_without_colon(&mut self, cursor: &mut Cursor, name: &Ident) -> Type {
+        match cursor.ident(0).is_some_and(super::types::is_known) {
+            true => self.ty(cursor),
+            false => Type { kind: TypeKind::Error, at: name.span().into() },
+        }
+    }
+
     /// `const NAME: type = value;`, after the word `const`.
     pub(super) fn constant(&mut self, cursor: &mut Cursor, at: Span) -> Option<Const> {
-        let Some(name) = cursor.eat_ident() else {
-            self.faults.push(at, "expected a name after `const`");
-            self.skip_statement(cursor);
+        let Some(name) = (if cursor.at_restart() { None } else { cursor.eat_ident() }) else {
+            self.faults.push(Code::NoName, at, "expected a name after `const`");
+            if !cursor.at_restart() {
+                self.skip_statement(cursor);
+            }
             return None;
         };
         let ty = if cursor.eat(":") {
             self.ty(cursor)
         } else {
             let help = format!("`const {name}: usize = …;`");
-            self.faults.push_help(name.span(), format!("`{name}` needs a type"), help);
-            Type { kind: TypeKind::Error, at: name.span().into() }
+            self.faults.push_help(Code::NoType, name.span(), format!("`{name}` needs a type"), help);
+            self.type_without_colon(cursor, &name)
         };
         let value = if cursor.at_assign(0) {
             cursor.next();
             self.expr(cursor)
         } else {
-            self.faults.push(cursor.last(), format!("expected `=` and the value of `{name}`"));
+            self.faults.push(Code::NoValue, cursor.last(), format!("expected `=` and the value of `{name}`"));
             Expr { kind: ExprKind::Error, at: name.span().into(), depth: 0 }
         };
         self.semicolon(cursor);
@@ -196,7 +276,7 @@ impl Parser<'_> {
         if cursor.eat(";") {
             return;
         }
-        self.faults.push(cursor.last(), "expected `;` after this");
+        self.faults.push(Code::NoSemicolon, cursor.last(), "expected `;` after this");
         let statement = cursor.ident(0).is_some() && (cursor.at_assign(1) || cursor.at_restart());
         if !statement && !cursor.at_restart() && !cursor.is_empty() {
             self.skip_statement(cursor);
@@ -204,8 +284,23 @@ impl Parser<'_> {
     }
 }
 
+/// How many tokens stand before a body, if one follows before a statement or an item begins.
+pub(super) fn braces_ahead(cursor: &Cursor) -> Option<usize> {
+    (0..cursor.len()).take_while(|n| !cursor.is_restart(*n)).find(|n| cursor.at_group(*n, Delimiter::Brace))
+}
+
+/// To the next input: commas between `<` and `>` belong to a type.
 fn skip_to_comma(cursor: &mut Cursor) {
-    while !cursor.is_empty() && !cursor.eat(",") {
+    let mut depth = 0usize;
+    while !cursor.is_empty() && !cursor.at_restart() {
+        if depth == 0 && cursor.eat(",") {
+            return;
+        }
+        if cursor.at_op("<") {
+            depth += 1;
+        } else if cursor.at_op(">") {
+            depth = depth.saturating_sub(1);
+        }
         cursor.next();
     }
 }

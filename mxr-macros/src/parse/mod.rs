@@ -11,12 +11,13 @@ mod types;
 use crate::ast::Source;
 use crate::errors::Faults;
 use cursor::Cursor;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Span, TokenStream, TokenTree};
 
 /// Parses what stands inside `network!( … )`.
 pub(crate) fn source(tokens: TokenStream, faults: &mut Faults) -> Source {
     let mut cursor = Cursor::new(tokens, Span::call_site(), Span::call_site());
-    let mut parser = Parser { faults, source: Source::default(), depth: 0 };
+    let mut parser = Parser { faults, source: Source::default(), depth: 0, open: false, lost: false };
     parser.items(&mut cursor);
     parser.source
 }
@@ -28,6 +29,10 @@ struct Parser<'a> {
     faults: &'a mut Faults,
     source: Source,
     depth: u32,
+    /// The body that is read has lost its braces: it ends where an item begins.
+    open: bool,
+    /// A loop or an assignment of the function that is read is half-typed.
+    lost: bool,
 }
 
 impl Parser<'_> {
@@ -44,7 +49,12 @@ impl Parser<'_> {
     }
 
     fn too_deep(&mut self, at: impl Into<crate::errors::Spans>) {
-        self.faults.push_help(at, "this is nested too deeply", "give a part of it a name with `let`");
+        self.faults.push_help(
+            Code::TooDeep,
+            at,
+            "this is nested too deeply",
+            "give a part of it a name with `let`",
+        );
     }
 
     /// Skips to the next statement or item, over a semicolon.

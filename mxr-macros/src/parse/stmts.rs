@@ -1,23 +1,39 @@
 //! Statements.
 
-use super::items::at_item;
+use super::items::{at_item, braces_ahead};
 use super::{Cursor, Parser, describe};
 use crate::ast::{Binary, Block, Expr, ExprKind, Pat, Stmt};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use proc_macro2::{Delimiter, Group, Span};
 
 impl Parser<'_> {
     /// `{ … }`.
     pub(super) fn block(&mut self, group: &Group) -> Block {
-        let mut cursor = Cursor::of(group);
+        self.statements(&mut Cursor::of(group))
+    }
+
+    /// Statements to the end.
+    pub(super) fn statements(&mut self, cursor: &mut Cursor) -> Block {
+        let (before, quiet) = (self.faults.len(), self.faults.begin(false));
         let mut block = Block { stmts: Vec::new(), tail: None, end: cursor.end(), depth: 0 };
         while !cursor.is_empty() {
-            if let Some(tail) = block.tail.take() {
+            // An item behind it does not make the result of an open body something else.
+            let result = self.open && at_item(cursor);
+            if let Some(tail) = block.tail.take_if(|_| !result) {
                 // What looked like the result is followed by more.
                 block.stmts.push(Stmt::Expr(*tail));
             }
-            self.statement(&mut cursor, &mut block);
+            self.faults.begin(false);
+            let (start, count) = (self.faults.len(), block.stmts.len());
+            let flow = cursor.at_word("for") || !cursor.at_restart() && !at_item(cursor);
+            self.statement(cursor, &mut block);
+            let kept =
+                block.tail.is_some() || matches!(block.stmts[count..], [Stmt::Assign { .. } | Stmt::Expr(_)]);
+            self.lost |= flow && !kept && self.faults.is_half(start);
         }
+        // What is around it goes on.
+        self.faults.begin(quiet || self.faults.len() > before);
         let parts = block.stmts.iter().map(|s| match s {
             Stmt::Let { value, .. } | Stmt::Assign { value, .. } | Stmt::Expr(value) => value.depth,
             Stmt::For { list, body, .. } => list.depth.max(body.depth),
@@ -28,10 +44,14 @@ impl Parser<'_> {
 
     fn statement(&mut self, cursor: &mut Cursor, block: &mut Block) {
         if cursor.at_op("#") && cursor.at_group(1, Delimiter::Bracket) {
-            let (attrs, marks) = self.attrs(cursor);
+            let (attrs, mut marks) = self.attrs(cursor);
             if at_item(cursor) {
                 self.item_with(cursor, attrs, marks);
-            } else if let Some(at) = marks.recompute {
+                return;
+            }
+            let again = marks.recompute.take();
+            self.no_attrs(&attrs, &marks, "a statement");
+            if let Some(at) = again {
                 self.recomputed(cursor, block, at);
             }
         } else if at_item(cursor) {
@@ -45,7 +65,7 @@ impl Parser<'_> {
                 cursor.next();
                 self.expr(cursor)
             } else {
-                self.faults.push(cursor.last(), "expected `=` and a layer after this");
+                self.faults.push(Code::NoValue, cursor.last(), "expected `=` and a layer after this");
                 let at = cursor.last().into();
                 Expr { kind: ExprKind::Error, at, depth: 0 }
             };
@@ -54,19 +74,30 @@ impl Parser<'_> {
         } else if let Some(at) = cursor.eat_word("for") {
             let pat = self.pat(cursor, at.into());
             if cursor.eat_word("in").is_none() {
-                self.faults.push_help(cursor.last(), "expected `in` after this", "`for i in 0..3 { … }`");
+                self.faults.push_help(
+                    Code::NoIn,
+                    cursor.last(),
+                    "expected `in` after this",
+                    "`for i in 0..3 { … }`",
+                );
             }
             let list = self.expr(cursor);
-            match cursor.eat_group(Delimiter::Brace) {
-                Some(group) => {
-                    if let Some(body) = self.deeper(group.span_open(), |p| p.block(&group)) {
-                        block.stmts.push(Stmt::For { pat, list, body });
-                    }
+            if !cursor.at_group(0, Delimiter::Brace) {
+                let text = "expected `{` and what is repeated after this";
+                self.faults.push(Code::NoBody, cursor.last(), text);
+                // The braces may follow after all.
+                if let Some(n) = braces_ahead(cursor) {
+                    (0..n).for_each(|_| drop(cursor.next()));
                 }
-                None => self.faults.push(cursor.last(), "expected `{` and what is repeated after this"),
+            }
+            if let Some(group) = cursor.eat_group(Delimiter::Brace)
+                && let Some(body) = self.deeper(group.span_open(), |p| p.block(&group))
+            {
+                block.stmts.push(Stmt::For { pat, list, body });
             }
         } else if let Some(at) = cursor.eat_word("return") {
             self.faults.push_help(
+                Code::Return,
                 at,
                 "`return` is not needed",
                 "the last expression, without `;`, is the result",
@@ -91,6 +122,7 @@ impl Parser<'_> {
     fn recomputed(&mut self, cursor: &mut Cursor, block: &mut Block, at: Span) {
         if !cursor.at_word("let") {
             self.faults.push_help(
+                Code::MisplacedAttribute,
                 at,
                 "`#[recompute]` belongs to a block or to a `let`",
                 "`#[recompute] let y = relu(batch_norm(x));` makes again what is inside of `y`",
@@ -125,12 +157,16 @@ impl Parser<'_> {
                     let value = self.binary(op, value, other);
                     block.stmts.push(Stmt::Assign { pat, value });
                 } else {
-                    self.faults.push(value.at, format!("the left side of `{sign}` must be a name"));
+                    self.faults.push(
+                        Code::AssignedToNoName,
+                        value.at,
+                        format!("the left side of `{sign}` must be a name"),
+                    );
                 }
                 return;
             }
         }
-        if cursor.is_empty() {
+        if cursor.is_empty() || self.open && at_item(cursor) {
             block.tail = Some(Box::new(value));
             return;
         }
@@ -165,7 +201,9 @@ impl Parser<'_> {
                 let part = self.deeper(group.span_open(), |p| p.pat(&mut inner, at));
                 parts.extend(part);
                 if !inner.eat(",") && !inner.is_empty() {
-                    self.faults.push(inner.here(), "expected `,` and the next name");
+                    self.faults.push(Code::NoComma, inner.here(), "expected `,` and the next name");
+                    // The parenthesis may be still to be typed.
+                    cursor.give_back(inner);
                     break;
                 }
             }
@@ -178,9 +216,9 @@ impl Parser<'_> {
         }
         let found = cursor.peek(0).map_or("nothing".to_string(), describe);
         if cursor.is_empty() || cursor.at_restart() || cursor.at_assign(0) {
-            self.faults.push(after, "expected a name after this");
+            self.faults.push(Code::NoName, after, "expected a name after this");
         } else {
-            self.faults.push(cursor.here(), format!("expected a name, found {found}"));
+            self.faults.push(Code::NoName, cursor.here(), format!("expected a name, found {found}"));
             cursor.next();
         }
         Pat::Wild
@@ -197,7 +235,11 @@ impl Parser<'_> {
             }
             ExprKind::Error => None,
             _ => {
-                self.faults.push(expr.at, "the left side of `=` must be a name, or a tuple of names");
+                self.faults.push(
+                    Code::AssignedToNoName,
+                    expr.at,
+                    "the left side of `=` must be a name, or a tuple of names",
+                );
                 None
             }
         }

@@ -1,13 +1,20 @@
 //! Types: `Tensor<N, 3, 32, 32>`, `usize`, `f32`, `bool`, `&str`, and lists of them.
 
+use super::exprs::at_colon;
 use super::{Cursor, Parser, describe};
 use crate::ast::{Expr, ExprKind, Type, TypeKind, name_of};
 use crate::errors::Spans;
+use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
-use proc_macro2::Delimiter;
+use proc_macro2::{Delimiter, TokenTree};
 
 const INTS: [&str; 10] = ["usize", "u32", "i64", "i32", "u64", "u8", "u16", "i8", "i16", "isize"];
 const KNOWN: [&str; 8] = ["Tensor", "usize", "u32", "i64", "i32", "f32", "f64", "bool"];
+
+/// Whether a type has this name.
+pub(super) fn is_known(name: &proc_macro2::Ident) -> bool {
+    KNOWN.iter().chain(&INTS).any(|t| name == t)
+}
 
 impl Parser<'_> {
     pub(super) fn ty(&mut self, cursor: &mut Cursor) -> Type {
@@ -34,9 +41,10 @@ impl Parser<'_> {
                 break;
             }
         }
-        let Some(name) = cursor.eat_ident() else {
+        let Some(name) = (if cursor.at_restart() { None } else { cursor.eat_ident() }) else {
             let found = cursor.peek(0).map_or("nothing".to_string(), describe);
             self.faults.push_help(
+                Code::NoTypeAfterColon,
                 cursor.here(),
                 format!("expected a type, found {found}"),
                 "`Tensor<N, 3, 32, 32>`, `usize`, `f32`, `bool` or `&str`",
@@ -44,7 +52,13 @@ impl Parser<'_> {
             return TypeKind::Error;
         };
         match name_of(&name).as_str() {
-            "Tensor" => TypeKind::Tensor(self.tensor(cursor)),
+            "Tensor" => {
+                let before = self.faults.len();
+                let list = self.tensor(cursor);
+                // Extents that are still to be typed make another shape.
+                let open = self.faults.has(before, Code::Unclosed);
+                if open { TypeKind::Error } else { TypeKind::Tensor(list) }
+            }
             "f32" | "f64" => TypeKind::Float,
             "bool" => TypeKind::Bool,
             "str" => TypeKind::Word,
@@ -54,7 +68,12 @@ impl Parser<'_> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "`Tensor<N, 3, 32, 32>`, `usize`, `f32`, `bool` or `&str`".to_string(),
                 };
-                self.faults.push_help(name.span(), format!("there is no type `{t}` here"), help);
+                self.faults.push_help(
+                    Code::UnknownType,
+                    name.span(),
+                    format!("there is no type `{t}` here"),
+                    help,
+                );
                 if cursor.eat("<") {
                     self.extents(cursor, ">");
                 }
@@ -84,9 +103,10 @@ impl Parser<'_> {
             if !close.is_empty() && cursor.eat(close) {
                 return list;
             }
-            if cursor.is_empty() || cursor.at_restart() {
+            // `label: Tensor<…>` is the next input, an unclosed sign or not.
+            if cursor.is_empty() || cursor.at_restart() || cursor.ident(0).is_some() && at_colon(cursor) {
                 if !close.is_empty() {
-                    self.faults.push(cursor.last(), format!("expected `{close}` after this"));
+                    self.faults.push(Code::Unclosed, cursor.last(), format!("expected `{close}` after this"));
                 }
                 return list;
             }
@@ -95,16 +115,18 @@ impl Parser<'_> {
             let failed = matches!(extent.kind, ExprKind::Error);
             list.push(extent);
             let closed = cursor.is_empty() || !close.is_empty() && cursor.at_op(close);
-            if !cursor.eat(",") && !closed {
+            if !cursor.eat(",") && !closed && !cursor.at_restart() {
                 if !failed {
                     let want = if close.is_empty() {
                         "expected `,`".to_string()
                     } else {
                         format!("expected `,` or `{close}`")
                     };
-                    self.faults.push(cursor.here(), want);
+                    self.faults.push(Code::NoComma, cursor.here(), want);
                 }
-                if cursor.len() == before || !failed {
+                // Only the comma is missing.
+                let goes_on = matches!(cursor.peek(0), Some(TokenTree::Ident(_) | TokenTree::Literal(_)));
+                if cursor.len() == before || !failed && !goes_on {
                     cursor.next();
                 }
             }

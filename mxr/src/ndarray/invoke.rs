@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use mxr_graph::graph::{Graph, Source, ValueId};
 use mxr_graph::instr::{Instr, Scalar};
 use mxr_graph::ops::{self, Lower, Lowered};
-use mxr_graph::schema::Arg;
+use mxr_graph::schema::{Arg, OperandKind};
 use mxr_graph::shape::Shape;
 
 impl NDArray {
@@ -51,8 +51,11 @@ pub(crate) fn invoke(
         .iter()
         .enumerate()
         .map(|(i, a)| {
-            let name = operator.schema().inputs.get(i).map_or("x", |o| o.name);
-            graph.add_value(name, Shape::of(&a.shape), a.dtype, Source::Input)
+            let name = match operator.schema().inputs.get(i) {
+                Some(o) if o.kind != OperandKind::Variadic => o.name.to_string(),
+                _ => format!("input{i}"),
+            };
+            graph.add_value(&name, Shape::of(&a.shape), a.dtype, Source::Input)
         })
         .collect();
     let results = graph.call(operator, options, &operands, Some("")).map_err(|mut e| {
