@@ -135,8 +135,11 @@ mod tests {
             let memory = &all[mode];
             let bars = ["both_bytes", "coshare_bytes", "inplace_bytes", "naive_bytes"];
             assert_eq!(keys(&memory["mxnet2015"]), bars);
-            let mut names =
-                [&bars[..], &["lower_bound_bytes", "mxnet2015", "planned_bytes", "workspace_bytes"]].concat();
+            let mut names = [
+                &bars[..],
+                &["kept_bytes", "lower_bound_bytes", "mxnet2015", "planned_bytes", "workspace_bytes"],
+            ]
+            .concat();
             names.sort_unstable();
             assert_eq!(keys(memory), names);
             let bytes = |key: &str| memory[key].as_u64().expect("bytes");

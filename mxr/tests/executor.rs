@@ -316,8 +316,8 @@ fn parts_of_arrays_are_no_copies_where_they_lie_in_one_piece() {
         same(joined);
         same(branches)
     });
-    // With one sample the operands of a concatenation lie where its result has them.
-    let [joined, apart] = programs.map(|p| {
+    // The operands of a concatenation lie where its result has them, of channels at any batch size.
+    let [one, three] = programs.map(|p| {
         let problem = p.problem(&[]);
         let places = plan(&problem, Strategy::Best).places;
         let joins = p.steps.iter().filter(|s| matches!(s.instr, Instr::Concat { .. }));
@@ -334,8 +334,9 @@ fn parts_of_arrays_are_no_copies_where_they_lie_in_one_piece() {
             })
             .collect::<Vec<bool>>()
     });
-    assert!(joined.len() >= 2 && joined.iter().all(|j| *j), "{joined:?}");
-    assert!(!apart.contains(&true), "{apart:?}");
+    for joined in [one, three] {
+        assert!(joined.len() >= 2 && joined.iter().all(|j| *j), "{joined:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Recomputation at bind: blocks that keep nothing inside, and an arena of no more than so many bytes.
 
-use super::Mode;
 use super::options::BindOptions;
+use super::{Mode, images};
 use crate::error::{Error, Result};
 use mxr_graph::error::did_you_mean;
 use mxr_graph::program::Program;
@@ -12,6 +12,7 @@ pub(super) fn fitted(
     program: Program,
     mode: Mode,
     given: &[(&str, i64)],
+    fixed: &[(u32, u32)],
     options: &BindOptions,
 ) -> Result<Program> {
     let program = match mode {
@@ -21,6 +22,10 @@ pub(super) fn fitted(
     let Some(budget) = options.memory_budget else { return Ok(program) };
     let symbols = program.bind_symbols(given)?;
     let planned = |p: &Program| recompute::arena(p, &symbols);
+    // Recomputation cuts the batch, and so comes before feature maps are arranged; that they fit as they will lie is enough.
+    if planned(&images::arranged(program.clone(), fixed, given, options)?) <= budget {
+        return Ok(program);
+    }
     let fits = recompute::within_slices(&program, &symbols, budget, Effort::default(), planned);
     fits.map(|r| r.program).map_err(|e| {
         let what = match mode {

@@ -176,8 +176,8 @@ impl Executor {
             Some((p, sums)) => (Some(p), sums),
             None => (None, Vec::new()),
         };
-        let train = train.map(|p| budget::fitted(p, Mode::Train, &given, options)).transpose()?;
-        let predict = budget::fitted(predict, Mode::Predict, &given, options)?;
+        let train = train.map(|p| budget::fitted(p, Mode::Train, &given, &sums, options)).transpose()?;
+        let predict = budget::fitted(predict, Mode::Predict, &given, &[], options)?;
         let train = train.map(|p| images::arranged(p, &sums, &given, options)).transpose()?;
         let predict = images::arranged(predict, &[], &given, options)?;
         let mut arrays = Arrays::new(&device, &options.shared_arrays);
@@ -251,7 +251,7 @@ impl Executor {
             (Mode::Predict, layers) => Some((partial::up_to(programs.predict, layers)?, Vec::new())),
         };
         let arranged = |(p, sums): (Program, Vec<(u32, u32)>)| {
-            images::arranged(budget::fitted(p, mode, &given, options)?, &sums, &given, options)
+            images::arranged(budget::fitted(p, mode, &given, &sums, options)?, &sums, &given, options)
         };
         let program = program.map(arranged).transpose()?;
         let Some(program) = program else { return Ok(None) };
