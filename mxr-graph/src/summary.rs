@@ -87,7 +87,7 @@ pub struct Cost {
     /// [`Cost::kept`].
     pub outside: Amount,
     /// Bytes of what is made of weights and states alone and kept from run to run
-    /// ([`Role::Kept`](crate::program::Role::Kept)): weights that have a normalisation in them, say.
+    /// ([`Role::Kept`]): weights that have a normalisation in them, say.
     pub kept: Amount,
 }
 

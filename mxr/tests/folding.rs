@@ -31,7 +31,7 @@ fn symbol() -> Symbol {
     let bn1 = norm(&conv(&data, opts::Conv2d::new().name("conv1").bias(false)), "bn1");
     let act1 = bn1.relu_with(opts::Relu::new().name("act1"));
     let bn2 = norm(&conv(&act1, opts::Conv2d::new().name("conv2")), "bn2");
-    let sum = (&bn2).add_with(&act1, opts::Add::new().name("sum"));
+    let sum = bn2.add_with(&act1, opts::Add::new().name("sum"));
     let fc1 = sum.flatten().dense_with(8, opts::Dense::new().name("fc1"));
     let scores = norm(&fc1, "bn3").tanh().dense_with(4, opts::Dense::new().name("fc2"));
     scores.softmax_cross_entropy(&label)

@@ -130,12 +130,15 @@ fn no_map_is_copied_between_steps_that_know_both_orders() {
     assert!(maps.memory().arena <= apart.memory().arena);
 }
 
+/// Name, extents and elements of a value.
+type Seen = (String, Vec<usize>, Vec<f32>);
+
 #[test]
 fn monitors_see_images() {
     use std::sync::{Arc, Mutex};
     let seen = |options: BindOptions| {
         let mut net = bound(Pixels::PROGRAMS, 3, options);
-        let list: Arc<Mutex<Vec<(String, Vec<usize>, Vec<f32>)>>> = Arc::default();
+        let list: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let to = list.clone();
         net.set_monitor(Some(Box::new(move |o| {
             if let Some(x) = o.as_f32() {
@@ -144,8 +147,7 @@ fn monitors_see_images() {
         })))
         .expect("no pass is under way");
         run(net);
-        let seen = list.lock().expect("nobody panics").clone();
-        seen
+        std::mem::take(&mut *list.lock().expect("nobody panics"))
     };
     let (outermost, images) = (seen(BindOptions::new()), seen(BindOptions::new().nchw()));
     // Besides, the probabilities of the prediction are shown as they are made, and as they are returned.

@@ -21,7 +21,7 @@ use images::Images;
 use rewrite::Rewriter;
 
 impl Program {
-    /// The same program with feature maps that lie channel after channel ([`ProgramValue::layout`]). Values keep their numbers, new
+    /// The same program with feature maps that lie channel after channel ([`ProgramValue::layout`](super::ProgramValue::layout)). Values keep their numbers, new
     /// ones are added. Outputs, gradients and whatever else the user keeps stay as they are, and so do the values of
     /// `fixed`. It has no memory plan.
     ///
