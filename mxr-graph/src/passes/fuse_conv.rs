@@ -1,7 +1,7 @@
 //! Convolutions, fully connected layers and what follows them, the addition of a shortcut and relu, become one operation.
 
 use super::readers::Readers;
-use super::{addend, dce, expr, is, made_before, push};
+use super::{addend, expr, is, made_before, without};
 use crate::graph::{Graph, ValueId};
 use crate::instr::Epilogue;
 use crate::ops::conv2d::Conv2d;
@@ -34,13 +34,7 @@ pub fn fuse_conv(graph: &mut Graph) -> Vec<Option<ValueId>> {
             chain.gone.into_iter().for_each(|n| gone[n] = true);
         }
     }
-    let nodes = core::mem::take(&mut graph.nodes);
-    for (node, gone) in nodes.into_iter().zip(gone) {
-        if !gone {
-            push(graph, node);
-        }
-    }
-    dce(graph)
+    without(graph, &gone)
 }
 
 /// What follows a node and becomes a part of it.

@@ -1,7 +1,7 @@
 //! Gradients that several readers of a value return, and the masks of rectifiers, become part of the products that make gradients.
 
 use super::readers::Readers;
-use super::{addend, dce, expr, is, made_before, push};
+use super::{addend, expr, is, made_before, without};
 use crate::graph::{Graph, ValueId};
 use crate::ops::conv2d::Conv2dBackwardData;
 use crate::ops::masked_gradient::{self, Product};
@@ -30,13 +30,7 @@ pub fn fuse_grad(graph: &mut Graph) -> Vec<Option<ValueId>> {
             chain.gone.into_iter().for_each(|n| gone[n] = true);
         }
     }
-    let nodes = core::mem::take(&mut graph.nodes);
-    for (node, gone) in nodes.into_iter().zip(gone) {
-        if !gone {
-            push(graph, node);
-        }
-    }
-    dce(graph)
+    without(graph, &gone)
 }
 
 /// What follows a node and becomes a part of it.

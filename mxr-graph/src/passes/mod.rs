@@ -80,6 +80,15 @@ fn push(graph: &mut Graph, node: Node) {
     graph.nodes.push(node);
 }
 
+/// Take out nodes, whose results others make now; entry `i` of the result is the new number of value `i`.
+fn without(graph: &mut Graph, gone: &[bool]) -> Vec<Option<ValueId>> {
+    let nodes = core::mem::take(&mut graph.nodes);
+    for (node, _) in nodes.into_iter().zip(gone).filter(|(_, gone)| !**gone) {
+        push(graph, node);
+    }
+    dce(graph)
+}
+
 /// Whether values broadcast to exactly this shape.
 fn covers(graph: &Graph, values: &[ValueId], shape: &Shape) -> bool {
     let rank = shape.rank();

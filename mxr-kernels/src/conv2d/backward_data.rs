@@ -17,6 +17,8 @@ use crate::gemm::micro::{Registers, Rows};
 /// One phase of one axis.
 #[derive(Clone, Copy, Debug)]
 struct Phase {
+    /// The first of its pixels.
+    first: usize,
     taps: TapStride,
     axis: Axis,
 }
@@ -46,7 +48,7 @@ impl Phase {
             offset,
             step: -((step * dilation / stride) as isize),
         };
-        Phase { taps: TapStride { first, step, count }, axis }
+        Phase { first: phase, taps: TapStride { first, step, count }, axis }
     }
 }
 
@@ -71,15 +73,13 @@ pub(super) fn run<V: Registers>(
             let len = conv.filters * conv.group_channels() * phases[0].taps.count * phases[1].taps.count;
             let (packed, rest) = workspace.split_at_mut(len);
             workspace = rest;
-            run_phase::<V>(conv, [i, j], phases, dy, weight, epilogue, dx, packed);
+            run_phase::<V>(conv, phases, dy, weight, epilogue, dx, packed);
         }
     }
 }
 
-#[allow(clippy::too_many_arguments)] // those of the call, and what belongs to a phase
 fn run_phase<V: Registers>(
     conv: &Conv2d,
-    origin: [usize; 2],
     phases: [Phase; 2],
     dy: &[V::Elem],
     weight: &[V::Elem],
@@ -118,7 +118,7 @@ fn run_phase<V: Registers>(
             strides: conv.x_strides(),
             size: [conv.h, conv.w],
             grid: [y.grid, x.grid],
-            origin,
+            origin: phases.map(|phase| phase.first),
             step: conv.attrs.stride.map(|s| s as usize),
             epilogue,
         };

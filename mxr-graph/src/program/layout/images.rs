@@ -68,7 +68,6 @@ impl<'a> Images<'a> {
             {
                 some(&[0, 5], &[0])
             }
-            Instr::BatchNormBackward(a, e) if a.axis == 1 && e.residual => some(&[0, 4, 5, 6], &[0, 3]),
             Instr::BatchNormBackward(a, _) | Instr::BatchNormInferBackward(a) if a.axis == 1 => {
                 some(&[0, 4], &[0])
             }
