@@ -11,6 +11,7 @@ use mxr::graph::program::Place;
 use mxr::init::{Constant, Xavier};
 use mxr::optimizer::{Adam, Sgd, Updater};
 use mxr::{BindOptions, DType, Device, Error, Executor, GradReq, Mode, NDArray, Symbol, opts};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 const BATCH: usize = 6;
@@ -191,7 +192,7 @@ fn a_monitor_sees_every_value_in_order() {
     let log = Arc::new(Mutex::new(Log::new()));
     let sink = log.clone();
     net.set_monitor(Some(Box::new(move |o| {
-        let values = o.as_f32().map(<[f32]>::to_vec);
+        let values = o.as_f32().map(Cow::into_owned);
         sink.lock().expect("one writer").push((o.layer.into(), o.value.into(), o.shape.to_vec(), values));
     })))
     .expect("idle");

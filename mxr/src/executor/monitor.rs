@@ -2,6 +2,7 @@
 
 use crate::storage::slice_of;
 use mxr_graph::dtype::DType;
+use std::borrow::Cow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,14 +17,39 @@ pub struct Observation<'a> {
     pub shape: &'a [usize],
     /// Its element type.
     pub dtype: DType,
-    /// Its bytes.
-    pub bytes: &'a [u8],
+    pub(super) memory: &'a [u8],
+    /// Whether the memory holds channel after channel.
+    pub(super) channels_outermost: bool,
 }
 
-impl Observation<'_> {
-    /// The elements, if they are f32.
-    pub fn as_f32(&self) -> Option<&[f32]> {
-        (self.dtype == DType::F32).then(|| slice_of(self.bytes).ok()).flatten()
+impl<'a> Observation<'a> {
+    /// Its bytes, row-major: borrowed, except where a feature map `[n, c, h, w]` lies channel after channel in memory
+    /// ([`BindOptions::nchw`](crate::BindOptions::nchw) keeps maps as they are written) and is copied image by image.
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        match (self.channels_outermost, self.shape) {
+            (true, &[n, c, ..]) => {
+                let plane = self.memory.len() / (n * c).max(1);
+                let planes = (0..n).flat_map(|image| (0..c).map(move |channel| channel * n + image));
+                let mut bytes = Vec::with_capacity(self.memory.len());
+                planes.for_each(|at| bytes.extend_from_slice(&self.memory[at * plane..][..plane]));
+                bytes.into()
+            }
+            _ => self.memory.into(),
+        }
+    }
+
+    /// The elements, row-major, if they are f32.
+    pub fn as_f32(&self) -> Option<Cow<'a, [f32]>> {
+        if self.dtype != DType::F32 {
+            return None;
+        }
+        match self.bytes() {
+            Cow::Borrowed(bytes) => slice_of(bytes).ok().map(Cow::Borrowed),
+            Cow::Owned(bytes) => {
+                let element = |b: &[u8]| f32::from_ne_bytes(b.try_into().expect("four bytes"));
+                Some(bytes.chunks_exact(4).map(element).collect())
+            }
+        }
     }
 }
 

@@ -42,23 +42,16 @@ impl Made {
         Made { name: value.name.to_string(), shape, dtype: value.dtype, channels_outermost }
     }
 
-    fn show(&self, layer: &str, bytes: &[u8], monitor: &Monitor) {
-        let images;
-        let bytes = match self.channels_outermost {
-            false => bytes,
-            true => {
-                images = self.by_image(bytes);
-                &images[..]
-            }
-        };
-        monitor.show(&Observation { layer, value: &self.name, shape: &self.shape, dtype: self.dtype, bytes });
-    }
-
-    fn by_image(&self, bytes: &[u8]) -> Vec<u8> {
-        let [n, c] = [self.shape[0], self.shape[1]];
-        let plane = bytes.len() / (n * c).max(1);
-        let planes = (0..n).flat_map(|image| (0..c).map(move |channel| channel * n + image));
-        planes.flat_map(|at| &bytes[at * plane..][..plane]).copied().collect()
+    fn show(&self, layer: &str, memory: &[u8], monitor: &Monitor) {
+        let Made { name, shape, dtype, channels_outermost } = self;
+        monitor.show(&Observation {
+            layer,
+            value: name,
+            shape,
+            dtype: *dtype,
+            memory,
+            channels_outermost: *channels_outermost,
+        });
     }
 }
 
