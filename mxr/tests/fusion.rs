@@ -1,4 +1,5 @@
-//! What fusion makes of normalisations and of products has the bits of the program without it: losses, predictions, gradients and states.
+//! What fusion makes of normalisations, of products and of their gradients has the bits of the program without it: losses, predictions,
+//! gradients and states.
 
 mod numbers;
 
@@ -122,6 +123,75 @@ fn fused_products_keep_every_bit() {
     // With normalisations in the weights, relus and shortcuts follow convolutions.
     let last = |passes: &str| run(DType::F32, 5, passes).pop().expect("scores");
     assert!(last("") == last("-fuse_conv"));
+}
+
+#[test]
+fn fused_gradients_keep_every_bit() {
+    for dtype in [DType::F32, DType::F64] {
+        for n in [1, 5] {
+            for net in [net, products] {
+                let run = |passes: &str| run_of(net(dtype), dtype, n, passes);
+                let fused = run("");
+                assert!(fused == run("-fuse_grad"), "{dtype}, batch {n}");
+                assert!(fused == run("none,fuse_grad"), "{dtype}, batch {n}, alone");
+            }
+        }
+    }
+    let steps = |passes: &str| {
+        let options = BindOptions::new().passes(passes);
+        let shapes: &[(&str, &[usize])] = &[("data", &[2, 2, 6, 6]), ("label", &[2])];
+        let net = products(DType::F32).bind(shapes, options).expect("binds");
+        net.program(Mode::Train).expect("compiled").steps.len()
+    };
+    // Behind a flattening, the mask of a relu stands alone; behind everything else it is part of a product.
+    assert_eq!(steps("none") - steps("none,fuse_grad"), 8, "3 sums, 5 masks");
+}
+
+/// Groups of few channels, and images of few, add up in the memory of the gradient: there, sums begin with what is added.
+fn few_channels() -> Symbol {
+    let data = Symbol::input("data").dtype(DType::F64);
+    let label = Symbol::input("label").dtype(DType::I64);
+    let conv = |x: &Symbol, filters: usize, groups: i64| {
+        x.conv2d_with(filters, 3, opts::Conv2d::new().pad(1).groups(groups).bias(false))
+    };
+    let stem = conv(&data, 4, 1).relu();
+    let joined =
+        Symbol::concat(&[&conv(&stem, 4, 4), &conv(&stem, 9, 1), &conv(&stem, 8, 2), &conv(&stem, 4, 4)]);
+    joined.flatten().dense(3).softmax_cross_entropy(&label)
+}
+
+#[test]
+fn gradients_that_add_up_in_place_agree() {
+    for n in [1, 5] {
+        let run = |passes: &str| run_of(few_channels(), DType::F64, n, passes);
+        let (fused, apart) = (run(""), run("-fuse_grad"));
+        for (a, b) in fused.iter().flatten().zip(apart.iter().flatten()) {
+            let (a, b) = (f64::from_bits(*a), f64::from_bits(*b));
+            assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+        }
+    }
+}
+
+#[test]
+fn a_bias_that_is_normalised_away_has_no_gradient() {
+    let bias = |passes: &str| -> Vec<f32> {
+        let data = Symbol::input("data");
+        let label = Symbol::input("label").dtype(DType::I64);
+        let conv = data.conv2d_with(5, 3, opts::Conv2d::new().name("conv"));
+        let net = conv.batch_norm().relu().flatten().dense(3).softmax_cross_entropy(&label);
+        let shapes: &[(&str, &[usize])] = &[("data", &[4, 2, 6, 6]), ("label", &[4])];
+        let mut net = net.bind(shapes, BindOptions::new().passes(passes)).expect("binds");
+        net.init(&Xavier::default(), 3).expect("initialises");
+        net.set_input_host("data", &numbers::noise(0, &[4, 2, 6, 6])).expect("fits");
+        net.set_input_host("label", &numbers::labels(0, 4, 3)).expect("fits");
+        net.forward(Mode::Train).expect("can train");
+        net.backward().expect("follows");
+        let (_, grad) = net.grads().find(|(name, _)| *name == "conv_bias").expect("of a parameter");
+        grad.to_vec().expect("computed")
+    };
+    assert_eq!(bias(""), [0.0; 5]);
+    let summed = bias("-simplify");
+    assert!(summed.iter().all(|g| g.abs() < 1e-6), "{summed:?} is what rounding leaves");
 }
 
 /// Folding rounds elsewhere, so numbers are near each other instead of the same.

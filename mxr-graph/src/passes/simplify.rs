@@ -5,7 +5,8 @@ use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::expr::Expr;
 use crate::graph::{Graph, Node, Source, ValueId};
-use crate::instr::{BinOp, Instr, Scalar};
+use crate::instr::{Axes, BinOp, Instr, ReduceKind, Scalar};
+use crate::ops::batch_norm::BatchNormBackward;
 use crate::ops::transpose::Transpose;
 use crate::ops::{Cast, Expand, Fill, Lower, Lowered, Map, Operator, Reshape, concat::Concat};
 use crate::schema::{Attr, Attrs};
@@ -18,6 +19,7 @@ use alloc::vec::Vec;
 ///   constant operands only is a constant, and so is a part or a transpose of one;
 /// * a view of a view is a view of the first value, one that changes nothing is that value; transposes of transposes are one, or none;
 /// * reductions and repetitions over axes of extent 1 are views, conversions to the same type and joins of one array are nothing;
+/// * the gradient of a bias that a batch normalisation takes out again is 0 (a NaN in front of it is seen in all other gradients);
 /// * a repetition along new axes is a view with extents of 1 there, then a repetition that elementwise consumers can read
 ///   through.
 ///
@@ -67,6 +69,11 @@ fn rewrite(graph: &mut Graph, node: &mut Node) -> Option<ValueId> {
     }
     let view = match node.op.lower(Lower { graph, node }) {
         Lowered::Instr(Instr::View) => true,
+        Lowered::Instr(Instr::Reduce(kind, axes)) if sums_to_zero(graph, x, kind, axes) => {
+            let result = graph.value(out);
+            fill(node, 0.0, &result.shape, result.dtype);
+            return None;
+        }
         // Sum, mean and extremes of one element are the element.
         Lowered::Instr(Instr::Reduce(_, axes)) => {
             let one = |(a, d): (usize, &Dim)| !axes.has(a) || *d == Dim::ONE;
@@ -75,6 +82,20 @@ fn rewrite(graph: &mut Graph, node: &mut Node) -> Option<ValueId> {
         _ => false,
     };
     if view { reshape(graph, node, x, out) } else { None }
+}
+
+/// Whether a batch normalisation's gradient is summed over what the statistics were taken of. With `x̂ = (x − μ) / σ`, that is
+/// `dx = γ / σ · (dy − mean dy − x̂ · mean(dy · x̂))`, where `mean x̂ = 0`, so that `Σ dx = 0`.
+fn sums_to_zero(graph: &Graph, x: ValueId, kind: ReduceKind, axes: Axes) -> bool {
+    let Some(p) = graph.producer(x).filter(|p| is(p, &BatchNormBackward) && p.outputs[0] == x) else {
+        return false;
+    };
+    let Lowered::Instr(Instr::BatchNormBackward(norm, _)) = p.op.lower(Lower { graph, node: p }) else {
+        return false;
+    };
+    let all_but_channels =
+        (0..graph.value(x).shape.rank()).all(|a| axes.has(a) != (a == usize::from(norm.axis)));
+    matches!(kind, ReduceKind::Sum | ReduceKind::Mean) && all_but_channels
 }
 
 fn options(node: &Node) -> crate::schema::Options<'_> {

@@ -133,6 +133,23 @@ fn nothing_is_reduced_over_one_element() {
 }
 
 #[test]
+fn a_bias_that_is_normalised_away_has_the_gradient_zero() {
+    let sum_of = |axes: &[i64]| {
+        let mut n = Net::new("net");
+        let x = n.batch("x", &[4, 3, 3], DType::F32);
+        let dy = n.batch("dy", &[4, 3, 3], DType::F32);
+        let c = |n: &mut Net, name| n.graph.param(name, crate::shape::Shape::of(&[4]), DType::F32);
+        let (gamma, mean, inv_std) = (c(&mut n, "gamma"), c(&mut n, "mean"), c(&mut n, "inv_std"));
+        let dx = n.call("batch_norm_backward", &[], &[x, gamma, mean, inv_std, dy]);
+        let sum = n.call("sum", &[("axes", list(axes))], &[dx]);
+        ops(&after(n, &[sum], simplify))
+    };
+    assert_eq!(sum_of(&[0, 2, 3]), ["fill"]);
+    assert_eq!(sum_of(&[2, 3]), ["batch_norm_backward", "sum"]);
+    assert_eq!(sum_of(&[0, 1, 2, 3]), ["batch_norm_backward", "sum"]);
+}
+
+#[test]
 fn consumers_read_through_repetitions() {
     // The gradient of a mean over axis 1 in front of a product: nothing of the long shape is made but the product.
     let mut n = Net::new("net");
