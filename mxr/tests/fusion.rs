@@ -93,7 +93,7 @@ fn fused_normalisations_keep_every_bit() {
         for n in [1, 5] {
             let (fused, apart) = (run(dtype, n, "-fold_norm"), run(dtype, n, "-fold_norm,-fuse_norm"));
             assert!(fused == apart, "{dtype}, batch {n}");
-            assert!(fused == run(dtype, n, "none,fuse_norm"), "{dtype}, batch {n}, alone");
+            assert!(fused == run(dtype, n, "none,simplify,fuse_norm"), "{dtype}, batch {n}, alone");
         }
     }
     for mode in [Mode::Train, Mode::Predict] {
@@ -133,7 +133,7 @@ fn fused_gradients_keep_every_bit() {
                 let run = |passes: &str| run_of(net(dtype), dtype, n, passes);
                 let fused = run("");
                 assert!(fused == run("-fuse_grad"), "{dtype}, batch {n}");
-                assert!(fused == run("none,fuse_grad"), "{dtype}, batch {n}, alone");
+                assert!(run("none,fuse_grad") == run("none"), "{dtype}, batch {n}, alone");
             }
         }
     }
