@@ -10,6 +10,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt::{self, Write};
+use core::hash::{Hash, Hasher};
+use core::ops::Deref;
 
 /// The largest degree of a term: products of up to this many symbols.
 pub const MAX_DEGREE: usize = 4;
@@ -100,13 +102,47 @@ impl Term {
     }
 }
 
+/// The terms of a polynomial. Most are one, `k · N`, which needs no memory of its own.
+#[derive(Clone, Debug)]
+pub enum Terms {
+    /// One.
+    One(Term),
+    /// Any number.
+    Many(Cow<'static, [Term]>),
+}
+
+impl Deref for Terms {
+    type Target = [Term];
+
+    fn deref(&self) -> &[Term] {
+        match self {
+            Terms::One(t) => core::slice::from_ref(t),
+            Terms::Many(t) => t,
+        }
+    }
+}
+
+impl PartialEq for Terms {
+    fn eq(&self, other: &Terms) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Terms {}
+
+impl Hash for Terms {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
 /// A dimension. Normal form: a number is always `Const`; terms are sorted by descending monomial, none is zero.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Dim {
     /// A number.
     Const(i64),
     /// A polynomial that is not a number.
-    Poly(Cow<'static, [Term]>),
+    Poly(Terms),
 }
 
 impl From<i64> for Dim {
@@ -129,20 +165,29 @@ impl Dim {
 
     /// A symbol.
     pub fn symbol(id: SymbolId) -> Dim {
-        Dim::Poly(Cow::Owned(alloc::vec![Term { mono: Mono::symbol(id), coef: 1 }]))
+        Dim::Poly(Terms::One(Term { mono: Mono::symbol(id), coef: 1 }))
     }
 
     /// A polynomial of constant terms that are already in normal form, for generated code.
     pub const fn terms_static(terms: &'static [Term]) -> Dim {
-        Dim::Poly(Cow::Borrowed(terms))
+        Dim::Poly(Terms::Many(Cow::Borrowed(terms)))
     }
 
     /// The terms; a number has one term (or none, when it is 0).
-    pub fn terms(&self) -> Cow<'_, [Term]> {
+    pub fn terms(&self) -> Terms {
         match self {
-            Dim::Const(0) => Cow::Borrowed(&[]),
-            Dim::Const(c) => Cow::Owned(alloc::vec![Term { mono: Mono::ONE, coef: *c }]),
-            Dim::Poly(t) => Cow::Borrowed(t),
+            Dim::Const(0) => Terms::Many(Cow::Borrowed(&[])),
+            Dim::Const(c) => Terms::One(Term { mono: Mono::ONE, coef: *c }),
+            Dim::Poly(t) => t.clone(),
+        }
+    }
+
+    /// Of one term.
+    fn one(term: Term) -> Dim {
+        match term {
+            Term { coef: 0, .. } => Dim::ZERO,
+            Term { mono: Mono::ONE, coef } => Dim::Const(coef),
+            _ => Dim::Poly(Terms::One(term)),
         }
     }
 
@@ -158,8 +203,8 @@ impl Dim {
         out.retain(|t| t.coef != 0);
         match out[..] {
             [] => Dim::ZERO,
-            [Term { mono: Mono::ONE, coef }] => Dim::Const(coef),
-            _ => Dim::Poly(Cow::Owned(out)),
+            [one] => Dim::one(one),
+            _ => Dim::Poly(Terms::Many(Cow::Owned(out))),
         }
     }
 
@@ -199,6 +244,7 @@ impl Dim {
     pub fn scale(&self, k: i64) -> Dim {
         match self {
             Dim::Const(a) => Dim::Const(a.saturating_mul(k)),
+            Dim::Poly(Terms::One(t)) => Dim::one(Term { mono: t.mono, coef: t.coef.saturating_mul(k) }),
             Dim::Poly(t) => Dim::from_terms(
                 t.iter().map(|t| Term { mono: t.mono, coef: t.coef.saturating_mul(k) }).collect(),
             ),
@@ -236,7 +282,7 @@ impl Dim {
             if t.coef % lead.coef != 0 {
                 return None;
             }
-            let q = Dim::from_terms(alloc::vec![Term { mono, coef: t.coef / lead.coef }]);
+            let q = Dim::one(Term { mono, coef: t.coef / lead.coef });
             rest = rest.sub(&q.mul(other));
             quotient = quotient.add(&q);
         }

@@ -254,6 +254,9 @@ impl Expr {
                 }
             }
         }
+        if usize::from(root) + 1 == self.lines.len() && !needed.contains(&false) {
+            return self.clone();
+        }
         let mut place = alloc::vec![0 as Line; self.lines.len()];
         let mut out = Expr::default();
         for (at, l) in self.lines.iter().enumerate().take(usize::from(root) + 1) {

@@ -9,6 +9,7 @@ use crate::ops::Operator;
 use crate::schema::{Arg, Attr, Attrs, OperandKind};
 use crate::shape::Shape;
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -444,19 +445,23 @@ impl Graph {
 
     /// `name`, or `name_1`, `name_2`, … when it is taken.
     fn unique(&mut self, name: &str) -> String {
-        if !self.names.contains_key(name) {
-            self.names.insert(name.to_string(), 0);
-            return name.to_string();
-        }
-        loop {
-            let count = self.names.get_mut(name).expect("looked up above");
-            *count += 1;
+        let mut count = match self.names.entry(name.to_string()) {
+            Entry::Vacant(free) => {
+                free.insert(0);
+                return name.to_string();
+            }
+            Entry::Occupied(taken) => *taken.get(),
+        };
+        let new = loop {
+            count += 1;
             let new = format!("{name}_{count}");
             if !self.names.contains_key(&new) {
-                self.names.insert(new.clone(), 0);
-                return new;
+                break new;
             }
-        }
+        };
+        self.names.insert(name.to_string(), count);
+        self.names.insert(new.clone(), 0);
+        new
     }
 
     fn auto_name(&mut self, stem: &str) -> String {

@@ -1,7 +1,7 @@
 //! Whole networks compiled.
 
 use super::*;
-use crate::dim::{Mono, Symbol, SymbolDef, Term};
+use crate::dim::{Mono, Symbol, SymbolDef, Term, Terms};
 use crate::dtype::DType;
 use crate::instr::{Axes, BinOp, Instr, ReduceKind, Scalar, UnOp};
 use crate::memory::{Strategy, lower_bound, plan, symbolic_places, verify};
@@ -11,7 +11,6 @@ use crate::program::{
 };
 use crate::shape::Shape;
 use crate::testnets::{self, ALL, Net};
-use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 
 fn names(p: &Program, list: &[u32]) -> Vec<String> {
@@ -209,7 +208,7 @@ impl crate::ops::Operator for NoGradient {
 
 // What the macro emits for the prediction of `sum(tanh(x) * w)`, written by hand. Lists of things that have a destructor are statics of their
 // own, and a symbolic dimension is a const of constructors only: a call's result in a borrowed list is no constant.
-const N: Dim = Dim::Poly(Cow::Borrowed(&[Term { mono: Mono::symbol(0), coef: 1 }]));
+const N: Dim = Dim::Poly(Terms::One(Term { mono: Mono::symbol(0), coef: 1 }));
 
 static SYMBOLS: [Symbol; 1] = [Symbol { name: text("N"), def: SymbolDef::Named }];
 static VALUES: [ProgramValue; 5] = [

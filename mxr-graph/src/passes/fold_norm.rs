@@ -1,7 +1,7 @@
 //! Prediction: a normalisation by fixed statistics becomes part of the weights before it.
 
 use super::readers::Readers;
-use super::{Renamed, dce, is, push};
+use super::{Renamed, dce, is, push, trains, unchanged};
 use crate::expr::Expr;
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::instr::{BinOp, UnOp};
@@ -19,16 +19,21 @@ use alloc::vec::Vec;
 /// Graphs with a backward pass stay as they are. The numbers of values change: entry `i` of the result is the new number of value
 /// `i`.
 pub fn fold_norm(graph: &mut Graph) -> Vec<Option<ValueId>> {
-    if graph.nodes.iter().any(|n| n.backward) {
-        return (0..graph.values.len() as u32).map(|v| Some(ValueId(v))).collect();
+    if trains(graph) {
+        return unchanged(graph);
     }
     let readers = Readers::new(graph);
-    // By node: the normalisation that it takes over.
+    // By node: the normalisation that it takes over; by normalisation: whether one does.
     let mut takes: Vec<Option<usize>> = alloc::vec![None; graph.nodes.len()];
+    let mut taken = alloc::vec![false; graph.nodes.len()];
     for at in 0..graph.nodes.len() {
         if let Some(maker) = folds_into(graph, &readers, at) {
             takes[maker] = Some(at);
+            taken[at] = true;
         }
+    }
+    if !taken.contains(&true) {
+        return unchanged(graph);
     }
     let count = graph.values.len();
     let mut renamed = Renamed::new(graph);
@@ -47,7 +52,7 @@ pub fn fold_norm(graph: &mut Graph) -> Vec<Option<ValueId>> {
                     core::mem::replace(&mut graph.values[new.index()].name, name);
                 renamed.set(old, new);
             }
-            None if takes.contains(&Some(at)) => {}
+            None if taken[at] => {}
             None => push(graph, n),
         }
     }

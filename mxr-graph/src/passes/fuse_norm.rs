@@ -1,7 +1,7 @@
 //! Batch normalisation, the addition of a shortcut and relu become one operation, and without a shortcut so do their gradients.
 
 use super::readers::Readers;
-use super::{addend, dce, expr, is, push};
+use super::{addend, dce, expr, is, push, unchanged};
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::ops::batch_norm::{BatchNorm, BatchNormBackward, BatchNormInfer};
 use crate::ops::batch_norm_relu::{self, FusedNorm};
@@ -23,6 +23,9 @@ pub fn fuse_norm(graph: &mut Graph) -> Vec<Option<ValueId>> {
         if let Some(chain) = chain(graph, &readers, &plan, at) {
             plan.merge(graph, &readers, &chain);
         }
+    }
+    if !plan.gone.contains(&true) {
+        return unchanged(graph);
     }
     let nodes = core::mem::take(&mut graph.nodes);
     for (at, n) in nodes.into_iter().enumerate() {

@@ -80,8 +80,21 @@ fn push(graph: &mut Graph, node: Node) {
     graph.nodes.push(node);
 }
 
+/// Every value keeps its number.
+fn unchanged(graph: &Graph) -> Vec<Option<ValueId>> {
+    (0..graph.values.len() as u32).map(|v| Some(ValueId(v))).collect()
+}
+
+/// Whether there is a backward pass.
+fn trains(graph: &Graph) -> bool {
+    graph.nodes.iter().any(|n| n.backward)
+}
+
 /// Take out nodes, whose results others make now; entry `i` of the result is the new number of value `i`.
 fn without(graph: &mut Graph, gone: &[bool]) -> Vec<Option<ValueId>> {
+    if !gone.contains(&true) {
+        return unchanged(graph);
+    }
     let nodes = core::mem::take(&mut graph.nodes);
     for (node, _) in nodes.into_iter().zip(gone).filter(|(_, gone)| !**gone) {
         push(graph, node);

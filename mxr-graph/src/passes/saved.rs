@@ -5,7 +5,7 @@
 //! anyway, one that nobody else needs had better die.
 
 use super::readers::Readers;
-use super::{dce, is};
+use super::{dce, is, trains};
 use crate::expr::Expr;
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::instr::Instr;
@@ -36,8 +36,10 @@ const PLACES: [i64; 2] = [256, 128];
 /// The numbers of values change: entry `i` of the result is the new number of value `i`.
 pub fn saved(graph: &mut Graph) -> Vec<Option<ValueId>> {
     poolings(graph);
-    joins(graph);
-    masks(graph);
+    if trains(graph) {
+        joins(graph);
+        masks(graph);
+    }
     dce(graph)
 }
 

@@ -8,7 +8,7 @@ use super::instr::{instr, scalar};
 use mxr_graph::dim::{Dim, SymbolDef, Term};
 use mxr_graph::dtype::DType;
 use mxr_graph::program::{Program, Role};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 /// The text of an expression of type `Program`, for a `static` beside `use ::mxr::__private::*`.
@@ -19,12 +19,12 @@ pub(super) fn program(p: &Program) -> String {
     let mut text = String::with_capacity(body.len() + 4096);
     text.push_str("{ ");
     for (name, ty, table) in [
-        ("T", "&[&[Term]]", &tables.polynomials),
+        ("T", "&[&[Term]]", &tables.polynomials.list),
         ("S", "&[&[Dim]]", &tables.shapes),
-        ("INSTRS", "&[Instr]", &tables.instrs),
+        ("INSTRS", "&[Instr]", &tables.instrs.list),
     ] {
         let _ = write!(text, "const {name}: {ty} = &[");
-        for entry in &table.list {
+        for entry in table {
             text.push_str(entry);
             text.push_str(", ");
         }
@@ -39,7 +39,7 @@ pub(super) fn program(p: &Program) -> String {
 #[derive(Default)]
 struct Numbered {
     list: Vec<String>,
-    places: HashMap<String, usize>,
+    places: BTreeMap<String, usize>,
 }
 
 impl Numbered {
@@ -54,13 +54,16 @@ impl Numbered {
 }
 
 #[derive(Default)]
-struct Tables {
+struct Tables<'p> {
     polynomials: Numbered,
-    shapes: Numbered,
+    shapes: Vec<String>,
+    /// By a number made of their extents: shapes and where they are written. Most occur many times, so they are compared before
+    /// they are written.
+    known: BTreeMap<u64, Vec<(&'p [Dim], usize)>>,
     instrs: Numbered,
 }
 
-impl Tables {
+impl<'p> Tables<'p> {
     /// The number of a dimension among the polynomials.
     fn terms(&mut self, d: &Dim) -> usize {
         let terms: Vec<String> = d.terms().iter().map(term).collect();
@@ -74,10 +77,30 @@ impl Tables {
         }
     }
 
-    fn shape(&mut self, shape: &[Dim]) -> usize {
+    fn shape(&mut self, shape: &'p [Dim]) -> usize {
+        let hash = shape.iter().fold(FNV_START, hash);
+        if let Some((_, at)) =
+            self.known.get(&hash).and_then(|list| list.iter().find(|(known, _)| *known == shape))
+        {
+            return *at;
+        }
         let dims: Vec<String> = shape.iter().map(|d| self.dim(d)).collect();
-        self.shapes.number(format!("&[{}]", dims.join(", ")))
+        self.shapes.push(format!("&[{}]", dims.join(", ")));
+        let at = self.shapes.len() - 1;
+        self.known.entry(hash).or_default().push((shape, at));
+        at
     }
+}
+
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a over what extents mostly differ in.
+fn hash(h: u64, d: &Dim) -> u64 {
+    let (degree, number) = match d {
+        Dim::Const(n) => (0, *n),
+        Dim::Poly(terms) => (1 + terms.len(), terms[0].coef),
+    };
+    [degree as u64, number as u64].into_iter().fold(h, |h, x| (h ^ x).wrapping_mul(0x100_0000_01b3))
 }
 
 fn term(t: &Term) -> String {
@@ -89,7 +112,7 @@ fn term(t: &Term) -> String {
     }
 }
 
-fn write(p: &Program, tables: &mut Tables, out: &mut String) -> fmt::Result {
+fn write<'p>(p: &'p Program, tables: &mut Tables<'p>, out: &mut String) -> fmt::Result {
     out.push_str("const SYMBOLS: &[Symbol] = &[");
     for s in p.symbols.iter() {
         let def = match &s.def {
