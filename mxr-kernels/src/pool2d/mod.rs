@@ -129,7 +129,7 @@ impl Pool2d {
     }
 
     fn grain(&self) -> usize {
-        (16 * 1024 / (self.h * self.w).max(1)).max(1)
+        (32 * 1024 / (self.h * self.w).max(1)).max(1)
     }
 }
 
