@@ -72,6 +72,9 @@ fn check<T: Float>(mut d: Pool2d) {
             let (y2, dx2) = with_threads(2, run);
             assert_same(&y, &y2, &what);
             assert_same(&dx, &dx2, &what);
+            let (y3, dx3) = with_threads(3, run);
+            assert_same(&y, &y3, &what);
+            assert_same(&dx, &dx3, &what);
             if max {
                 assert_same(&y, &want_y, &what);
                 assert_same(&dx, &want_dx, &what);

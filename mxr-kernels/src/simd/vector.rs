@@ -402,7 +402,7 @@ unsafe impl<T: Float, const N: usize> Vector for Lanes<T, N> {
 
     #[inline(always)]
     unsafe fn interleave(self, b: Self) -> [Self; 2] {
-        let lane = |i: usize| if i % 2 == 0 { self.0[i / 2] } else { b.0[i / 2] };
+        let lane = |i: usize| if i.is_multiple_of(2) { self.0[i / 2] } else { b.0[i / 2] };
         [Lanes(array::from_fn(lane)), Lanes(array::from_fn(|i| lane(N + i)))]
     }
 
