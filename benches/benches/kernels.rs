@@ -34,8 +34,9 @@ fn settings() -> Criterion {
 
 fn gemm(c: &mut Criterion) {
     let mut group = c.benchmark_group("gemm");
-    // Squares, then the dense layers of AlexNet at batch 16: forward, data gradient, weight gradient.
+    // Squares, then dense layers, of AlexNet at batch 16 and of a perceptron at batch 128: forward, data gradient, weight gradient.
     let dense = Gemm::new(16, 4096, 9216);
+    let perceptron = Gemm::new(128, 512, 784);
     let problems = [
         ("512", Gemm::new(512, 512, 512)),
         ("1024", Gemm::new(1024, 1024, 1024)),
@@ -43,6 +44,9 @@ fn gemm(c: &mut Criterion) {
         ("dense 16x9216x4096", dense.transposed(false, true)),
         ("dense data gradient", Gemm::new(16, 9216, 4096)),
         ("dense weight gradient", Gemm::new(4096, 9216, 16).transposed(true, false)),
+        ("dense 128x784x512", perceptron.transposed(false, true)),
+        ("dense 128 data gradient", Gemm::new(128, 784, 512)),
+        ("dense 128 weight gradient", Gemm::new(512, 784, 128).transposed(true, false)),
     ];
     for (name, desc) in problems {
         let (a, b) = (numbers(desc.m * desc.k), numbers(desc.k * desc.n));
@@ -56,6 +60,19 @@ fn gemm(c: &mut Criterion) {
                 candidate.run(&desc, &a, &b, Epilogue::NONE, &mut y);
             });
         }
+    }
+    // At batch 1 every weight is used once: the layer is bound by memory.
+    for (name, desc) in [
+        ("dense 1x9216x4096", Gemm::new(1, 4096, 9216).transposed(false, true)),
+        ("dense 1 data gradient", Gemm::new(1, 9216, 4096)),
+    ] {
+        let (a, b) = (numbers(desc.k), numbers(desc.k * desc.n));
+        let mut y = vec![0f32; desc.n];
+        let work = Work::Bytes(F32 * (desc.k * desc.n + desc.k + desc.n) as f64);
+        let candidate = gemm::select::<f32>(&desc);
+        bench(&mut group, BenchmarkId::new(candidate.name(), name), work, || {
+            candidate.run(&desc, &a, &b, Epilogue::NONE, &mut y);
+        });
     }
 }
 
@@ -109,14 +126,24 @@ fn conv2d(c: &mut Criterion) {
 
 fn pool2d(c: &mut Criterion) {
     let mut group = c.benchmark_group("pool2d");
-    for (kind, kernel, stride) in [(PoolKind::Max, 2, 2), (PoolKind::Max, 3, 2), (PoolKind::Avg, 3, 2)] {
-        let (n, channels, h) = (16, 64, 56);
-        let o = (h - kernel as usize) / stride as usize + 1;
+    // Kind, kernel, stride, padding, channels, height and width.
+    let layers = [
+        (PoolKind::Max, 2, 2, 0, 64, 56),
+        (PoolKind::Max, 3, 2, 0, 64, 56),
+        (PoolKind::Avg, 3, 2, 0, 64, 56),
+        (PoolKind::Max, 3, 1, 1, 192, 28),
+        (PoolKind::Avg, 3, 1, 1, 192, 28),
+        (PoolKind::Max, 3, 1, 1, 1024, 7),
+        (PoolKind::Avg, 3, 1, 1, 1024, 7),
+    ];
+    for (kind, kernel, stride, pad, channels, h) in layers {
+        let n = 16;
+        let o = (h + 2 * pad as usize - kernel as usize) / stride as usize + 1;
         let attrs = PoolAttrs {
             kind,
             kernel: [kernel; 2],
             stride: [stride; 2],
-            pad: [0; 4],
+            pad: [pad; 4],
             count_pad: false,
             global: false,
         };
@@ -124,7 +151,7 @@ fn pool2d(c: &mut Criterion) {
         let (inside, outside) = (n * channels * h * h, n * channels * o * o);
         let (x, mut y, dy, mut dx) =
             (numbers(inside), vec![0f32; outside], numbers(outside), vec![0f32; inside]);
-        let name = format!("{kind:?} {kernel}/{stride}");
+        let name = format!("{kind:?} {kernel}/{stride} at {h}");
         let work = Work::Bytes(F32 * (inside + outside) as f64);
         bench(&mut group, BenchmarkId::new("forward", &name), work, || pool2d::forward(&d, &x, &mut y));
         if kind == PoolKind::Max {

@@ -67,8 +67,8 @@ pub(super) fn run<V: Registers>(
                 let band = first_row..conv.oh.min(first_row + band);
                 let width = band.len() * conv.ow;
                 let product = &mut product[..chunk * kernel * width];
-                let lhs = Matrix { data: weight, ld: channels * kernel, transposed: true };
-                let rhs = Matrix { data: &dy[first_row * conv.ow..], ld, transposed: false };
+                let lhs = Matrix { data: weight, ld: channels * kernel, transposed: true, in_place: false };
+                let rhs = Matrix { data: &dy[first_row * conv.ow..], ld, transposed: false, in_place: false };
                 let sink = InPlace::overwriting(product, width);
                 // SAFETY: `Candidate::backward_data` has checked the CPU and the lengths against the convolution; the product is ours.
                 unsafe { multiply_in_order::<V, _, _, _>(rows, width, filters, &lhs, &rhs, &sink) };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Gemm;
-use super::driver::{Lhs, Place, Rhs, Sink, multiply};
+use super::driver::{Lhs, Place, Rhs, Sink, Tiled, multiply};
 use super::micro::{Registers, Rows};
 use super::pack::{self, AHEAD};
 use crate::epilogue::Epilogue;
@@ -17,18 +17,34 @@ pub(super) fn run<V: Registers>(
 ) {
     let Gemm { m, n, k, trans_a, trans_b, lda, ldb, ldc, accumulate, .. } = *desc;
     let c = Address::of(c);
+    let in_place = !trans_a && rows_can_stay::<V>(m, lda);
     let operands = |z: usize| {
         // With `k` = 0 the operands may be empty whatever the strides say.
-        let lhs =
-            Matrix { data: a.get(z * desc.stride_a..).unwrap_or_default(), ld: lda, transposed: trans_a };
-        let rhs =
-            Matrix { data: b.get(z * desc.stride_b..).unwrap_or_default(), ld: ldb, transposed: trans_b };
+        let lhs = Matrix {
+            data: a.get(z * desc.stride_a..).unwrap_or_default(),
+            ld: lda,
+            transposed: trans_a,
+            in_place,
+        };
+        let rhs = Matrix {
+            data: b.get(z * desc.stride_b..).unwrap_or_default(),
+            ld: ldb,
+            transposed: trans_b,
+            in_place: false,
+        };
         let at = z * desc.stride_c;
         (lhs, rhs, InPlace { c, at, ldc, accumulate, epilogue })
     };
     // SAFETY: `Candidate::run` has checked that the CPU has the instruction set, that the slices are as long as the descriptor
     // says and that matrices C do not overlap.
     unsafe { multiply::<V, _, _, _>(Rows::new(m, V::ROWS), n, k, desc.batch, operands) }
+}
+
+/// Whether rows of A are read where they lie: each of a tile's rows needs a pointer, all of them are to stay in the caches until the last
+/// columns, and rows at multiples of a page would compete for the same places there.
+fn rows_can_stay<V: Registers>(m: usize, lda: usize) -> bool {
+    const PAGE: usize = 4096;
+    V::ROWS <= 8 && m <= V::Elem::MC && !(lda * size_of::<V::Elem>()).is_multiple_of(PAGE)
 }
 
 /// Where C starts. Threads write disjoint parts of it.
@@ -62,13 +78,23 @@ pub(crate) struct Matrix<'a, T> {
     pub(crate) data: &'a [T],
     pub(crate) ld: usize,
     pub(crate) transposed: bool,
+    /// Rows of A that are not transposed are read where they lie.
+    pub(crate) in_place: bool,
 }
 
 impl<V: Registers> Lhs<V> for Matrix<'_, V::Elem> {
     const PACKED: bool = false;
 
     #[inline(always)]
+    fn apart(&self) -> usize {
+        if self.in_place { self.ld } else { 0 }
+    }
+
+    #[inline(always)]
     unsafe fn pack(&self, rows: &Rows, panels: Range<usize>, ks: Range<usize>, to: *mut V::Elem) {
+        if self.in_place {
+            return;
+        }
         let (a, ld) = (self.data.as_ptr(), self.ld);
         let first = rows.start(panels.start);
         // As for B: of a stored row, all panels are filled before the next row.
@@ -80,7 +106,14 @@ impl<V: Registers> Lhs<V> for Matrix<'_, V::Elem> {
                 unsafe {
                     let to = to.add((row - first) * ks.len() + (k - ks.start) * height);
                     if self.transposed {
-                        pack::copied::<V>(height, 1, a.wrapping_add(k * ld + row), ld, to, height);
+                        let at = k * ld + row;
+                        // Rows of the panel that come later take back what a whole register writes behind this one.
+                        let below = (ks.end - k) * height;
+                        if height <= V::LANES && below >= V::LANES && at + V::LANES <= self.data.len() {
+                            V::load(a.add(at)).store(to);
+                        } else {
+                            pack::copied::<V>(height, 1, a.wrapping_add(at), ld, to, height);
+                        }
                     } else {
                         pack::transposed::<V>(height, ks.len(), |i| a.add((row + i) * ld + k), to, height);
                     }
@@ -98,6 +131,9 @@ impl<V: Registers> Lhs<V> for Matrix<'_, V::Elem> {
         ks: &Range<usize>,
         packed: *const V::Elem,
     ) -> *const V::Elem {
+        if self.in_place {
+            return self.data.as_ptr().wrapping_add(rows.start(p) * self.ld + ks.start);
+        }
         packed.wrapping_add((rows.start(p) - rows.start(first)) * ks.len())
     }
 }

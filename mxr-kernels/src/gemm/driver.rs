@@ -76,14 +76,20 @@ pub(crate) trait Lhs<V: Registers>: Sync {
     /// Packing costs nothing, because it was done before.
     const PACKED: bool;
 
-    /// Packs panels `panels` of `ks` to `to`, one after the other.
+    /// The distance of rows that are read where they lie, so that nothing is packed; 0 where there are panels.
+    #[inline(always)]
+    fn apart(&self) -> usize {
+        0
+    }
+
+    /// Packs panels `panels` of `ks` to `to`, one after the other, unless rows are read where they lie.
     ///
     /// # Safety
     ///
     /// Runs below the entry of `V`'s instruction set; `to` is valid for `rows · ks` writes.
     unsafe fn pack(&self, rows: &Rows, panels: Range<usize>, ks: Range<usize>, to: *mut V::Elem);
 
-    /// Panel `p` of `ks`, where `packed` holds what `pack` made of the panels from `first` on.
+    /// Panel `p` of `ks`, or its rows where they lie, where `packed` holds what `pack` made of the panels from `first` on.
     ///
     /// # Safety
     ///
@@ -188,7 +194,8 @@ pub(crate) unsafe fn multiply<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>>(
         let (_, _, sink) = operands(0);
         sink.holds_residual() || sink.scatters()
     };
-    let grid = Grid::new::<V>(&rows, n, batch, threads, L::PACKED, apart);
+    let free = L::PACKED || batch > 0 && operands(0).0.apart() > 0;
+    let grid = Grid::new::<V>(&rows, n, batch, threads, free, apart);
     let block = |number: usize| {
         let (z, panels, cols) = grid.block::<V>(number, n);
         let (lhs, rhs, sink) = operands(z);
@@ -252,13 +259,13 @@ struct Grid {
 }
 
 impl Grid {
-    /// `apart` where the sums of a rectangle have to fit the memory of a product.
+    /// `free` where rows need no packing; `apart` where the sums of a rectangle have to fit the memory of a product.
     fn new<V: Registers>(
         rows: &Rows,
         n: usize,
         batch: usize,
         threads: usize,
-        packed: bool,
+        free: bool,
         apart: bool,
     ) -> Grid {
         let (row_panels, col_panels) = (rows.panels(), n.div_ceil(V::COLS));
@@ -276,7 +283,7 @@ impl Grid {
             let height = row_panels.div_ceil(grid.row_blocks) * V::ROWS;
             let width = col_panels.div_ceil(grid.col_blocks) * V::COLS;
             let (can_rows, can_cols) = (height > 4 * V::ROWS, width > 2 * V::COLS);
-            if can_cols && (packed || width >= height || !can_rows) {
+            if can_cols && (free || width >= height || !can_rows) {
                 grid.col_blocks += 1;
             } else if can_rows {
                 grid.row_blocks += 1;
@@ -365,7 +372,7 @@ impl<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>> Kernel for Rectangle<'_, V,
                                 },
                                 width,
                             };
-                            tile::<V, S>(sink, a, b, ks.len(), row, cols_here, &part);
+                            tile::<V, S>(sink, (a, lhs.apart()), b, ks.len(), row, cols_here, &part);
                         }
                     }
                 }
@@ -391,7 +398,7 @@ struct Part<T> {
 #[inline(always)]
 unsafe fn tile<V: Registers, S: Sink<V>>(
     sink: &S,
-    a: *const V::Elem,
+    (a, lda): (*const V::Elem, usize),
     b: *const V::Elem,
     k: usize,
     rows: Range<usize>,
@@ -406,6 +413,7 @@ unsafe fn tile<V: Registers, S: Sink<V>>(
     let (keep, add) = (!part.sums.is_null(), !part.first || sink.accumulate());
     let mut tile = Tile {
         a,
+        lda,
         b,
         b_stride: V::COLS,
         k,

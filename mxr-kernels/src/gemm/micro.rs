@@ -5,8 +5,10 @@ use crate::simd::vector::{Vector, first};
 
 /// What one register tile multiplies and where the product goes.
 pub(crate) struct Tile<T> {
-    /// A panel `[k, rows]`.
+    /// A panel `[k, rows]`, or the rows of A where they lie.
     pub(crate) a: *const T,
+    /// Where they lie: their distance; 0 for a panel.
+    pub(crate) lda: usize,
     /// A panel `[k, ≥ vectors · lanes]`.
     pub(crate) b: *const T,
     /// Distance of the panel's rows.
@@ -39,7 +41,7 @@ pub(crate) struct Tile<T> {
 ///
 /// # Safety
 ///
-/// The CPU has the instruction set. `a` is valid for `k · rows` reads; `b` for `vectors · lanes` reads at each of its `k` rows; `c`
+/// The CPU has the instruction set. `a` is valid for `k · rows` reads, or for `k` at each of its rows; `b` for `vectors · lanes` reads at each of its `k` rows; `c`
 /// for reads and writes of `cols` elements at each of `rows` rows, and so are `sum`, `residual` and `mask` for reads, unless they are null; the
 /// biases are null or valid for `rows` and `cols` reads.
 pub(crate) type TileFn<T> = unsafe fn(&Tile<T>);
@@ -81,19 +83,39 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
         }
         let mut acc = [[V::zero(); VECTORS]; ROWS];
         let (mut a, mut b) = (t.a, t.b);
-        for _ in 0..t.k {
-            let mut row = [V::zero(); VECTORS];
-            for (v, w) in row.iter_mut().enumerate() {
-                *w = V::load(b.add(v * lanes));
-            }
-            for_rows!(i in ROWS {
-                let x = V::splat(*a.add(i));
-                for (sum, &w) in acc[i].iter_mut().zip(&row) {
-                    *sum = x.mul_add(w, *sum);
+        if t.lda == 0 {
+            for _ in 0..t.k {
+                let mut row = [V::zero(); VECTORS];
+                for (v, w) in row.iter_mut().enumerate() {
+                    *w = V::load(b.add(v * lanes));
                 }
-            });
-            a = a.add(ROWS);
-            b = b.add(t.b_stride);
+                for_rows!(i in ROWS {
+                    let x = V::splat(*a.add(i));
+                    for (sum, &w) in acc[i].iter_mut().zip(&row) {
+                        *sum = x.mul_add(w, *sum);
+                    }
+                });
+                a = a.add(ROWS);
+                b = b.add(t.b_stride);
+            }
+        } else {
+            let mut rows = [a; ROWS];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = a.add(i * t.lda);
+            }
+            for p in 0..t.k {
+                let mut row = [V::zero(); VECTORS];
+                for (v, w) in row.iter_mut().enumerate() {
+                    *w = V::load(b.add(v * lanes));
+                }
+                for_rows!(i in ROWS {
+                    let x = V::splat(*rows[i].add(p));
+                    for (sum, &w) in acc[i].iter_mut().zip(&row) {
+                        *sum = x.mul_add(w, *sum);
+                    }
+                });
+                b = b.add(t.b_stride);
+            }
         }
         let last = first(t.cols - (VECTORS - 1) * lanes);
         let mask = |v: usize| if v + 1 == VECTORS { last } else { first(lanes) };

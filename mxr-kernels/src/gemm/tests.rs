@@ -15,7 +15,7 @@ fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(body)
 }
 
-/// Every candidate against the reference in `f64`, with 1 and 2 threads.
+/// Every candidate against the reference in `f64`, with 1, 2 and 3 threads.
 fn check<T: GemmElement>(desc: &Gemm, with_bias: bool, tolerance: f64) {
     let span =
         |rows: usize, cols: usize, ld: usize| if rows * cols == 0 { 0 } else { (rows - 1) * ld + cols };
@@ -41,6 +41,7 @@ fn check<T: GemmElement>(desc: &Gemm, with_bias: bool, tolerance: f64) {
         };
         let (one, two) = (with_threads(1, run), with_threads(2, run));
         assert!(one == two, "{}: 1 and 2 threads differ: {desc:?}", candidate.name());
+        assert!(one == with_threads(3, run), "{}: 1 and 3 threads differ: {desc:?}", candidate.name());
         for (at, (&x, &y)) in one.iter().zip(&expected).enumerate() {
             let error = (x.to_f64() - y).abs();
             let bound = tolerance * (desc.k as f64).sqrt().max(1.0);
@@ -71,6 +72,8 @@ fn every_candidate_agrees_with_the_reference() {
         (20, 100, 25),
         (64, 64, 64),
         (67, 129, 300),
+        // Rows at multiples of a page.
+        (20, 40, 1024),
         (170, 530, 40),
         (200, 50, 700),
     ];

@@ -1,257 +1,434 @@
-//! Pooling a row at a time: down the window with contiguous vectors, then across it.
+//! Pooling a row of several planes at a time: across the windows of every input row, then down the rows.
 //!
-//! Short rows would leave most of the work to scalar remainders, so rows are put into padded scratch memory and worked on in
-//! whole vectors. With a step of S the padded row is dealt out to S *phases* (elements 0, S, 2S, …; 1, S + 1, …): tap `k` of
-//! neighbouring outputs is then contiguous in phase `k mod S`.
+//! What is found across a row serves all windows that have the row. Going back, an average is spread across a row of outputs and
+//! then gathered by the rows of inputs, so every element is written once.
+
+use std::ops::Range;
 
 use mxr_graph::instr::PoolKind;
 
-use crate::element::Float;
+use super::strip::{Group, Scratch, Strip, give, tap};
+use super::{Axis, Pool2d};
+use crate::element::{Float, Num};
 use crate::isa::Isa;
-use crate::level::{self, Body, Level};
-use crate::pool2d::{Axis, Pool2d, rectify};
+use crate::level::{self, Wide};
+use crate::simd::vector::{MAX_LANES, Vector};
 
-/// Elements of a padded row.
-pub(super) const ROW: usize = 2048;
-/// The largest horizontal step.
-const STEPS: usize = 4;
-/// Elements that are worked on together.
-pub(super) const LANES: usize = 16;
-
-pub(crate) fn accepts(d: &Pool2d) -> bool {
-    let [_, a] = d.axes();
-    a.stride <= STEPS && a.before + a.size <= ROW && phase_len(&a) <= ROW / a.stride
+pub(super) fn forward<T: Float>(isa: Isa, d: &Pool2d, strip: Strip, x: &[T], y: &mut [T]) {
+    level::run_wide(isa, Forward { d, strip, x, y });
 }
 
-/// Elements of a phase that whole vectors of outputs touch.
-pub(super) fn phase_len(a: &Axis) -> usize {
-    a.out.next_multiple_of(LANES) + a.kernel / a.stride + 1
+pub(super) fn backward_avg<T: Float>(isa: Isa, d: &Pool2d, strip: Strip, dy: &[T], dx: &mut [T]) {
+    level::run_wide(isa, BackwardAvg { d, strip, dy, dx });
 }
 
-pub(crate) fn forward<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &mut [T]) {
-    level::run(isa, Forward { d, x, y });
-}
-
-pub(crate) fn backward_avg<T: Float>(isa: Isa, d: &Pool2d, dy: &[T], dx: &mut [T]) {
-    level::run(isa, BackwardAvg { d, dy, dx });
-}
-
-/// Scratch memory of one padded row.
-#[repr(align(64))]
-pub(super) struct Row<T> {
-    pub(super) flat: [T; ROW],
-    dealt: [T; ROW],
-}
-
-impl<T: Copy> Row<T> {
-    pub(super) fn new(pad: T) -> Self {
-        Row { flat: [pad; ROW], dealt: [pad; ROW] }
-    }
-
-    /// The phases of the flat row, one after the other.
-    #[inline(always)]
-    pub(super) fn deal(&mut self, a: &Axis, len: usize) -> &[T] {
-        match a.stride {
-            1 => return &self.flat,
-            2 => self.deal_in::<2>(len),
-            3 => self.deal_in::<3>(len),
-            _ => self.deal_in::<4>(len),
-        }
-        &self.dealt
-    }
-
-    #[inline(always)]
-    fn deal_in<const S: usize>(&mut self, len: usize) {
-        for s in 0..S {
-            for (d, x) in self.dealt[s * len..][..len].iter_mut().zip(self.flat.chunks_exact(S)) {
-                *d = x[s];
+/// Runs `$body` with the horizontal extent and step of a window as constants, for those that are met often: loops over taps are then
+/// written out.
+macro_rules! with_window {
+    ($columns:expr, |$kernel:ident, $stride:ident| $body:expr) => {
+        match ($columns.kernel, $columns.stride) {
+            (2, 2) => {
+                let ($kernel, $stride) = (2, 2);
+                $body
             }
-        }
-    }
-
-    /// The inverse of [`deal`](Row::deal): what the phases hold, as a row.
-    #[inline(always)]
-    fn collect(&mut self, a: &Axis, len: usize) -> &[T] {
-        match a.stride {
-            1 => return &self.dealt,
-            2 => self.collect_in::<2>(len),
-            3 => self.collect_in::<3>(len),
-            _ => self.collect_in::<4>(len),
-        }
-        &self.flat
-    }
-
-    #[inline(always)]
-    fn collect_in<const S: usize>(&mut self, len: usize) {
-        for (j, flat) in self.flat.chunks_exact_mut(S).take(len).enumerate() {
-            for (s, flat) in flat.iter_mut().enumerate() {
-                *flat = self.dealt[s * len + j];
+            (3, 1) => {
+                let ($kernel, $stride) = (3, 1);
+                $body
             }
+            (3, 2) => {
+                let ($kernel, $stride) = (3, 2);
+                $body
+            }
+            ($kernel, $stride) => $body,
         }
+    };
+}
+pub(super) use with_window;
+
+/// How elements of a window are combined.
+trait Fold {
+    /// What changes no result.
+    fn neutral<T: Float>() -> T;
+
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn fold<V: Vector>(a: V, b: V) -> V;
+}
+
+struct Larger;
+struct Sum;
+
+impl Fold for Larger {
+    fn neutral<T: Float>() -> T {
+        T::NEG_INFINITY
+    }
+
+    #[inline(always)]
+    unsafe fn fold<V: Vector>(a: V, b: V) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { a.larger(b) }
     }
 }
 
-#[inline(always)]
-pub(super) fn load<T: Copy + Default>(x: &[T], at: usize) -> [T; LANES] {
-    let mut v = [T::default(); LANES];
-    v.copy_from_slice(&x[at..at + LANES]);
-    v
-}
+impl Fold for Sum {
+    fn neutral<T: Float>() -> T {
+        T::ZERO
+    }
 
-#[inline(always)]
-fn larger<T: Float>(a: T, b: T) -> T {
-    if (a > b) | a.is_nan() { a } else { b }
+    #[inline(always)]
+    unsafe fn fold<V: Vector>(a: V, b: V) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { a.add(b) }
+    }
 }
 
 struct Forward<'a, T> {
     d: &'a Pool2d,
+    strip: Strip,
     x: &'a [T],
     y: &'a mut [T],
 }
 
-impl<T: Float> Body for Forward<'_, T> {
+impl<T: Float> Wide<T> for Forward<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Level>(self) {
-        let Forward { d, x, y } = self;
-        match d.attrs.kind {
-            PoolKind::Max => fold_planes(d, x, y, T::NEG_INFINITY, larger::<T>, |_, _| {}),
-            PoolKind::ReluMax => fold_planes(d, x, y, T::NEG_INFINITY, larger::<T>, |_, y| rectify(y)),
-            PoolKind::Avg => fold_planes(d, x, y, T::ZERO, |a, b| a + b, |oy, y| divide(d, oy, y)),
+    fn run<V: Vector<Elem = T>>(self) {
+        // SAFETY: `run_wide` has the instructions.
+        unsafe {
+            with_window!(self.strip.columns, |kernel, stride| match self.d.attrs.kind {
+                PoolKind::Avg => self.fold::<V, Sum>(kernel, stride),
+                PoolKind::Max | PoolKind::ReluMax => self.fold::<V, Larger>(kernel, stride),
+            });
         }
     }
 }
 
+impl<T: Float> Forward<'_, T> {
+    /// # Safety
+    /// The CPU has the instructions; the window has this extent and step.
+    #[inline(always)]
+    unsafe fn fold<V: Vector<Elem = T>, F: Fold>(self, kernel: usize, stride: usize) {
+        let Forward { d, strip, x, y } = self;
+        let (plane, out) = (d.h * d.w, d.oh * d.ow);
+        assert!(x.len() == d.planes() * plane && y.len() == d.planes() * out, "planes as described");
+        let mut scratch = Scratch::new();
+        let mut room = scratch.room();
+        let neutral = F::neutral::<T>();
+        let inputs = room.take(strip.inputs(), neutral);
+        let ring = room.take(strip.rows.kernel * strip.len, neutral);
+        let counts = counts(d, &strip, room.take(strip.len, T::ONE));
+        let result = room.take(strip.len + MAX_LANES, neutral);
+        let slot = |iy: usize| ring.wrapping_add(iy % strip.rows.kernel * strip.len);
+        // SAFETY: the caller's promise; rows and planes lie in their slices, strips in their memory.
+        unsafe {
+            for group in strip.groups::<V>(d.planes()) {
+                let mut next = 0;
+                for oy in 0..d.oh {
+                    let window = strip.rows.window(oy);
+                    next = next.max(window.start);
+                    while next < window.end {
+                        let row = x.as_ptr().add(group.first * plane + next * d.w);
+                        strip.lay_inputs::<V>(group, row, plane, inputs, neutral);
+                        let to = slot(next);
+                        for j in (0..group.len).step_by(V::LANES) {
+                            let mut sum = tap::<V>(inputs, j, 0, stride);
+                            for s in 1..kernel {
+                                sum = F::fold(sum, tap::<V>(inputs, j, s, stride));
+                            }
+                            sum.store(to.add(j));
+                        }
+                        next += 1;
+                    }
+                    down::<V, F>(group, window, slot, result);
+                    finish::<V>(d, &strip, oy, group, counts, result);
+                    let to = y.as_mut_ptr().add(group.first * out + oy * d.ow);
+                    give::<V>(group.planes, result, strip.pitch, d.ow, to, out, (d.oh - oy) * d.ow);
+                }
+            }
+        }
+    }
+}
+
+/// Combines the rows of a window.
 #[inline(always)]
-fn fold_planes<T: Float>(
-    d: &Pool2d,
-    x: &[T],
-    y: &mut [T],
-    start: T,
-    f: impl Fn(T, T) -> T + Copy,
-    finish: impl Fn(usize, &mut [T]),
+unsafe fn down<V: Vector, F: Fold>(
+    group: Group,
+    window: Range<usize>,
+    slot: impl Fn(usize) -> *mut V::Elem,
+    result: *mut V::Elem,
 ) {
-    let [rows, a] = d.axes();
-    let len = phase_len(&a);
-    // Padding never changes a result: it holds the neutral element.
-    let mut row = Row::new(start);
-    for (x, y) in x.chunks_exact((d.h * d.w).max(1)).zip(y.chunks_exact_mut(d.oh * d.ow)) {
-        for (oy, y) in y.chunks_exact_mut(d.ow).enumerate() {
-            let window = rows.window(oy);
-            if window.is_empty() {
-                y.fill(start);
-            } else {
-                let x = &x[window.start * d.w..window.end * d.w];
-                down(x, d.w, &mut row.flat[a.before..a.before + d.w], f);
-                across(&a, row.deal(&a, len), len, start, y, f);
+    let at = |i: usize| if window.len() > i { slot(window.start + i) } else { std::ptr::null_mut() };
+    let (a, b, c) = (at(0), at(1), at(2));
+    // SAFETY: the caller's promise.
+    unsafe {
+        for j in (0..group.len).step_by(V::LANES) {
+            let sum = match window.len() {
+                0 => V::splat(F::neutral()),
+                1 => V::load(a.add(j)),
+                2 => F::fold(V::load(a.add(j)), V::load(b.add(j))),
+                _ => F::fold(F::fold(V::load(a.add(j)), V::load(b.add(j))), V::load(c.add(j))),
+            };
+            sum.store(result.add(j));
+        }
+        for iy in window.skip(3) {
+            let row = slot(iy);
+            for j in (0..group.len).step_by(V::LANES) {
+                F::fold(V::load(result.add(j)), V::load(row.add(j))).store(result.add(j));
             }
-            finish(oy, y);
         }
     }
 }
 
-/// Combines rows of `w` elements into one.
+/// What is done to sums and maxima.
 #[inline(always)]
-fn down<T: Float>(x: &[T], w: usize, out: &mut [T], f: impl Fn(T, T) -> T) {
-    if w < LANES {
-        out.copy_from_slice(&x[..w]);
-        for x in x.chunks_exact(w).skip(1) {
-            for (o, &x) in out.iter_mut().zip(x) {
-                *o = f(*o, x);
+unsafe fn finish<V: Vector>(
+    d: &Pool2d,
+    strip: &Strip,
+    oy: usize,
+    group: Group,
+    counts: *const V::Elem,
+    result: *mut V::Elem,
+) {
+    let height = V::Elem::from_f64(strip.rows.count(oy, with_pad(d)).max(1) as f64);
+    // SAFETY: the caller's promise.
+    unsafe {
+        match d.attrs.kind {
+            PoolKind::Max => {}
+            PoolKind::ReluMax => {
+                for j in (0..group.len).step_by(V::LANES) {
+                    V::load(result.add(j)).relu().store(result.add(j));
+                }
+            }
+            PoolKind::Avg => {
+                let height = V::splat(height);
+                for j in (0..group.len).step_by(V::LANES) {
+                    let count = height.mul(V::load(counts.add(j)));
+                    V::load(result.add(j)).div(count).store(result.add(j));
+                }
             }
         }
-        return;
-    }
-    for at in (0..w).step_by(LANES) {
-        // The last vector overlaps the one before it: whole columns are computed, so twice is as good as once.
-        let at = at.min(w - LANES);
-        let mut acc = load(x, at);
-        for x in x.chunks_exact(w).skip(1) {
-            let x = load(x, at);
-            for j in 0..LANES {
-                acc[j] = f(acc[j], x[j]);
-            }
-        }
-        out[at..at + LANES].copy_from_slice(&acc);
     }
 }
 
-/// Combines the taps of every output of a row.
-#[inline(always)]
-fn across<T: Float>(a: &Axis, phases: &[T], len: usize, start: T, y: &mut [T], f: impl Fn(T, T) -> T) {
-    for (chunk, y) in y.chunks_mut(LANES).enumerate() {
-        let mut acc = [start; LANES];
-        for k in 0..a.kernel {
-            let taps = load(phases, k % a.stride * len + k / a.stride + chunk * LANES);
-            for j in 0..LANES {
-                acc[j] = f(acc[j], taps[j]);
-            }
+fn with_pad(d: &Pool2d) -> bool {
+    d.attrs.count_pad && !d.attrs.global
+}
+
+/// What each window of a row counts, were it one row high; 1 where there is none. `to` is a strip of outputs.
+fn counts<T: Float>(d: &Pool2d, strip: &Strip, to: *mut T) -> *const T {
+    for ox in 0..d.ow {
+        let count = T::from_f64(strip.columns.count(ox, with_pad(d)).max(1) as f64);
+        for at in (ox..strip.len).step_by(strip.pitch) {
+            // SAFETY: inside the strip.
+            unsafe { *to.add(at) = count };
         }
-        y.copy_from_slice(&acc[..y.len()]);
+    }
+    to
+}
+
+/// What goes back from rows of outputs.
+pub(super) trait Gradient<V: Vector> {
+    /// Prepares row `oy` of a group.
+    ///
+    /// # Safety
+    /// The group is one of the strip, the rows of a group come in order, and the CPU has the instructions.
+    unsafe fn lay(&mut self, group: Group, oy: usize);
+
+    /// How row `oy` of the outputs is added to row `row` of the inputs, which counts from the padding.
+    type Row: Copy;
+
+    /// Looks it up. Nothing is read of a row that is not among those that `row` belongs to.
+    fn row(&self, row: usize, oy: usize) -> Self::Row;
+
+    /// `sum` and what a row of outputs gives to inputs `(j + lane) · S + phase`.
+    ///
+    /// # Safety
+    /// The row was prepared, and not too many after it; the CPU has the instructions.
+    unsafe fn add(&self, row: Self::Row, sum: V, j: usize, phase: usize) -> V;
+}
+
+/// Rows of outputs that a row of inputs belongs to: the first few, looked up, and the others.
+struct Rows<R> {
+    first: [R; 3],
+    row: usize,
+    outputs: Range<usize>,
+}
+
+impl<R: Copy> Rows<R> {
+    #[inline(always)]
+    fn new<V: Vector>(gradient: &impl Gradient<V, Row = R>, row: usize, outputs: Range<usize>) -> Self {
+        let first = std::array::from_fn(|i| gradient.row(row, outputs.start + i));
+        Rows { first, row, outputs }
+    }
+
+    /// What all of them give.
+    ///
+    /// # Safety
+    /// As [`Gradient::add`].
+    #[inline(always)]
+    unsafe fn sum<V: Vector>(&self, gradient: &impl Gradient<V, Row = R>, j: usize, phase: usize) -> V {
+        let count = self.outputs.len();
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sum = V::zero();
+            if count > 0 {
+                sum = gradient.add(self.first[0], sum, j, phase);
+            }
+            if count > 1 {
+                sum = gradient.add(self.first[1], sum, j, phase);
+            }
+            if count > 2 {
+                sum = gradient.add(self.first[2], sum, j, phase);
+            }
+            for oy in self.outputs.clone().skip(3) {
+                sum = gradient.add(gradient.row(self.row, oy), sum, j, phase);
+            }
+            sum
+        }
     }
 }
 
-/// Divides a row of sums by what each window counts.
+/// Writes every element of `dx` once.
+///
+/// # Safety
+/// The CPU has the instructions; the window has this step; `line` is a strip of inputs.
 #[inline(always)]
-fn divide<T: Float>(d: &Pool2d, oy: usize, y: &mut [T]) {
-    let [rows, columns] = d.axes();
-    let with_pad = d.attrs.count_pad && !d.attrs.global;
-    let height = rows.count(oy, with_pad);
-    let count = |ox| columns.count(ox, with_pad);
-    let whole = |ox: &usize| count(*ox) == columns.kernel;
-    let first = (0..y.len()).find(whole).unwrap_or(y.len());
-    let last = (first..y.len()).rfind(whole).map_or(first, |ox| ox + 1);
-    for ox in (0..first).chain(last..y.len()) {
-        y[ox] = y[ox] / T::from_f64((height * count(ox)).max(1) as f64);
-    }
-    let full = T::from_f64((height * columns.kernel).max(1) as f64);
-    for y in &mut y[first..last] {
-        *y = *y / full;
+pub(super) unsafe fn backward<V: Vector, G: Gradient<V>>(
+    d: &Pool2d,
+    strip: &Strip,
+    stride: usize,
+    gradient: &mut G,
+    line: *mut V::Elem,
+    dx: &mut [V::Elem],
+) {
+    let (plane, lanes) = (d.h * d.w, V::LANES);
+    assert!(dx.len() == d.planes() * plane, "planes as described");
+    let Axis { kernel: height, stride: step, before, .. } = strip.rows;
+    for group in strip.groups::<V>(d.planes()) {
+        let mut next = 0;
+        for iy in 0..d.h {
+            let row = iy + before;
+            let outputs = (row + 1).saturating_sub(height).div_ceil(step)..(row / step + 1).min(d.oh);
+            next = next.max(outputs.start);
+            // SAFETY: the caller's promise; rows and planes lie in their slices, strips in their memory.
+            unsafe {
+                while next < outputs.end {
+                    gradient.lay(group, next);
+                    next += 1;
+                }
+                let rows = Rows::new::<V>(gradient, row, outputs);
+                for j in (0..group.len).step_by(lanes) {
+                    match stride {
+                        1 => rows.sum::<V>(gradient, j, 0).store(line.add(j)),
+                        2 => {
+                            let even = rows.sum::<V>(gradient, j, 0);
+                            let [low, high] = even.interleave(rows.sum::<V>(gradient, j, 1));
+                            low.store(line.add(2 * j));
+                            high.store(line.add(2 * j + lanes));
+                        }
+                        _ => {
+                            for phase in 0..stride {
+                                let mut numbers = [V::Elem::ZERO; MAX_LANES];
+                                rows.sum::<V>(gradient, j, phase).store(numbers.as_mut_ptr());
+                                for (lane, &number) in numbers[..lanes].iter().enumerate() {
+                                    *line.add((j + lane) * stride + phase) = number;
+                                }
+                            }
+                        }
+                    }
+                }
+                let to = dx.as_mut_ptr().add(group.first * plane + iy * d.w);
+                let from = line.add(strip.columns.before);
+                give::<V>(group.planes, from, strip.pitch * stride, d.w, to, plane, (d.h - iy) * d.w);
+            }
+        }
     }
 }
 
 struct BackwardAvg<'a, T> {
     d: &'a Pool2d,
+    strip: Strip,
     dy: &'a [T],
     dx: &'a mut [T],
 }
 
-impl<T: Float> Body for BackwardAvg<'_, T> {
+impl<T: Float> Wide<T> for BackwardAvg<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Level>(self) {
-        let BackwardAvg { d, dy, dx } = self;
-        let [rows, a] = d.axes();
-        let len = phase_len(&a);
-        let mut share = [T::ZERO; ROW];
-        let mut given = Row::new(T::ZERO);
-        dx.fill(T::ZERO);
-        for (dy, dx) in dy.chunks_exact((d.oh * d.ow).max(1)).zip(dx.chunks_exact_mut(d.h * d.w)) {
-            for (oy, dy) in dy.chunks_exact(d.ow.max(1)).enumerate() {
-                // What lies behind the last output stays 0.
-                share[..d.ow].copy_from_slice(dy);
-                divide(d, oy, &mut share[..d.ow]);
-                given.dealt[..a.stride * len].fill(T::ZERO);
-                for at in (0..d.ow).step_by(LANES) {
-                    let g = load(&share, at);
-                    for k in 0..a.kernel {
-                        add(&mut given.dealt[k % a.stride * len + k / a.stride + at..][..LANES], &g);
+    fn run<V: Vector<Elem = T>>(self) {
+        let BackwardAvg { d, strip, dy, dx } = self;
+        assert!(dy.len() == d.planes() * d.oh * d.ow, "planes as described");
+        let mut scratch = Scratch::new();
+        let mut room = scratch.room();
+        let share = room.take(strip.front + strip.len + MAX_LANES, T::ZERO).wrapping_add(strip.front);
+        let ring = room.take(strip.slots() * strip.columns.stride * strip.len, T::ZERO);
+        let counts = counts(d, &strip, room.take(strip.len, T::ONE));
+        let line = room.take(strip.inputs(), T::ZERO);
+        with_window!(strip.columns, |kernel, stride| {
+            let mut shares = Shares { d, strip, kernel, stride, dy, counts, share, ring };
+            // SAFETY: `run_wide` has the instructions; the memory was just taken for it.
+            unsafe { backward::<V, _>(d, &strip, stride, &mut shares, line, dx) }
+        });
+    }
+}
+
+/// Gradients of averages, divided and spread across their windows.
+struct Shares<'a, T> {
+    d: &'a Pool2d,
+    strip: Strip,
+    kernel: usize,
+    stride: usize,
+    dy: &'a [T],
+    counts: *const T,
+    /// A strip of outputs.
+    share: *mut T,
+    /// For each row of outputs, the phases of its inputs one after the other.
+    ring: *mut T,
+}
+
+impl<T: Float> Shares<'_, T> {
+    #[inline(always)]
+    fn slot(&self, oy: usize) -> *mut T {
+        self.ring.wrapping_add(oy % self.strip.slots() * self.stride * self.strip.len)
+    }
+}
+
+impl<V: Vector> Gradient<V> for Shares<'_, V::Elem> {
+    #[inline(always)]
+    unsafe fn lay(&mut self, group: Group, oy: usize) {
+        let Shares { d, strip, kernel, stride, share, .. } = *self;
+        let out = d.oh * d.ow;
+        let to = self.slot(oy);
+        // SAFETY: the caller's promise; in front of a strip there is what the first outputs of its first plane look at.
+        unsafe {
+            let row = self.dy.as_ptr().add(group.first * out + oy * d.ow);
+            strip.lay_outputs::<V>(group, row, out, share);
+            finish::<V>(d, &strip, oy, group, self.counts, share);
+            for phase in 0..stride {
+                let to = to.add(phase * strip.len);
+                for j in (0..group.len).step_by(V::LANES) {
+                    let mut sum = V::zero();
+                    for s in (phase..kernel).step_by(stride) {
+                        sum = sum.add(V::load(share.add(j).sub(s / stride)));
                     }
-                }
-                let row = &given.collect(&a, len)[a.before..][..d.w];
-                for iy in rows.window(oy) {
-                    add(&mut dx[iy * d.w..][..d.w], row);
+                    sum.store(to.add(j));
                 }
             }
         }
     }
-}
 
-#[inline(always)]
-fn add<T: Float>(to: &mut [T], g: &[T]) {
-    for (to, &g) in to.iter_mut().zip(g) {
-        *to += g;
+    type Row = *const V::Elem;
+
+    #[inline(always)]
+    fn row(&self, _: usize, oy: usize) -> Self::Row {
+        self.slot(oy)
+    }
+
+    #[inline(always)]
+    unsafe fn add(&self, row: Self::Row, sum: V, j: usize, phase: usize) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { sum.add(V::load(row.add(phase * self.strip.len + j))) }
     }
 }

@@ -9,13 +9,14 @@
 //! the window has at most 256 places. [`PoolKind::ReluMax`] rectifies the maximum as well; then bit 7 of the byte says that the
 //! result is not above 0, so that no gradient flows, and 128 places are left.
 //!
-//! Candidates, best first: `cpu` and `place` (maxima with their places) work a row at a time, down the window and then across
-//! it, and accept rows of up to about 2,000 elements and steps up to 4; global pooling is a reduction; the reference takes the
-//! rest, spread over planes.
+//! Candidates, best first: `cpu` and `place` (maxima with their places) work on a row of several planes at a time, across the windows and
+//! then down, and accept rows of up to about a thousand elements; global pooling is a reduction; the reference takes the rest, spread
+//! over planes.
 
 mod cpu;
 mod place;
 pub mod reference;
+mod strip;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use crate::element::Float;
 use crate::isa::Isa;
 use crate::par;
 use crate::reduce::{self, Reduce};
+use strip::Strip;
 
 /// Pooling of `[n, c, h, w]` into `[n, c, oh, ow]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +129,7 @@ impl Pool2d {
     }
 
     fn grain(&self) -> usize {
-        (16 * 1024 / (self.h * self.w).max(1)).max(1)
+        (32 * 1024 / (self.h * self.w).max(1)).max(1)
     }
 }
 
@@ -179,7 +181,10 @@ pub fn forward_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &mut [T]) {
     par::for_each_mut(y, grain * d.oh * d.ow, |block, y| {
         let planes = y.len() / (d.oh * d.ow);
         let (part, x) = (d.of_planes(planes), &x[block * grain * plane..][..planes * plane]);
-        if cpu::accepts(d) { cpu::forward(isa, &part, x, y) } else { reference::forward(&part, x, y) }
+        match Strip::new(&part) {
+            Some(strip) => cpu::forward(isa, &part, strip, x, y),
+            None => reference::forward(&part, x, y),
+        }
     });
 }
 
@@ -209,10 +214,11 @@ pub fn backward_avg_on<T: Float>(isa: Isa, d: &Pool2d, dy: &[T], dx: &mut [T]) {
             for (dx, &dy) in dx.chunks_mut(plane).zip(dy) {
                 dx.fill(dy / T::from_f64(plane as f64));
             }
-        } else if cpu::accepts(d) {
-            cpu::backward_avg(isa, &part, dy, dx);
-        } else {
-            reference::backward_avg(&part, dy, dx);
+            return;
+        }
+        match Strip::new(&part) {
+            Some(strip) => cpu::backward_avg(isa, &part, strip, dy, dx),
+            None => reference::backward_avg(&part, dy, dx),
         }
     });
 }
@@ -241,10 +247,9 @@ pub fn forward_places_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &mut [T], p
     par::for_each_mut2(y, grain * out, place, grain * out, |block, y, place| {
         let planes = y.len() / out;
         let (part, x) = (d.of_planes(planes), &x[block * grain * plane..][..planes * plane]);
-        if place::fits(d) {
-            place::forward(isa, &part, x, y, place);
-        } else {
-            reference::forward_places(&part, x, y, place);
+        match Strip::new(&part) {
+            Some(strip) => place::forward(isa, &part, strip, x, y, place),
+            None => reference::forward_places(&part, x, y, place),
         }
     });
 }
@@ -273,7 +278,11 @@ pub fn backward_places_on<T: Float>(isa: Isa, d: &Pool2d, place: &[u8], dy: &[T]
     par::for_each_mut(dx, grain * plane, |block, dx| {
         let planes = dx.len() / plane;
         let own = block * grain * out..(block * grain + planes) * out;
-        place::backward(isa, &d.of_planes(planes), &place[own.clone()], &dy[own], dx);
+        let (part, place, dy) = (d.of_planes(planes), &place[own.clone()], &dy[own]);
+        match Strip::new(&part) {
+            Some(strip) => place::backward(isa, &part, strip, place, dy, dx),
+            None => reference::backward_places(&part, place, dy, dx),
+        }
     });
 }
 
@@ -302,10 +311,9 @@ pub fn backward_max_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], dy: &[T], dx: &m
         let part = d.of_planes(planes);
         let x = &x[block * grain * plane..][..planes * plane];
         let dy = &dy[block * grain * out..][..planes * out];
-        if place::fits(d) {
-            place::backward_from_input(isa, &part, x, dy, dx);
-        } else {
-            reference::backward_max(&part, x, dy, dx);
+        match Strip::new(&part).filter(|_| d.has_places()) {
+            Some(strip) => place::backward_from_input(isa, &part, strip, x, dy, dx),
+            None => reference::backward_max(&part, x, dy, dx),
         }
     });
 }

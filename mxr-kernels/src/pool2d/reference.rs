@@ -3,7 +3,7 @@
 use mxr_graph::instr::PoolKind;
 
 use crate::element::Float;
-use crate::pool2d::{Pool2d, ZERO_GRADIENT};
+use crate::pool2d::{Axis, Pool2d, ZERO_GRADIENT};
 
 /// `f(plane, output index, [oy, ox])` for every output.
 fn each(d: &Pool2d, mut f: impl FnMut(usize, usize, [usize; 2])) {
@@ -88,6 +88,22 @@ pub fn backward_max<T: Float>(d: &Pool2d, x: &[T], dy: &[T], dx: &mut [T]) {
         // Where the maximum is rectified, nothing flows unless it is above 0.
         if d.attrs.kind == PoolKind::Max || x[i] > T::ZERO {
             dx[i] += dy[out];
+        }
+    });
+}
+
+/// `dx` of a max pooling from the places of [`forward_places`].
+pub fn backward_places<T: Float>(d: &Pool2d, place: &[u8], dy: &[T], dx: &mut [T]) {
+    let [rows, columns] = d.axes();
+    dx.fill(T::ZERO);
+    each(d, |plane, out, at| {
+        let none = d.attrs.kind == PoolKind::ReluMax && place[out] & ZERO_GRADIENT != 0;
+        let place = usize::from(place[out]);
+        let (y, x) =
+            (at[0] * rows.stride + place / columns.kernel, at[1] * columns.stride + place % columns.kernel);
+        let inside = |axis: &Axis, at: usize| (axis.before..axis.before + axis.size).contains(&at);
+        if !none && inside(&rows, y) && inside(&columns, x) {
+            dx[(plane * d.h + y - rows.before) * d.w + x - columns.before] += dy[out];
         }
     });
 }

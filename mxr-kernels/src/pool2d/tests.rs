@@ -72,6 +72,9 @@ fn check<T: Float>(mut d: Pool2d) {
             let (y2, dx2) = with_threads(2, run);
             assert_same(&y, &y2, &what);
             assert_same(&dx, &dx2, &what);
+            let (y3, dx3) = with_threads(3, run);
+            assert_same(&y, &y3, &what);
+            assert_same(&dx, &dx3, &what);
             if max {
                 assert_same(&y, &want_y, &what);
                 assert_same(&dx, &want_dx, &what);
@@ -92,6 +95,14 @@ fn shapes() -> Vec<Pool2d> {
         pool([1, 1, 13, 41], [5, 4], [2, 4], [2, 1, 2, 3], true),
         pool([1, 2, 5, 30], [1, 2], [1, 7], [0; 4], false),
         pool([1, 1, 3, 1100], [3, 3], [2, 2], [1; 4], true),
+        pool([1, 1, 2, 9000], [2, 2], [2, 2], [0; 4], false),
+        pool([3, 7, 7, 7], [3, 3], [1, 1], [1; 4], false),
+        pool([2, 5, 14, 14], [3, 3], [1, 1], [1; 4], false),
+        pool([2, 9, 14, 14], [3, 3], [2, 2], [0; 4], true),
+        pool([2, 30, 5, 3], [3, 2], [1, 1], [2, 0, 1, 1], false),
+        pool([1, 3, 6, 5], [2, 2], [3, 3], [0; 4], false),
+        pool([1, 40, 8, 4], [5, 5], [1, 1], [2; 4], false),
+        pool([1, 3, 12, 9], [7, 7], [1, 3], [3; 4], true),
         pool([1, 1, 1, 1], [1, 1], [1, 1], [0; 4], false),
         pool([1, 1, 2, 2], [3, 3], [2, 2], [1; 4], true),
         pool([0, 3, 4, 4], [2, 2], [2, 2], [0; 4], false),

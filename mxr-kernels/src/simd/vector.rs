@@ -43,6 +43,18 @@ pub unsafe trait Vector: Copy {
     /// The CPU has the instructions; `from + lane` is valid for reads for every lane of `mask` (`from` itself need not be).
     unsafe fn load_over(self, from: *const Self::Elem, mask: u32) -> Self;
 
+    /// All lanes from bytes in memory.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; `from` is valid for `LANES` reads.
+    unsafe fn load_bytes(from: *const u8) -> Self;
+
+    /// All lanes, whole numbers from 0 to 255, to bytes in memory.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; `to` is valid for `LANES` writes.
+    unsafe fn store_bytes(self, to: *mut u8);
+
     /// The lanes of `mask` from memory at `from + index[lane]`, the others 0.
     ///
     /// # Safety
@@ -96,6 +108,36 @@ pub unsafe trait Vector: Copy {
     /// # Safety
     /// The CPU has the instructions.
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
+
+    /// `self / b`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn div(self, b: Self) -> Self;
+
+    /// `self` where it is above `b` or NaN, `b` elsewhere.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn larger(self, b: Self) -> Self;
+
+    /// `self` and `place` where `self` is above `best`, or is NaN and `best` is not; `best` and `best_place` elsewhere.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn follow(self, place: Self, best: Self, best_place: Self) -> [Self; 2];
+
+    /// The lanes where `a` equals `b`, and 0 elsewhere.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self;
+
+    /// Lane 0 of `self`, lane 0 of `b`, lane 1 of `self`, … in two registers.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn interleave(self, b: Self) -> [Self; 2];
 
     /// The lanes where `of` is above 0, and 0 elsewhere.
     ///
@@ -261,6 +303,19 @@ unsafe impl<T: Float, const N: usize> Vector for Lanes<T, N> {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        // SAFETY: the caller allows `N` reads.
+        let bytes = unsafe { from.cast::<[u8; N]>().read() };
+        Lanes(bytes.map(|byte| T::from_f64(f64::from(byte))))
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        // SAFETY: the caller allows `N` writes.
+        unsafe { to.cast::<[u8; N]>().write(self.0.map(|x| x.to_f64() as u8)) };
+    }
+
+    #[inline(always)]
     unsafe fn gather(from: *const T, index: *const i32, mask: u32) -> Self {
         Lanes(array::from_fn(|lane| {
             if mask >> lane & 1 == 1 {
@@ -316,6 +371,39 @@ unsafe impl<T: Float, const N: usize> Vector for Lanes<T, N> {
     #[inline(always)]
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         Lanes(array::from_fn(|lane| self.0[lane] * a.0[lane] + b.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        Lanes(array::from_fn(|lane| self.0[lane] / b.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn larger(self, b: Self) -> Self {
+        let larger = |x: T, y: T| if (x > y) | x.is_nan() { x } else { y };
+        Lanes(array::from_fn(|lane| larger(self.0[lane], b.0[lane])))
+    }
+
+    #[inline(always)]
+    unsafe fn follow(self, place: Self, best: Self, best_place: Self) -> [Self; 2] {
+        let wins: [bool; N] = array::from_fn(|lane| {
+            let (x, best) = (self.0[lane], best.0[lane]);
+            (x > best) | (x.is_nan() & !best.is_nan())
+        });
+        let pick =
+            |a: Self, b: Self| Lanes(array::from_fn(|lane| if wins[lane] { a.0[lane] } else { b.0[lane] }));
+        [pick(self, best), pick(place, best_place)]
+    }
+
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+        Lanes(array::from_fn(|lane| if a.0[lane] == b.0[lane] { self.0[lane] } else { T::ZERO }))
+    }
+
+    #[inline(always)]
+    unsafe fn interleave(self, b: Self) -> [Self; 2] {
+        let lane = |i: usize| if i.is_multiple_of(2) { self.0[i / 2] } else { b.0[i / 2] };
+        [Lanes(array::from_fn(lane)), Lanes(array::from_fn(|i| lane(N + i)))]
     }
 
     #[inline(always)]
@@ -405,6 +493,33 @@ mod tests {
                         assert!(relu != zero || relu.to_f64().is_sign_positive(), "no negative zero");
                     }
                 }
+                let bytes: Vec<u8> = (0..lanes as u8).map(|lane| (lane + 7).wrapping_mul(83)).collect();
+                let whole = V::load_bytes(bytes.as_ptr());
+                let expected = bytes.iter().map(|&byte| V::Elem::from_f64(f64::from(byte)));
+                assert_eq!(numbers(whole), expected.collect::<Vec<_>>());
+                let mut again = vec![0; lanes];
+                whole.store_bytes(again.as_mut_ptr());
+                assert_eq!(again, bytes);
+                let quotients = (0..lanes).map(|lane| at(2 + lane) / at(9 + lane));
+                assert_eq!(numbers(v.div(w)), quotients.collect::<Vec<_>>());
+                for (start, other) in (0..lanes.min(8)).flat_map(|a| (0..lanes.min(8)).map(move |b| (a, b))) {
+                    let (x, y) = (V::load(around[start..].as_ptr()), V::load(around[other..].as_ptr()));
+                    let [best, place] = x.follow(v, y, w);
+                    let (larger, equal) = (numbers(x.larger(y)), numbers(v.where_equal(x, y)));
+                    for lane in 0..lanes {
+                        let (a, b) = (around[start + lane], around[other + lane]);
+                        let same = |x: V::Elem, y: V::Elem| x.to_f64().to_bits() == y.to_f64().to_bits();
+                        assert!(same(larger[lane], if a > b || a.is_nan() { a } else { b }), "{a:?} {b:?}");
+                        let wins = a > b || a.is_nan() && !b.is_nan();
+                        assert!(same(numbers(best)[lane], if wins { a } else { b }), "{a:?} {b:?}");
+                        assert_eq!(numbers(place)[lane], at(if wins { 2 } else { 9 } + lane));
+                        assert_eq!(equal[lane], if a == b { at(2 + lane) } else { zero });
+                    }
+                }
+                let [low, high] = v.interleave(w);
+                let both = numbers(low).into_iter().chain(numbers(high));
+                let expected = (0..2 * lanes).map(|i| at(if i % 2 == 0 { 2 } else { 9 } + i / 2));
+                assert_eq!(both.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
                 let mut line = Line([V::Elem::ZERO; MAX_LANES]);
                 v.stream(line.0.as_mut_ptr());
                 stream::fence();

@@ -57,6 +57,22 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        // SAFETY: the caller has AVX2 and allows 8 reads.
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        // SAFETY: the caller has AVX2 and allows 8 writes.
+        unsafe {
+            let whole = _mm256_cvttps_epi32(self);
+            let pairs = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole));
+            _mm_storel_epi64(to.cast(), _mm_packus_epi16(pairs, pairs));
+        }
+    }
+
+    #[inline(always)]
     unsafe fn gather(from: *const f32, index: *const i32, mask: u32) -> Self {
         // SAFETY: the caller has AVX2 and allows the reads of the mask; `index` has 8 entries.
         unsafe {
@@ -142,6 +158,47 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_div_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            // Of two numbers of which one is NaN, the second.
+            let max = _mm256_max_ps(self, b);
+            _mm256_blendv_ps(max, self, _mm256_cmp_ps::<_CMP_UNORD_Q>(self, self))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn follow(self, place: Self, best: Self, best_place: Self) -> [Self; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let above = _mm256_cmp_ps::<_CMP_NLE_UQ>(self, best);
+            let wins = _mm256_and_ps(above, _mm256_cmp_ps::<_CMP_ORD_Q>(best, best));
+            [_mm256_blendv_ps(best, self, wins), _mm256_blendv_ps(best_place, place, wins)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b)) }
+    }
+
+    #[inline(always)]
+    unsafe fn interleave(self, b: Self) -> [Self; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let (low, high) = (_mm256_unpacklo_ps(self, b), _mm256_unpackhi_ps(self, b));
+            [_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high)]
+        }
+    }
+
+    #[inline(always)]
     unsafe fn where_positive(self, of: Self) -> Self {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_GT_OQ>(of, _mm256_setzero_ps())) }
@@ -218,6 +275,24 @@ unsafe impl Vector for __m256d {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        // SAFETY: the caller has AVX2 and allows 4 reads.
+        unsafe {
+            _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(from.cast::<i32>().read_unaligned())))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        // SAFETY: the caller has AVX2 and allows 4 writes.
+        unsafe {
+            let whole = _mm256_cvttpd_epi32(self);
+            let pairs = _mm_packs_epi32(whole, whole);
+            to.cast::<i32>().write_unaligned(_mm_cvtsi128_si32(_mm_packus_epi16(pairs, pairs)));
+        }
+    }
+
+    #[inline(always)]
     unsafe fn gather(from: *const f64, index: *const i32, mask: u32) -> Self {
         // SAFETY: the caller has AVX2 and allows the reads of the mask; `index` has 4 entries.
         unsafe {
@@ -290,6 +365,47 @@ unsafe impl Vector for __m256d {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller has FMA.
         unsafe { _mm256_fmadd_pd(self, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_div_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            // Of two numbers of which one is NaN, the second.
+            let max = _mm256_max_pd(self, b);
+            _mm256_blendv_pd(max, self, _mm256_cmp_pd::<_CMP_UNORD_Q>(self, self))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn follow(self, place: Self, best: Self, best_place: Self) -> [Self; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let above = _mm256_cmp_pd::<_CMP_NLE_UQ>(self, best);
+            let wins = _mm256_and_pd(above, _mm256_cmp_pd::<_CMP_ORD_Q>(best, best));
+            [_mm256_blendv_pd(best, self, wins), _mm256_blendv_pd(best_place, place, wins)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { _mm256_and_pd(self, _mm256_cmp_pd::<_CMP_EQ_OQ>(a, b)) }
+    }
+
+    #[inline(always)]
+    unsafe fn interleave(self, b: Self) -> [Self; 2] {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let (low, high) = (_mm256_unpacklo_pd(self, b), _mm256_unpackhi_pd(self, b));
+            [_mm256_permute2f128_pd::<0x20>(low, high), _mm256_permute2f128_pd::<0x31>(low, high)]
+        }
     }
 
     #[inline(always)]

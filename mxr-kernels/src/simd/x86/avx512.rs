@@ -34,6 +34,18 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        // SAFETY: the caller has AVX-512 and allows 16 reads.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        // SAFETY: the caller has AVX-512 and allows 16 writes.
+        unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(self))) }
+    }
+
+    #[inline(always)]
     unsafe fn gather(from: *const f32, index: *const i32, mask: u32) -> Self {
         // SAFETY: the caller has AVX-512 and allows the reads of the mask; `index` has 16 entries.
         unsafe {
@@ -91,6 +103,48 @@ unsafe impl Vector for __m512 {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller has AVX-512.
         unsafe { _mm512_fmadd_ps(self, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_div_ps(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            // Of two numbers of which one is NaN, the second.
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self, self);
+            _mm512_mask_blend_ps(nan, _mm512_max_ps(self, b), self)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn follow(self, place: Self, best: Self, best_place: Self) -> [Self; 2] {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            let wins =
+                _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(self, best) & _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
+            [_mm512_mask_blend_ps(wins, best, self), _mm512_mask_blend_ps(wins, best_place, place)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), self) }
+    }
+
+    #[inline(always)]
+    unsafe fn interleave(self, b: Self) -> [Self; 2] {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+            [_mm512_permutex2var_ps(self, low, b), _mm512_permutex2var_ps(self, high, b)]
+        }
     }
 
     #[inline(always)]
@@ -180,6 +234,18 @@ unsafe impl Vector for __m512d {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        // SAFETY: the caller has AVX-512 and allows 8 reads.
+        unsafe { _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        // SAFETY: the caller has AVX-512 and allows 8 writes.
+        unsafe { _mm_storel_epi64(to.cast(), _mm256_cvtepi32_epi8(_mm512_cvttpd_epi32(self))) }
+    }
+
+    #[inline(always)]
     unsafe fn gather(from: *const f64, index: *const i32, mask: u32) -> Self {
         // SAFETY: the caller has AVX-512 and allows the reads of the mask; `index` has 8 entries.
         unsafe {
@@ -234,6 +300,48 @@ unsafe impl Vector for __m512d {
     unsafe fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: the caller has AVX-512.
         unsafe { _mm512_fmadd_pd(self, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_div_pd(self, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            // Of two numbers of which one is NaN, the second.
+            let nan = _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(self, self);
+            _mm512_mask_blend_pd(nan, _mm512_max_pd(self, b), self)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn follow(self, place: Self, best: Self, best_place: Self) -> [Self; 2] {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            let wins =
+                _mm512_cmp_pd_mask::<_CMP_NLE_UQ>(self, best) & _mm512_cmp_pd_mask::<_CMP_ORD_Q>(best, best);
+            [_mm512_mask_blend_pd(wins, best, self), _mm512_mask_blend_pd(wins, best_place, place)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller has AVX-512.
+        unsafe { _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), self) }
+    }
+
+    #[inline(always)]
+    unsafe fn interleave(self, b: Self) -> [Self; 2] {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+            let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+            [_mm512_permutex2var_pd(self, low, b), _mm512_permutex2var_pd(self, high, b)]
+        }
     }
 
     #[inline(always)]
