@@ -48,10 +48,40 @@ impl Fn {
 pub(crate) struct Marks {
     /// `#[predict]`: the network has no training program.
     pub(crate) predict: Option<Span>,
-    /// `#[recompute]`: the backward pass makes again what the block keeps inside.
-    pub(crate) recompute: Option<Span>,
     /// `#[memory(…)]`.
     pub(crate) memory: Option<MemoryLimit>,
+    /// Those of layers.
+    pub(crate) layer: LayerMarks,
+}
+
+/// The attributes of layers: on a block, a `let` or an assignment.
+#[derive(Debug, Default)]
+pub(crate) struct LayerMarks {
+    /// `#[recompute]`: the backward pass makes again what is kept inside.
+    pub(crate) recompute: Option<Span>,
+    /// `#[lr(0.1)]`: the word, and the factor on the learning rate.
+    pub(crate) lr: Option<(Span, Expr)>,
+    /// `#[frozen]`: no gradients.
+    pub(crate) frozen: Option<Span>,
+    /// `#[no_decay]`: no weight decay.
+    pub(crate) no_decay: Option<Span>,
+}
+
+impl LayerMarks {
+    /// Those that are there, by name.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, Span)> + '_ {
+        [("recompute", self.recompute)]
+            .into_iter()
+            .filter_map(|(name, at)| Some((name, at?)))
+            .chain(self.training())
+    }
+
+    /// Those that are about the training of weights.
+    pub(crate) fn training(&self) -> impl Iterator<Item = (&'static str, Span)> + '_ {
+        let lr = self.lr.as_ref().map(|(at, _)| *at);
+        let all = [("lr", lr), ("frozen", self.frozen), ("no_decay", self.no_decay)];
+        all.into_iter().filter_map(|(name, at)| Some((name, at?)))
+    }
 }
 
 /// `#[memory(batch = 64, max = "2 GiB")]`: the network fits so much memory, or it does not compile.
@@ -182,10 +212,10 @@ impl Expr {
 /// A statement.
 #[derive(Debug)]
 pub(crate) enum Stmt {
-    /// `let pat: ty = value;`, with `#[recompute]` or without.
-    Let { pat: Pat, ty: Option<Type>, value: Expr, recompute: bool },
+    /// `let pat: ty = value;`
+    Let { pat: Pat, ty: Option<Type>, value: Expr, marks: LayerMarks },
     /// `pat = value;`
-    Assign { pat: Pat, value: Expr },
+    Assign { pat: Pat, value: Expr, marks: LayerMarks },
     /// `for pat in list { body }`
     For { pat: Pat, list: Expr, body: Block },
     /// `value;`

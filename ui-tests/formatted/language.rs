@@ -7,6 +7,7 @@ mxr::network!(
 
     /// A convolution with batch norm; `#[allow]` and its like may stand on any item.
     #[allow(unused_variables)]
+    #[no_decay]
     fn conv_bn(x: Tensor, filters: usize, stride: usize) {
         batch_norm(conv2d(x, filters, kernel = 3, stride = stride, pad = 1, bias = false))
     }
@@ -30,9 +31,12 @@ mxr::network!(
 
     /// A residual network with two results.
     pub fn Residual(data: Tensor<N, 3, 32, 32>, label: Tensor<N, i64>) {
+        #[frozen]
+        #[recompute]
         let stem = data.conv2d(WIDTH, kernel = (3, 5), pad = same).relu();
         let x = pool(stem, (2, 2), ceil);
         for (filters, stride) in [(WIDTH, 1), (2 * WIDTH, 2)] {
+            #[lr(0.5 * SLOPE)]
             x = basic(x, filters, stride = stride);
             for i in 1..=2 {
                 let c = conv2d(x, filters, kernel = 3, pad = (1, 1, 1, 1));

@@ -562,7 +562,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         code: Code::MisplacedAttribute,
         title: "An attribute at the wrong item",
-        rule: "`#[predict]` and `#[memory]` belong to networks, `#[recompute]` to blocks and to `let`s.",
+        rule: "`#[predict]` and `#[memory]` belong to networks; `#[recompute]`, `#[frozen]`, `#[lr(…)]` and `#[no_decay]` to blocks, `let`s and assignments.",
         cases: &[
             Case {
                 inputs: "",
@@ -586,13 +586,18 @@ pub(super) const ENTRIES: &[Entry] = &[
                 inputs: "data: Tensor<N, 8>",
                 wrong: "let y = relu(data);
                         #[recompute]
+                        for i in 0..2 {
                         y = relu(dense(y, 4));
+                        }
                         y",
                 at: "recompute",
-                says: "`#[recompute]` belongs to a block or to a `let`\n\
+                says: "`#[recompute]` belongs to a block, a `let` or an assignment\n\
                    \x20 = help: `#[recompute] let y = relu(batch_norm(x));` makes again what is inside of `y`",
-                right: "#[recompute]
-                        let y = relu(dense(data, 4));
+                right: "let y = relu(data);
+                        for i in 0..2 {
+                        #[recompute]
+                        y = relu(dense(y, 4));
+                        }
                         y",
                 scope: Scope::Language,
             },
@@ -626,11 +631,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         cases: &[
             Case {
                 inputs: "data: Tensor<N, 8>",
-                wrong: "#[frozen]
+                wrong: "#[trainable]
                         let fc1 = dense(data, 8);
                         relu(fc1)",
-                at: "frozen",
-                says: "`#[frozen]` says nothing about a statement",
+                at: "trainable",
+                says: "`#[trainable]` says nothing about a statement",
                 right: "let fc1 = dense(data, 8);
                         relu(fc1)",
                 scope: Scope::Language,
@@ -681,6 +686,100 @@ pub(super) const ENTRIES: &[Entry] = &[
                         data = dense(data, w);
                         }
                         data",
+            scope: Scope::Language,
+        }],
+        elsewhere: "",
+    },
+    Entry {
+        code: Code::LayerAttribute,
+        title: "An attribute of a layer that says nothing where it stands",
+        rule: "`#[lr(0.1)]` is a factor on the learning rate, above 0; `#[frozen]` and `#[no_decay]` stand alone. They are about \
+               the weights that the statement or the block makes.",
+        cases: &[
+            Case {
+                inputs: "data: Tensor<N, 8>",
+                wrong: "#[frozen]
+                        let a = relu(data);
+                        dense(a, 4)",
+                at: "frozen",
+                says: "`#[frozen]` says nothing here: no weights are made\n\
+                   \x20 = help: it belongs to the layer that makes them: `dense`, `conv2d`, `batch_norm`, or a block of these",
+                right: "let a = relu(data);
+                        #[frozen]
+                        let scores = dense(a, 4);
+                        scores",
+                scope: Scope::Language,
+            },
+            Case {
+                inputs: "data: Tensor<N, 8>",
+                wrong: "#[lr]
+                        let fc1 = dense(data, 4);
+                        fc1",
+                at: "lr",
+                says: "`lr` needs a factor on the learning rate\n\
+                   \x20 = help: `#[lr(0.1)]`",
+                right: "#[lr(0.1)]
+                        let fc1 = dense(data, 4);
+                        fc1",
+                scope: Scope::Language,
+            },
+            Case {
+                inputs: "data: Tensor<N, 8>",
+                wrong: "#[lr(0.0)]
+                        let fc1 = dense(data, 4);
+                        fc1",
+                at: "0.0",
+                says: "a learning rate of 0 computes gradients that change nothing\n\
+                   \x20 = help: `#[frozen]` computes none",
+                right: "#[frozen]
+                        let fc1 = dense(data, 4);
+                        fc1",
+                scope: Scope::Language,
+            },
+            Case {
+                inputs: "data: Tensor<N, 8>",
+                wrong: "#[lr(-0.1)]
+                        let fc1 = dense(data, 4);
+                        fc1",
+                at: "-0.1",
+                says: "a factor on the learning rate is above 0, this is -0.1\n\
+                   \x20 = help: `#[lr(0.1)]`",
+                right: "#[lr(0.1)]
+                        let fc1 = dense(data, 4);
+                        fc1",
+                scope: Scope::Language,
+            },
+            Case {
+                inputs: "data: Tensor<N, 8>",
+                wrong: "#[frozen]
+                        #[lr(0.1)]
+                        let fc1 = dense(data, 4);
+                        fc1",
+                at: "lr",
+                says: "`#[lr]` says nothing about weights that are frozen",
+                right: "#[frozen]
+                        let fc1 = dense(data, 4);
+                        fc1",
+                scope: Scope::Language,
+            },
+        ],
+        elsewhere: "PyTorch: `requires_grad = False` on a tensor that is no parameter, or a parameter left out of every group of the \
+                    optimizer, is accepted in silence.",
+    },
+    Entry {
+        code: Code::DeviceAttribute,
+        title: "A layer on a device of its own",
+        rule: "A network runs on one device, which is chosen when it is bound. `#[device(1)]` is reserved for layers of their own devices.",
+        cases: &[Case {
+            inputs: "data: Tensor<N, 8>",
+            wrong: "#[device(1)]
+                        let fc1 = dense(data, 4);
+                        fc1",
+            at: "device(1)",
+            says: "layers cannot be put on devices one by one: a network runs on one device\n\
+                   \x20 = help: leave it out; `BindOptions::device` says where the whole network runs",
+            right: "let fc1 = dense(data, 4);
+                        fc1",
             scope: Scope::Language,
         }],
         elsewhere: "",

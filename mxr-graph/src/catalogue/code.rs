@@ -245,6 +245,10 @@ codes! {
     TooDeep = 530;
     /// `[x; n]` of something else than a few numbers.
     RepeatedList = 531;
+    /// An attribute of a layer that is not complete, or says nothing where it stands.
+    LayerAttribute = 532;
+    /// A layer on a device of its own.
+    DeviceAttribute = 533;
 
     // 6xx: symbols and holes.
     /// A symbol that no input declares.

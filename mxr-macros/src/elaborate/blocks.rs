@@ -50,7 +50,7 @@ impl Elab<'_> {
         }
         let deeper = self.calls.iter().cloned().chain([frame]).collect();
         let calls = std::mem::replace(&mut self.calls, deeper);
-        let mut result = self.segment(item.marks.recompute.is_some(), |elab| elab.body(&item.body, hint));
+        let mut result = self.marked(&item.marks.layer, |elab| elab.body(&item.body, hint));
         if item.body.tail.is_none() {
             let help = "end it with an expression without `;`";
             result = self.fault_help(

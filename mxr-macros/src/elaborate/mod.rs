@@ -11,6 +11,7 @@ mod signature;
 mod stmts;
 #[cfg(test)]
 mod tests;
+mod training;
 mod value;
 
 use crate::ast::{Block, Expr, Fn, Source, name_of};
@@ -173,13 +174,15 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
         for a in f.attrs.iter().filter(|a| !f.is_network() && f.vis.is_empty() && !a.is_silent()) {
             faults.push(Code::UnknownAttribute, a.at, format!("`#[{}]` says nothing about a block", a.name));
         }
-        if let Some(at) = f.marks.recompute.filter(|_| f.is_network()) {
-            faults.push_help(
-                Code::MisplacedAttribute,
-                at,
-                format!("`#[recompute]` belongs to a block, `{name}` is a network"),
-                "put it on the blocks that the network calls or on its `let`s, or give the network `#[memory(…)]`",
-            );
+        for (mark, at) in f.marks.layer.named().filter(|_| f.is_network()) {
+            let help = match mark {
+                "recompute" => {
+                    "put it on the blocks that the network calls or on its `let`s, or give the network `#[memory(…)]`"
+                }
+                _ => "put it on the blocks that the network calls or on its `let`s",
+            };
+            let text = format!("`#[{mark}]` belongs to a block, `{name}` is a network");
+            faults.push_help(Code::MisplacedAttribute, at, text, help);
         }
     }
 }
