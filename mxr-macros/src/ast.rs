@@ -50,6 +50,8 @@ pub(crate) struct Marks {
     pub(crate) predict: Option<Span>,
     /// `#[memory(…)]`.
     pub(crate) memory: Option<MemoryLimit>,
+    /// `#[defaults(stride = 1)]`: the word and its arguments.
+    pub(crate) defaults: Option<Call>,
     /// Those of layers.
     pub(crate) layer: LayerMarks,
 }
@@ -119,6 +121,8 @@ impl Attr {
 pub(crate) struct Param {
     pub(crate) name: Ident,
     pub(crate) ty: Type,
+    /// What it is where a call says nothing.
+    pub(crate) default: Option<Expr>,
     pub(crate) at: Spans,
 }
 

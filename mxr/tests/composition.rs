@@ -35,6 +35,46 @@ mxr::network!(
     }
 );
 
+mxr::network!(
+    const STAGES: [((usize, usize), f32); 2] = [((8, 1), 0.1), ((16, 2), 0.2)];
+
+    #[defaults(kernel = 3, stride = 1, pad = kernel / 2, rounding = ceil)]
+    fn unit(x: Tensor, filters: usize, kernel: usize, stride: usize, pad: usize, rounding: &str) {
+        let a = conv2d(x, filters, kernel = kernel, stride = stride, pad = pad);
+        max_pool(a, kernel = 2, rounding = rounding)
+    }
+
+    fn stack(x: Tensor, stages: [(usize, usize); 2]) {
+        for ((filters, stride), p) in stages {
+            x = dropout(unit(x, filters, stride = stride), p);
+        }
+        for (i, kernel) in [(0, 1), (1, 5)] {
+            x = unit(x, 4 * (i + 1), kernel);
+        }
+        x
+    }
+
+    /// With loops over lists of options, and options left to their defaults.
+    pub fn Short(data: Tensor<N, 3, 32, 32>) {
+        let x = stack(data, STAGES);
+        sum(x)
+    }
+
+    fn whole(x: Tensor) {
+        x = dropout(unit(x, 8, 3, 1, 1, ceil), 0.1);
+        x = dropout(unit(x, 16, 3, 2, 1, ceil), 0.2);
+        x = unit(x, 4, 1, 1, 0, ceil);
+        x = unit(x, 8, 5, 1, 2, ceil);
+        x
+    }
+
+    /// The same with everything written out.
+    pub fn Long(data: Tensor<N, 3, 32, 32>) {
+        let x = whole(data);
+        sum(x)
+    }
+);
+
 const BATCH: usize = 4;
 
 fn image() -> (Symbol, Symbol) {
@@ -153,6 +193,16 @@ fn frozen_weights_have_no_gradient_and_are_saved_like_others() {
     plain.load_params(&file).expect("the same names and shapes");
     std::fs::remove_file(&file).expect("there");
     assert!(net.params().zip(plain.params()).all(|((_, a), (_, b))| bits(a) == bits(b)));
+}
+
+#[test]
+fn defaults_and_lists_of_options_are_what_is_written_out() {
+    let (short, long) = (Short::PROGRAMS.train.expect("trained"), Long::PROGRAMS.train.expect("trained"));
+    assert_eq!(short.steps, long.steps);
+    let shapes =
+        |p: &mxr::graph::program::Program| p.values.iter().map(|v| v.shape.clone()).collect::<Vec<_>>();
+    assert_eq!(shapes(short), shapes(long));
+    assert_eq!(short.params.len(), 8);
 }
 
 #[test]

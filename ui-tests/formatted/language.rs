@@ -20,6 +20,7 @@ mxr::network!(
         relu(conv_bn(a, filters, 1) + shortcut)
     }
 
+    #[defaults(window = (2, 2), rounding = ceil)]
     fn pool(x: Tensor, window: (usize, usize), rounding: &str) {
         max_pool(x, kernel = window, rounding = rounding)
     }
@@ -34,7 +35,7 @@ mxr::network!(
         #[frozen]
         #[recompute]
         let stem = data.conv2d(WIDTH, kernel = (3, 5), pad = same).relu();
-        let x = pool(stem, (2, 2), ceil);
+        let x = pool(stem, rounding = floor);
         for (filters, stride) in [(WIDTH, 1), (2 * WIDTH, 2)] {
             #[lr(0.5 * SLOPE)]
             x = basic(x, filters, stride = stride);

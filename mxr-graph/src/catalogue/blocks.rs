@@ -784,4 +784,54 @@ pub(super) const ENTRIES: &[Entry] = &[
         }],
         elsewhere: "",
     },
+    Entry {
+        code: Code::DefaultValue,
+        title: "A default value at a place where it cannot stand",
+        rule: "Options of a block get defaults by `#[defaults(stride = 1)]` in front of it: rustfmt leaves a file alone in which a \
+               parameter has one. Tensors have none.",
+        cases: &[
+            Case {
+                inputs: "",
+                wrong: "fn conv(x: Tensor, filters: usize, stride: usize = 1) {
+                        relu(conv2d(x, filters, kernel = 3, stride = stride))
+                        }
+                        pub fn Net(data: Tensor<N, 3, 8, 8>) {
+                        conv(data, 4)
+                        }",
+                at: "= 1",
+                says: "a default stands in front of the block, where rustfmt understands it\n\
+                   \x20 = help: `#[defaults(stride = 1)]`",
+                right: "#[defaults(stride = 1)]
+                        fn conv(x: Tensor, filters: usize, stride: usize) {
+                        relu(conv2d(x, filters, kernel = 3, stride = stride))
+                        }
+                        pub fn Net(data: Tensor<N, 3, 8, 8>) {
+                        conv(data, 4)
+                        }",
+                scope: Scope::Language,
+            },
+            Case {
+                inputs: "",
+                wrong: "#[defaults(1)]
+                        fn conv(x: Tensor, filters: usize, stride: usize) {
+                        relu(conv2d(x, filters, kernel = 3, stride = stride))
+                        }
+                        pub fn Net(data: Tensor<N, 3, 8, 8>) {
+                        conv(data, 4, 2)
+                        }",
+                at: "1",
+                says: "which option is this the default of?\n\
+                   \x20 = help: `#[defaults(stride = 1)]`",
+                right: "#[defaults(stride = 1)]
+                        fn conv(x: Tensor, filters: usize, stride: usize) {
+                        relu(conv2d(x, filters, kernel = 3, stride = stride))
+                        }
+                        pub fn Net(data: Tensor<N, 3, 8, 8>) {
+                        conv(data, 4, 2)
+                        }",
+                scope: Scope::Language,
+            },
+        ],
+        elsewhere: "Rust itself has no default arguments: \"default values are not supported for parameters\".",
+    },
 ];

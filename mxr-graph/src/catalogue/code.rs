@@ -249,6 +249,8 @@ codes! {
     LayerAttribute = 532;
     /// A layer on a device of its own.
     DeviceAttribute = 533;
+    /// A default value at a place where it cannot stand.
+    DefaultValue = 534;
 
     // 6xx: symbols and holes.
     /// A symbol that no input declares.

@@ -1,11 +1,14 @@
 //! Calls of blocks: the block's body is laid out once more for each call, with the shapes that come in.
 
 use super::{Elab, Frame, Hint, as_name, value::Value};
-use crate::ast::{Call, Fn, TypeKind, name_of};
+use crate::ast::{Call, Fn, Param, TypeKind, name_of};
 use crate::errors::{Spans, join_names};
 use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
 use std::rc::Rc;
+
+/// The value of an argument, and where it stands.
+type Given = (Value, Option<Spans>);
 
 impl Elab<'_> {
     pub(super) fn block_call(&mut self, item: &Fn, call: &Call, hint: Option<&Hint>) -> Value {
@@ -27,7 +30,8 @@ impl Elab<'_> {
             self.faults.push_help(Code::Recursion, call.name.span(), text, "`for` repeats");
             return Value::Unknown;
         }
-        let args = item.params.iter().zip(&values).map(|(p, (v, _))| (name_of(&p.name), v.clone())).collect();
+        let given = item.params.iter().zip(&values);
+        let args = given.filter_map(|(p, v)| Some((name_of(&p.name), v.as_ref()?.0.clone()))).collect();
         let frame = Rc::new(Frame { block: name.clone(), args });
 
         // What the block is made of has the call's name in front, and its result has that name.
@@ -41,7 +45,8 @@ impl Elab<'_> {
         // Only constants are visible inside.
         let hidden = self.extents.split_off(self.source.consts.len().min(extents));
 
-        for (p, (value, at)) in item.params.iter().zip(values) {
+        for (p, value) in item.params.iter().zip(values) {
+            let (value, at) = value.unwrap_or_else(|| self.default(p));
             let value = self.typed(&name_of(&p.name), &p.ty, value, at.unwrap_or(call.name.span().into()));
             if value == Value::Unknown {
                 self.unknown_symbols(&p.ty);
@@ -84,10 +89,19 @@ impl Elab<'_> {
         result
     }
 
-    /// The arguments in the order of the parameters; `None` when they do not fit, which has been said.
-    fn arguments(&mut self, item: &Fn, call: &Call, name: &str) -> Option<Vec<(Value, Option<Spans>)>> {
+    /// What a parameter is where the call says nothing, in terms of those before it.
+    fn default(&mut self, p: &Param) -> Given {
+        let Some(e) = &p.default else { return (Value::Unknown, None) };
+        let word =
+            as_name(e).map(name_of).filter(|w| matches!(p.ty.kind, TypeKind::Word) && !self.is_visible(w));
+        (word.map_or_else(|| self.expr(e), Value::Word), Some(e.at))
+    }
+
+    /// The arguments in the order of the parameters, `None` for those that are left to their defaults; `None` when they do not fit,
+    /// which has been said.
+    fn arguments(&mut self, item: &Fn, call: &Call, name: &str) -> Option<Vec<Option<Given>>> {
         let before = self.faults.len();
-        let mut values: Vec<Option<(Value, Option<Spans>)>> = vec![None; item.params.len()];
+        let mut values: Vec<Option<Given>> = vec![None; item.params.len()];
         let mut next = 0;
         for arg in &call.args {
             if let Some((name, value)) = arg.compared().filter(|(name, _)| !self.is_visible(&name_of(name)))
@@ -153,7 +167,7 @@ impl Elab<'_> {
             .params
             .iter()
             .zip(&values)
-            .filter(|(_, v)| v.is_none())
+            .filter(|(p, v)| v.is_none() && p.default.is_none())
             .map(|(p, _)| name_of(&p.name))
             .collect();
         if !missing.is_empty() && self.faults.len() == before {
@@ -163,6 +177,6 @@ impl Elab<'_> {
         if !missing.is_empty() || self.faults.len() > before {
             return None;
         }
-        values.into_iter().collect()
+        Some(values)
     }
 }

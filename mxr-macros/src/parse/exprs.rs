@@ -404,7 +404,13 @@ impl Parser<'_> {
     }
 
     /// `name(…)` or `receiver.name(…)`.
-    fn call(&mut self, cursor: &mut Cursor, receiver: Option<Expr>, name: Ident, group: &Group) -> Expr {
+    pub(super) fn call(
+        &mut self,
+        cursor: &mut Cursor,
+        receiver: Option<Expr>,
+        name: Ident,
+        group: &Group,
+    ) -> Expr {
         let mut at = Spans::from(name.span()).to(group.span_close());
         let method = receiver.is_some();
         let (mut args, mut half) = (Vec::new(), false);

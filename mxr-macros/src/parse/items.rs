@@ -2,9 +2,10 @@
 
 use super::exprs::at_colon;
 use super::{Cursor, Parser, describe};
-use crate::ast::{Attr, Block, Const, Expr, ExprKind, Fn, Marks, Param, Stmt, Type, TypeKind};
-use crate::errors::Spans;
+use crate::ast::{Attr, Block, Call, Const, Expr, ExprKind, Fn, Marks, Param, Stmt, Type, TypeKind, name_of};
+use crate::errors::{Spans, join_names};
 use mxr_graph::catalogue::Code;
+use mxr_graph::error::did_you_mean;
 use proc_macro2::{Delimiter, Ident, Span, TokenStream};
 
 impl Parser<'_> {
@@ -103,7 +104,7 @@ impl Parser<'_> {
         cursor: &mut Cursor,
         at: Span,
         attrs: Vec<Attr>,
-        marks: Marks,
+        mut marks: Marks,
         vis: TokenStream,
     ) -> Option<Fn> {
         cursor.unwrap_invisible();
@@ -127,7 +128,7 @@ impl Parser<'_> {
                 cursor.next();
             }
         }
-        let params = match cursor.eat_group(Delimiter::Parenthesis) {
+        let mut params = match cursor.eat_group(Delimiter::Parenthesis) {
             Some(group) => {
                 let mut inner = Cursor::of(&group);
                 let params = self.params(&mut inner, &name);
@@ -143,6 +144,9 @@ impl Parser<'_> {
                 Vec::new()
             }
         };
+        if let Some(defaults) = marks.defaults.take() {
+            self.give_defaults(defaults, &name, &mut params);
+        }
         self.skip_result(cursor);
         // What stands between is lost.
         if let Some(n) = braces_ahead(cursor).filter(|_| self.faults.is_half(before)) {
@@ -171,6 +175,35 @@ impl Parser<'_> {
         let half = self.faults.is_half(before);
         let lost = std::mem::replace(&mut self.lost, lost);
         Some(Fn { attrs, marks, vis, name, params, half, lost, body })
+    }
+
+    /// Puts what `#[defaults(…)]` says to the parameters.
+    fn give_defaults(&mut self, defaults: Call, function: &Ident, params: &mut [Param]) {
+        if function.to_string().starts_with(char::is_uppercase) {
+            let text = format!("`#[defaults]` belongs to a block, `{function}` is a network");
+            self.faults.push(Code::MisplacedAttribute, defaults.name.span(), text);
+            return;
+        }
+        for arg in defaults.args {
+            let Some(name) = arg.name else { continue };
+            match params.iter_mut().find(|p| p.name == name) {
+                Some(p) if matches!(p.ty.kind, TypeKind::Tensor(_)) => {
+                    let text = format!("`{name}` is a tensor, which has no default");
+                    self.faults.push(Code::DefaultValue, name.span(), text);
+                }
+                Some(p) => p.default = Some(arg.value),
+                None => {
+                    let known: Vec<String> = params.iter().map(|p| name_of(&p.name)).collect();
+                    let known = known.iter().map(String::as_str);
+                    let help = match did_you_mean(&name_of(&name), known.clone()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("it has {}", join_names(known)),
+                    };
+                    let text = format!("block `{function}` has no input `{name}`");
+                    self.faults.push_help(Code::UnknownBlockInput, name.span(), text, help);
+                }
+            }
+        }
     }
 
     /// A return type says nothing that the last expression does not say.
@@ -215,6 +248,7 @@ impl Parser<'_> {
                 self.type_without_colon(cursor, &name)
             };
             let at = Spans::from(name.span()).to(ty.at);
+            let default = cursor.at_assign(0).then(|| self.default_in_signature(cursor, &name));
             if params.iter().any(|p| p.name == name) {
                 self.faults.push(
                     Code::DuplicateInput,
@@ -222,7 +256,7 @@ impl Parser<'_> {
                     format!("`{function}` has two inputs called `{name}`"),
                 );
             } else {
-                params.push(Param { name, ty, at });
+                params.push(Param { name, ty, default, at });
             }
             if !cursor.is_empty() && !cursor.at_op(",") {
                 self.faults.push(Code::NoComma, cursor.here(), "expected `,` and the next input");
@@ -234,6 +268,19 @@ impl Parser<'_> {
             skip_to_comma(cursor);
         }
         params
+    }
+
+    /// `= 1` behind a parameter: read as what it is meant for, said once.
+    fn default_in_signature(&mut self, cursor: &mut Cursor, name: &Ident) -> Expr {
+        let sign = Spans::from(cursor.here());
+        cursor.next();
+        let value = self.expr(cursor);
+        if !matches!(value.kind, ExprKind::Error) {
+            let help = format!("`#[defaults({name} = {})]`", value.short());
+            let text = "a default stands in front of the block, where rustfmt understands it";
+            self.faults.push_help(Code::DefaultValue, sign.to(value.at), text, help);
+        }
+        value
     }
 
     /// The type behind a name that lacks its colon, if there is one.
