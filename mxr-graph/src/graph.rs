@@ -142,6 +142,8 @@ pub struct Graph {
     pub segment: Option<u32>,
     /// How the weights are trained that the calls that follow make.
     pub training: Training,
+    /// What the weights and states that the calls that follow make are called after, instead of their layer.
+    pub owner: Option<String>,
     names: BTreeMap<String, u32>,
     /// While the backward pass is built: the layer whose gradient it is.
     pub(crate) backward_of: Option<LayerId>,

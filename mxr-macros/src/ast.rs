@@ -10,8 +10,21 @@ pub(crate) struct Source {
     pub(crate) fns: Vec<Fn>,
     /// `const WIDTH: usize = 64;`
     pub(crate) consts: Vec<Const>,
+    /// `use path::name;`, with what it brought.
+    pub(crate) imports: Vec<Import>,
     /// An item is half-typed, which has been said: names that are not known may be its own.
     pub(crate) half: bool,
+}
+
+/// A function of another `network!`, with everything that stands beside it there.
+#[derive(Debug)]
+pub(crate) struct Import {
+    /// What it is called here.
+    pub(crate) name: Ident,
+    /// What it is called there.
+    pub(crate) item: Ident,
+    /// Nothing where something is wrong with it, which has been said there.
+    pub(crate) source: Option<Source>,
 }
 
 /// A network (capital letter first) or a block.
@@ -30,7 +43,28 @@ pub(crate) struct Fn {
     pub(crate) body: Block,
 }
 
+impl Source {
+    /// Whether this is a name of something that has faults where it is written.
+    pub(crate) fn is_broken(&self, name: &Ident) -> bool {
+        self.imports.iter().any(|i| i.name == *name && i.source.is_none())
+    }
+
+    /// The network or block that is called `name` here, with the source that it stands in.
+    pub(crate) fn function(&self, name: &Ident) -> Option<(&Source, &Fn)> {
+        let own = self.fns.iter().find(|f| f.name == *name).map(|f| (self, f));
+        own.or_else(|| {
+            let import = self.imports.iter().find(|i| i.name == *name)?;
+            import.source.as_ref()?.function(&import.item)
+        })
+    }
+}
+
 impl Fn {
+    /// As a message calls it.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.is_network() { "network" } else { "block" }
+    }
+
     /// Whether it is a network rather than a block.
     pub(crate) fn is_network(&self) -> bool {
         name_of(&self.name).starts_with(char::is_uppercase)
@@ -298,6 +332,8 @@ pub(crate) struct Call {
     pub(crate) method: bool,
     /// A comma or an argument is missing, which has been said: how many arguments there are says nothing.
     pub(crate) half: bool,
+    /// `name::new(…)`: no call yet, but a block with weights of its own.
+    pub(crate) instance: bool,
 }
 
 /// An argument.

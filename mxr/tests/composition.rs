@@ -75,6 +75,110 @@ mxr::network!(
     }
 );
 
+/// Blocks and networks for others.
+mod parts {
+    pub(crate) mod blocks {
+        mxr::network!(
+            const SLOPE: f32 = 0.2;
+
+            fn act(x: Tensor) {
+                leaky_relu(x, slope = SLOPE)
+            }
+
+            /// Any width, any shape.
+            #[defaults(kernel = 3)]
+            pub fn residual(x: Tensor<N, C, H, W>, kernel: usize) {
+                let a = act(batch_norm(conv2d(x, C, kernel = kernel, pad = kernel / 2)));
+                act(conv2d(a, C, kernel = kernel, pad = kernel / 2) + x)
+            }
+
+            pub(crate) fn embed(x: Tensor<N, W>, width: usize) {
+                let h = batch_norm(dense(x, width));
+                tanh(dense(tanh(h), 4))
+            }
+        );
+    }
+
+    mxr::network!(
+        use blocks::residual as unit;
+
+        /// Features, by themselves a network, in others a layer.
+        pub fn Backbone(data: Tensor<N, 3, S, S>) {
+            let stem = conv2d(data, 4, kernel = 3, pad = 1);
+            unit(unit(stem), kernel = 1)
+        }
+    );
+}
+
+mxr::network!(
+    use parts::{Backbone, blocks::residual};
+
+    const SLOPE: f32 = 9.0;
+
+    /// What lies around is not seen inside of what was brought in.
+    pub fn Classifier(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+        let features = Backbone(data);
+        let more = residual(features);
+        let scores = dense(global_avg_pool(more), 3);
+        softmax_cross_entropy(leaky_relu(scores, slope = SLOPE), label)
+    }
+);
+
+mxr::network!(
+    fn act(x: Tensor) {
+        leaky_relu(x, slope = 0.2)
+    }
+
+    fn residual(x: Tensor<N, C, H, W>, kernel: usize) {
+        let a = act(batch_norm(conv2d(x, C, kernel = kernel, pad = kernel / 2)));
+        act(conv2d(a, C, kernel = kernel, pad = kernel / 2) + x)
+    }
+
+    fn backbone(data: Tensor) {
+        let stem = conv2d(data, 4, kernel = 3, pad = 1);
+        residual(residual(stem, 3), 1)
+    }
+
+    /// `Classifier` in one place.
+    pub fn Whole(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+        let features = backbone(data);
+        let more = residual(features, 3);
+        let scores = dense(global_avg_pool(more), 3);
+        softmax_cross_entropy(leaky_relu(scores, slope = 9.0), label)
+    }
+);
+
+mxr::network!(
+    use parts::blocks::embed;
+
+    /// Two inputs through one tower; two losses with weights.
+    pub fn Siamese(left: Tensor<N, 6>, right: Tensor<N, 6>, label: Tensor<N, i64>, target: Tensor<N, 4>) {
+        #[lr(0.5)]
+        let tower = embed::new(width = 5);
+        let a = tower(left);
+        let b = right.tower();
+        let scores = dense(concat(a, b), 3);
+        let class = softmax_cross_entropy(scores, label);
+        let near = mse_loss(a, target);
+        (class + 0.25 * near, 0.5 * mean(square(a - b)), a)
+    }
+
+    fn step(h: Tensor, x: Tensor, width: usize) {
+        tanh(dense(h, width) + dense(x, width, bias = false))
+    }
+
+    /// A recurrent network: one cell for all steps.
+    pub fn Recurrent(data: Tensor<N, 12>) {
+        let cell = step::new(3);
+        let (first, second, third) = split(data, 3);
+        let h = 0.0 * dense(first, 3);
+        for x in [first, second, third] {
+            h = cell(h, x);
+        }
+        sum(square(h))
+    }
+);
+
 const BATCH: usize = 4;
 
 fn image() -> (Symbol, Symbol) {
@@ -203,6 +307,90 @@ fn defaults_and_lists_of_options_are_what_is_written_out() {
         |p: &mxr::graph::program::Program| p.values.iter().map(|v| v.shape.clone()).collect::<Vec<_>>();
     assert_eq!(shapes(short), shapes(long));
     assert_eq!(short.params.len(), 8);
+}
+
+#[test]
+fn what_is_brought_in_is_what_is_written_in_place() {
+    let (parts, whole) =
+        (Classifier::PROGRAMS.train.expect("trained"), Whole::PROGRAMS.train.expect("trained"));
+    assert_eq!(parts.steps, whole.steps);
+    assert_eq!(parts.exprs, whole.exprs);
+    let shapes =
+        |p: &mxr::graph::program::Program| p.values.iter().map(|v| v.shape.clone()).collect::<Vec<_>>();
+    assert_eq!(shapes(parts), shapes(whole));
+    // By itself it is a network, too, of any size.
+    let mut alone = parts::Backbone::bind(2, 10).expect("small");
+    alone.forward(Mode::Predict).expect("always");
+    assert_eq!(alone.outputs()[0].shape(), [2, 4, 10, 10]);
+    let net = Classifier::bind(BATCH).expect("small");
+    assert_eq!(net.param("features_stem_weight").expect("named after its layer").shape(), [4, 3, 3, 3]);
+    assert_eq!(net.param(Classifier::more_a).is_err(), net.layer_params(Classifier::more_a).is_empty());
+}
+
+/// `Siamese` as symbols: what the second use takes are the parameters of the first.
+fn siamese() -> [Symbol; 3] {
+    let input = |name: &str, width: usize| Symbol::input(name).shape(["N".into(), width.into()]);
+    let (left, right, target) = (input("left", 6), input("right", 6), input("target", 4));
+    let label = Symbol::input("label").dtype(DType::I64).shape(["N".into()]);
+    let dense = |name: &str| opts::Dense::new().name(name).lr_mult(0.5);
+    let norm = |name: &str| opts::BatchNorm::new().name(name).lr_mult(0.5);
+    let fc1 = left.dense_with(5, dense("tower_fullyconnected0"));
+    let bn = fc1.batch_norm_with(norm("tower_h"));
+    let fc2 = bn.tanh().dense_with(4, dense("tower_fullyconnected1"));
+    let p = |layer: &Symbol, names: &[&str]| names.iter().map(|n| layer.parameter(n)).collect::<Vec<_>>();
+    let (w1, w2) = (p(&fc1, &["weight", "bias"]), p(&fc2, &["weight", "bias"]));
+    let n = p(&bn, &["gamma", "beta", "moving_mean", "moving_var"]);
+    let h = right.dense_from(&[&w1[0], &w1[1]], dense("b1"));
+    let h = h.batch_norm_from(&[&n[0], &n[1], &n[2], &n[3]], norm("b2")).tanh();
+    let (a, b) = (fc2.tanh(), h.dense_from(&[&w2[0], &w2[1]], dense("b3")).tanh());
+    let scores = Symbol::concat(&[&a, &b]).dense_with(3, opts::Dense::new().name("scores"));
+    let near = a.mse_loss(&target);
+    [scores.softmax_cross_entropy(&label) + 0.25 * near, 0.5 * (&a - &b).square().mean(), a]
+}
+
+#[test]
+fn a_tower_used_twice_has_one_set_of_weights() {
+    let names: Vec<&str> = {
+        let p = Siamese::PROGRAMS.train.expect("trained");
+        p.params.iter().map(|v| &*p.values[*v as usize].name).collect()
+    };
+    let tower =
+        ["fullyconnected0_weight", "fullyconnected0_bias", "h_gamma", "h_beta", "fullyconnected1_weight"];
+    assert_eq!(names[..5], tower.map(|n| format!("tower_{n}"))[..]);
+    assert_eq!(names[5..], ["tower_fullyconnected1_bias", "scores_weight", "scores_bias"]);
+    assert_eq!(Siamese::b_h.name(), "b_h");
+
+    let symbol = Symbol::compile_group("siamese", &siamese()).expect("fits");
+    let mut other = Executor::bind_shared(symbol, &[("N", BATCH)], BindOptions::new()).expect("small");
+    let mut net = Siamese::bind(BATCH).expect("small");
+    for n in [net.executor_mut(), &mut other] {
+        n.head_grad(2).expect("no loss").fill_with(0.0).expect("floats");
+    }
+    let sorted = |mut list: Vec<(String, Vec<u32>)>| {
+        list.sort();
+        list
+    };
+    let [before, after] = trained(net.executor_mut()).map(sorted);
+    let [same, also] = trained(&mut other).map(sorted);
+    assert_eq!(before, same);
+    assert_eq!(after, also);
+    assert!(before.iter().zip(&after).all(|(a, b)| a != b));
+    let states = |net: &Executor| net.states().map(|(n, a)| (n.to_string(), bits(a))).collect::<Vec<_>>();
+    assert_eq!(states(&net), states(&other));
+    for mode in [Mode::Train, Mode::Predict] {
+        net.forward(mode).expect("always");
+        other.forward(mode).expect("always");
+        let all = |n: &Executor| n.outputs().iter().map(bits).collect::<Vec<_>>();
+        assert_eq!(all(&net), all(&other), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_cell_used_in_a_loop_has_one_set_of_weights() {
+    assert_eq!(Recurrent::PARAMETERS, (4 * 3 + 3) + (3 * 3 + 3) + 4 * 3);
+    let mut net = Recurrent::bind(BATCH).expect("small");
+    let [before, after] = trained(net.executor_mut());
+    assert!(before.iter().zip(&after).filter(|(a, _)| a.0.starts_with("cell_")).all(|(a, b)| a != b));
 }
 
 #[test]

@@ -20,8 +20,8 @@ mxr::network!(
         relu(conv_bn(a, filters, 1) + shortcut)
     }
 
-    #[defaults(window = (2, 2), rounding = ceil)]
-    fn pool(x: Tensor, window: (usize, usize), rounding: &str) {
+    #[defaults(rounding = "ceil", window = 2)]
+    fn pool(x: Tensor, window: usize, rounding: &str) {
         max_pool(x, kernel = window, rounding = rounding)
     }
 
@@ -37,7 +37,7 @@ mxr::network!(
         let stem = data.conv2d(WIDTH, kernel = (3, 5), pad = same).relu();
         let x = pool(stem, rounding = floor);
         for (filters, stride) in [(WIDTH, 1), (2 * WIDTH, 2)] {
-            #[lr(0.5 * SLOPE)]
+            #[lr(0.1)]
             x = basic(x, filters, stride = stride);
             for i in 1..=2 {
                 let c = conv2d(x, filters, kernel = 3, pad = (1, 1, 1, 1));
@@ -70,5 +70,26 @@ mxr::network!(
             h = tanh(h);
         }
         sum(h / 2.0 - 1.0)
+    }
+);
+
+mxr::network!(
+    use ui_tests::blocks::{residual, residual as unit};
+    use ui_tests::nets::Backbone;
+
+    fn embed(x: Tensor, width: usize) {
+        dense(global_avg_pool(unit(x)), width)
+    }
+
+    /// Networks and blocks of elsewhere, one tower for two inputs, losses with weights.
+    pub fn Siamese(left: Tensor<N, 3, 16, 16>, right: Tensor<N, 3, 16, 16>, label: Tensor<N, i64>) {
+        #[lr(0.5)]
+        #[no_decay]
+        let tower = embed::new(width = 4);
+        let a = tower(left);
+        let b = tower(residual(right));
+        let features = Backbone(left);
+        let class = softmax_cross_entropy(dense(features, 3), label);
+        class + 0.5 * mean(square(a - b))
     }
 );

@@ -136,42 +136,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         elsewhere: "",
     },
     Entry {
-        code: Code::NetworkCalled,
-        title: "A network is called like a block",
-        rule: "A network is compiled and bound by itself; what is to be part of others is a block.",
-        cases: &[Case {
-            inputs: "",
-            wrong: "pub fn Inner(x: Tensor<N, 8>) {
-                        relu(x)
-                        }
-                        pub fn Net(data: Tensor<N, 8>) {
-                        Inner(data)
-                        }",
-            at: "Inner",
-            says: "`Inner` is a network, only blocks can be called\n\
-                   \x20 = help: a block's name begins with a small letter",
-            right: "fn inner(x: Tensor) {
-                        relu(x)
-                        }
-                        pub fn Net(data: Tensor<N, 8>) {
-                        inner(data)
-                        }",
-            scope: Scope::Language,
-        }],
-        elsewhere: "",
-    },
-    Entry {
         code: Code::SmallLetter,
         title: "A network with a small letter",
-        rule: "A capital letter makes a function a network; a block is seen only inside `network!`, so `pub` says nothing.",
+        rule: "A capital letter makes a function a network. What is `pub` and has only tensors with all their extents as inputs is meant to be one; \
+               others can call it all the same.",
         cases: &[Case {
             inputs: "",
             wrong: "pub fn my_net(data: Tensor<N, 8>) {
                         relu(data)
                         }",
             at: "my_net",
-            says: "`my_net` is `pub`, but a block: it is seen only inside `network!`\n\
-                   \x20 = help: a network is called `MyNet`, with a capital letter; a block needs no `pub`",
+            says: "`my_net` is `pub` and has the inputs of a network, but the name of a block\n\
+                   \x20 = help: a network is called `MyNet`, with a capital letter; networks may call it, too",
             right: "pub fn MyNet(data: Tensor<N, 8>) {
                         relu(data)
                         }",
@@ -542,15 +518,15 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         code: Code::ForeignItem,
         title: "An item that cannot stand inside the macro",
-        rule: "Inside are networks, blocks and constants; everything else stands beside the macro.",
+        rule: "Inside are networks, blocks and constants, and in front of them `use path::block;`; everything else stands beside the macro.",
         cases: &[Case {
             inputs: "",
-            wrong: "use std::fmt;
+            wrong: "struct Config;
                         pub fn Net(data: Tensor<N, 8>) {
                         relu(data)
                         }",
-            at: "use",
-            says: "`use` cannot stand inside `network!`\n\
+            at: "struct",
+            says: "`struct` cannot stand inside `network!`\n\
                    \x20 = help: a network is `pub fn Name(data: Tensor<N, 3, 32, 32>) { … }`, a block has a small letter first",
             right: "pub fn Net(data: Tensor<N, 8>) {
                         relu(data)
@@ -833,5 +809,53 @@ pub(super) const ENTRIES: &[Entry] = &[
             },
         ],
         elsewhere: "Rust itself has no default arguments: \"default values are not supported for parameters\".",
+    },
+    Entry {
+        code: Code::ImportPath,
+        title: "A `use` that names no network or block",
+        rule: "`use path::block;` brings in a `pub` network or block of another `network!` by its name there; `as` gives it another one.",
+        cases: &[Case {
+            inputs: "",
+            wrong: "use crate::blocks::*;
+                        pub fn Net(data: Tensor<N, 8>) {
+                        relu(data)
+                        }",
+            at: "*",
+            says: "a `use` names the blocks and networks one by one\n\
+                   \x20 = help: `use blocks::residual;`, `use blocks::{residual, stem};` or `use blocks::stem as entry;`",
+            right: "pub fn Net(data: Tensor<N, 8>) {
+                        relu(data)
+                        }",
+            scope: Scope::Language,
+        }],
+        elsewhere: "",
+    },
+    Entry {
+        code: Code::WeightsNotShared,
+        title: "A later call of a block with weights of its own asks for others",
+        rule: "The first call of what `block::new()` made makes the weights, the others use them: all have the same layers.",
+        cases: &[Case {
+            inputs: "",
+            wrong: "fn embed(x: Tensor<N, C>) {
+                        if C == 8 { relu(x) } else { dense(x, 8) }
+                        }
+                        pub fn Net(a: Tensor<N, 8>, b: Tensor<N, 4>) {
+                        let tower = embed::new();
+                        tower(a) + tower(b)
+                        }",
+            at: "dense(x, 8)",
+            says: "this layer has weights that the first call of `tower` did not make\n\
+                   \x20 = help: the calls of one block with its own weights have the same layers: what `if` chooses must not differ\n\
+                   \x20 = note: in `embed(x = [N, 4])`",
+            right: "fn embed(x: Tensor) {
+                        dense(x, 8)
+                        }
+                        pub fn Net(a: Tensor<N, 8>, b: Tensor<N, 8>) {
+                        let tower = embed::new();
+                        tower(a) + tower(b)
+                        }",
+            scope: Scope::Language,
+        }],
+        elsewhere: "",
     },
 ];

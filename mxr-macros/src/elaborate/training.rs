@@ -3,7 +3,6 @@
 use super::{Elab, value::Value};
 use crate::ast::LayerMarks;
 use mxr_graph::catalogue::Code;
-use mxr_graph::graph::Source;
 use mxr_graph::training::Training;
 
 impl Elab<'_> {
@@ -25,10 +24,15 @@ impl Elab<'_> {
         if marks.training().next().is_none() {
             return self.marked(marks, inside);
         }
-        let (faults, values) = (self.faults.len(), self.graph.values.len());
+        let faults = self.faults.len();
+        self.instances.statements += 1;
+        let outer = std::mem::replace(&mut self.made_weights, false);
         let result = self.marked(marks, inside);
-        let made = self.graph.values.iter().skip(values).any(|v| v.source == Source::Param);
-        if !made && self.faults.len() == faults && !result.has_unknown() {
+        let made = std::mem::replace(&mut self.made_weights, outer);
+        self.made_weights |= made;
+        // What it makes later is its own.
+        let instance = matches!(result, Value::Instance(_));
+        if !made && !instance && self.faults.len() == faults && !result.has_unknown() {
             for (name, at) in marks.training() {
                 let text = format!("`#[{name}]` says nothing here: no weights are made");
                 let help = "it belongs to the layer that makes them: `dense`, `conv2d`, `batch_norm`, or a block of these";

@@ -2,7 +2,9 @@
 
 use super::exprs::at_colon;
 use super::{Cursor, Parser, describe};
-use crate::ast::{Attr, Block, Call, Const, Expr, ExprKind, Fn, Marks, Param, Stmt, Type, TypeKind, name_of};
+use crate::ast::{
+    Attr, Block, Call, Const, Expr, ExprKind, Fn, Import, Marks, Param, Stmt, Type, TypeKind, name_of,
+};
 use crate::errors::{Spans, join_names};
 use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
@@ -15,10 +17,13 @@ impl Parser<'_> {
             if cursor.is_empty() {
                 return;
             }
+            if self.import(cursor) {
+                continue;
+            }
             if !self.item(cursor) && !self.body_goes_on(cursor) {
                 let found = cursor.peek(0).map(describe).unwrap_or_default();
                 let (code, text) = match found.as_str() {
-                    "`use`" | "`mod`" | "`struct`" | "`impl`" | "`macro_rules`" => {
+                    "`mod`" | "`struct`" | "`impl`" | "`macro_rules`" => {
                         (Code::ForeignItem, format!("{found} cannot stand inside `network!`"))
                     }
                     _ => (Code::NotAnItem, format!("expected `fn` or `const`, found {found}")),
@@ -32,6 +37,23 @@ impl Parser<'_> {
                 }
             }
         }
+    }
+
+    /// `@ name alias { … }`, or `@ name alias !` of something with faults: what a `use` became, see [`crate::imports`].
+    fn import(&mut self, cursor: &mut Cursor) -> bool {
+        if !cursor.at_op("@") || cursor.ident(1).is_none() || cursor.ident(2).is_none() {
+            return false;
+        }
+        cursor.next();
+        let (Some(item), Some(name)) = (cursor.eat_ident(), cursor.eat_ident()) else { return false };
+        let source = cursor.eat_group(Delimiter::Brace).map(|group| {
+            let outer = std::mem::take(&mut self.source);
+            self.items(&mut Cursor::of(&group));
+            std::mem::replace(&mut self.source, outer)
+        });
+        cursor.eat("!");
+        self.source.imports.push(Import { name, item, source });
+        true
     }
 
     /// Statements behind a function that is half-typed are its own: a brace of it is still to be typed.
