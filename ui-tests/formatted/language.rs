@@ -4,6 +4,7 @@ mxr::network!(
     /// The width of the first stage.
     const WIDTH: usize = 16;
     const SLOPE: f32 = 0.1;
+    const STAGES: [(usize, usize); 2] = [(WIDTH, 1), (2 * WIDTH, 2)];
 
     /// A convolution with batch norm; `#[allow]` and its like may stand on any item.
     #[allow(unused_variables)]
@@ -36,7 +37,7 @@ mxr::network!(
         #[recompute]
         let stem = data.conv2d(WIDTH, kernel = (3, 5), pad = same).relu();
         let x = pool(stem, rounding = floor);
-        for (filters, stride) in [(WIDTH, 1), (2 * WIDTH, 2)] {
+        for (filters, stride) in STAGES {
             #[lr(0.1)]
             x = basic(x, filters, stride = stride);
             for i in 1..=2 {
@@ -44,7 +45,8 @@ mxr::network!(
                 x = x + 0.5 * relu(c);
             }
         }
-        for p in [0.1, 0.2] {
+        for (p, (width, _)) in [(0.1, (4, 1)), (0.2, (8, 1))] {
+            x += 0.1 * relu(conv2d(x, 2 * WIDTH, kernel = width / 4, pad = same));
             x = dropout(x, p);
         }
         x += 1.0;
@@ -62,6 +64,13 @@ mxr::network!(
         let scores = projected * scale;
         let sizes = if 4 > 3 { 5 } else { 7 };
         reshape(scores, [N, T * sizes])
+    }
+
+    #[memory(batch = 64, max = "1 MiB")]
+    pub(crate) fn Tiny(data: Tensor<N, 8>, label: Tensor<N, i64>) {
+        let fc1 = dense(data, 8, bias = false);
+        let back = matmul(tanh(fc1), fc1.weight);
+        softmax_cross_entropy(dense(back, 3), label)
     }
 
     pub(crate) fn Small(data: Tensor<f64, 2, 8>) {
