@@ -70,10 +70,15 @@ impl Fn {
         name_of(&self.name).starts_with(char::is_uppercase)
     }
 
-    /// Whether its inputs are those of a network: tensors with all of their extents.
+    /// Whether its inputs are those of a network: tensors with all of their extents, of which some are numbers. A block for any
+    /// shape has names for them.
     pub(crate) fn could_be_network(&self) -> bool {
         let whole = |p: &Param| matches!(p.ty.kind, TypeKind::Tensor(Some(_)));
-        !self.params.is_empty() && self.params.iter().all(whole)
+        let number = |p: &Param| match &p.ty.kind {
+            TypeKind::Tensor(Some(list)) => list.iter().any(|e| matches!(e.kind, ExprKind::Int(_))),
+            _ => false,
+        };
+        self.params.iter().all(whole) && self.params.iter().any(number)
     }
 }
 

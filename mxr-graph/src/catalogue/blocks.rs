@@ -138,7 +138,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         code: Code::SmallLetter,
         title: "A network with a small letter",
-        rule: "A capital letter makes a function a network. What is `pub` and has only tensors with all their extents as inputs is meant to be one; \
+        rule: "A capital letter makes a function a network. What is `pub` and whose inputs are only tensors with all of their extents, numbers among them, is meant to be one; \
                others can call it all the same.",
         cases: &[Case {
             inputs: "",
