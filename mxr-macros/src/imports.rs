@@ -92,7 +92,10 @@ fn first(
 
 /// What a source leaves for others. After a fault it is a mark in the place of the tokens, so that what uses them is silent.
 pub(crate) fn leave(input: &TokenStream, source: &Source, sound: bool) -> TokenStream {
-    let mut open = source.fns.iter().filter(|f| !f.vis.is_empty()).peekable();
+    // Two of one name have been reported.
+    let first = |at: usize| source.fns[..at].iter().all(|f| f.name != source.fns[at].name);
+    let open = source.fns.iter().enumerate().filter(|(at, f)| !f.vis.is_empty() && first(*at));
+    let mut open = open.map(|(_, f)| f).peekable();
     let Some(some) = open.peek() else { return TokenStream::new() };
     // Macros that are exported share the root of the crate; a place in the source is there once.
     let place = format!("{:?} {:?} {}", Span::call_site(), some.name.span(), some.name);
