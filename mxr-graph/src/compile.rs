@@ -71,9 +71,11 @@ pub fn training_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Decla
         let v = graph.value(*v);
         v.source == Source::Input && v.dtype.is_float()
     });
-    let wrt: Vec<ValueId> = declared.params.iter().copied().chain(inputs).collect();
+    let trained = |v: &ValueId| !graph.value(*v).training.frozen;
+    let trained: Vec<ValueId> = declared.params.iter().copied().filter(trained).collect();
+    let wrt: Vec<ValueId> = trained.iter().copied().chain(inputs).collect();
     passes.look("grad", false, &graph);
-    gradients(&mut graph, &wrt, &declared.params)?;
+    gradients(&mut graph, &wrt, &trained)?;
     passes.look("grad", true, &graph);
     declared.follow(&passes.run(&mut graph));
     Ok((graph, declared))
@@ -93,7 +95,7 @@ pub fn prediction_graph(mut graph: Graph, passes: &Passes) -> Result<(Graph, Dec
     Ok((graph, declared))
 }
 
-/// Append the backward pass of what can be differentiated of `wrt`, and of all of `params`.
+/// Append the backward pass of what can be differentiated of `wrt`, and of all of `params` that are trained.
 fn gradients(graph: &mut Graph, wrt: &[ValueId], params: &[ValueId]) -> Result<(), ShapeError> {
     let (nodes, values, checks) = (graph.nodes.len(), graph.values.len(), graph.checks.len());
     let Err(e) = grad::backward(graph, wrt) else { return Ok(()) };
@@ -114,7 +116,11 @@ fn program(graph: &Graph, declared: &Declared) -> Program {
         let of: Vec<Option<u32>> = program.layers.iter().map(|l| segment(&l.name)).collect();
         program = recompute::segments(&program, |layer| of.get(layer as usize).copied().flatten());
     }
-    program.plan = memory::symbolic(&program);
+    program.plan = match program.training.iter().any(|(_, t)| t.frozen) {
+        false => memory::symbolic(&program),
+        // Gradients of inputs may be asked for, but what only they keep of frozen layers is no part of training these.
+        true => program.trained().plan,
+    };
     program
 }
 

@@ -8,6 +8,7 @@ use crate::infer::Infer;
 use crate::ops::Operator;
 use crate::schema::{Arg, Attr, Attrs, OperandKind};
 use crate::shape::Shape;
+use crate::training::Training;
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::format;
@@ -68,6 +69,8 @@ pub struct Value {
     pub shape: Shape,
     /// Where it comes from.
     pub source: Source,
+    /// Of a weight: how it is trained.
+    pub training: Training,
 }
 
 /// One operator applied.
@@ -138,6 +141,10 @@ pub struct Graph {
     pub checks: Vec<Check>,
     /// The segment of the calls that follow, see [`Layer::segment`].
     pub segment: Option<u32>,
+    /// How the weights are trained that the calls that follow make.
+    pub training: Training,
+    /// What the weights and states that the calls that follow make are called after, instead of their layer.
+    pub owner: Option<String>,
     names: BTreeMap<String, u32>,
     /// While the backward pass is built: the layer whose gradient it is.
     pub(crate) backward_of: Option<LayerId>,
@@ -435,7 +442,8 @@ impl Graph {
     /// Add a value; the name is made unique.
     pub fn add_value(&mut self, name: &str, shape: Shape, dtype: DType, source: Source) -> ValueId {
         let name = self.unique(name);
-        self.values.push(Value { name, dtype, shape, source });
+        let training = if source == Source::Param { self.training } else { Training::DEFAULT };
+        self.values.push(Value { name, dtype, shape, source, training });
         ValueId(self.values.len() as u32 - 1)
     }
 
@@ -537,7 +545,14 @@ impl fmt::Display for Graph {
                 Source::Aux => "state",
                 Source::Node { .. } => continue,
             };
-            writeln!(f, "  {kind} {}", typed(v))?;
+            write!(f, "  {kind} {}", typed(v))?;
+            match v.training {
+                Training::DEFAULT => writeln!(f)?,
+                Training { frozen: true, .. } => writeln!(f, ", frozen")?,
+                Training { lr_mult, wd_mult, .. } => {
+                    writeln!(f, ", lr_mult = {lr_mult}, wd_mult = {wd_mult}")?;
+                }
+            }
         }
         let mut backward = false;
         for n in &self.nodes {

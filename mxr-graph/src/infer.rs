@@ -259,7 +259,8 @@ impl<'a> Infer<'a> {
                 ));
             }
             let source = if schema.inputs[at].kind == OperandKind::Aux { Source::Aux } else { Source::Param };
-            let full = format!("{}_{name}", self.layer_name());
+            let owner = self.graph.owner.clone().unwrap_or_else(|| self.layer_name());
+            let full = format!("{owner}_{name}");
             if self.graph.has_name(&full) {
                 let mut e = self.err(
                     Code::WeightNameTaken,

@@ -33,4 +33,5 @@ pub mod shape;
 pub mod summary;
 #[cfg(test)]
 mod testnets;
+pub mod training;
 pub mod verify;

@@ -7,6 +7,7 @@ use crate::instr::{Instr, Layout, Scalar};
 use crate::ops::{Lower, Lowered};
 use crate::program::{List, Operand, Program, ProgramCheck, ProgramLayer, ProgramValue, Role, Step, Text};
 use crate::shape::Shape;
+use crate::training::Training;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -94,6 +95,10 @@ pub(crate) fn lower(graph: &Graph, declared: &Declared) -> Program {
         layers: layers.into(),
         inputs: inputs.collect(),
         params: numbers(&declared.params).into(),
+        training: {
+            let how = |v: &ValueId| (v.0, graph.value(*v).training);
+            declared.params.iter().map(how).filter(|(_, how)| *how != Training::DEFAULT).collect()
+        },
         aux: numbers(&declared.aux).into(),
         outputs: outputs.into(),
         predictions,

@@ -177,7 +177,10 @@ impl Summary {
         let parameters = whole.params.iter().fold(Dim::ZERO, |sum, v| sum.add(&elements(v)));
         Summary {
             parameters: Amount::of(&parameters, symbol(whole)),
-            train: train.map_or(Cost::UNKNOWN, Cost::of),
+            train: train.map_or(Cost::UNKNOWN, |p| match p.training.iter().any(|(_, t)| t.frozen) {
+                true => Cost::of(&p.trained()),
+                false => Cost::of(p),
+            }),
             predict: Cost::of(predict),
         }
     }

@@ -10,8 +10,21 @@ pub(crate) struct Source {
     pub(crate) fns: Vec<Fn>,
     /// `const WIDTH: usize = 64;`
     pub(crate) consts: Vec<Const>,
+    /// `use path::name;`, with what it brought.
+    pub(crate) imports: Vec<Import>,
     /// An item is half-typed, which has been said: names that are not known may be its own.
     pub(crate) half: bool,
+}
+
+/// A function of another `network!`, with everything that stands beside it there.
+#[derive(Debug)]
+pub(crate) struct Import {
+    /// What it is called here.
+    pub(crate) name: Ident,
+    /// What it is called there.
+    pub(crate) item: Ident,
+    /// Nothing where something is wrong with it, which has been said there.
+    pub(crate) source: Option<Source>,
 }
 
 /// A network (capital letter first) or a block.
@@ -30,16 +43,42 @@ pub(crate) struct Fn {
     pub(crate) body: Block,
 }
 
+impl Source {
+    /// Whether this is a name of something that has faults where it is written.
+    pub(crate) fn is_broken(&self, name: &Ident) -> bool {
+        self.imports.iter().any(|i| i.name == *name && i.source.is_none())
+    }
+
+    /// The network or block that is called `name` here, with the source that it stands in.
+    pub(crate) fn function(&self, name: &Ident) -> Option<(&Source, &Fn)> {
+        let own = self.fns.iter().find(|f| f.name == *name).map(|f| (self, f));
+        own.or_else(|| {
+            let import = self.imports.iter().find(|i| i.name == *name)?;
+            import.source.as_ref()?.function(&import.item)
+        })
+    }
+}
+
 impl Fn {
+    /// As a message calls it.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.is_network() { "network" } else { "block" }
+    }
+
     /// Whether it is a network rather than a block.
     pub(crate) fn is_network(&self) -> bool {
         name_of(&self.name).starts_with(char::is_uppercase)
     }
 
-    /// Whether its inputs are those of a network: tensors with all of their extents.
+    /// Whether its inputs are those of a network: tensors with all of their extents, of which some are numbers. A block for any
+    /// shape has names for them.
     pub(crate) fn could_be_network(&self) -> bool {
         let whole = |p: &Param| matches!(p.ty.kind, TypeKind::Tensor(Some(_)));
-        !self.params.is_empty() && self.params.iter().all(whole)
+        let number = |p: &Param| match &p.ty.kind {
+            TypeKind::Tensor(Some(list)) => list.iter().any(|e| matches!(e.kind, ExprKind::Int(_))),
+            _ => false,
+        };
+        self.params.iter().all(whole) && self.params.iter().any(number)
     }
 }
 
@@ -48,10 +87,42 @@ impl Fn {
 pub(crate) struct Marks {
     /// `#[predict]`: the network has no training program.
     pub(crate) predict: Option<Span>,
-    /// `#[recompute]`: the backward pass makes again what the block keeps inside.
-    pub(crate) recompute: Option<Span>,
     /// `#[memory(…)]`.
     pub(crate) memory: Option<MemoryLimit>,
+    /// `#[defaults(stride = 1)]`: the word and its arguments.
+    pub(crate) defaults: Option<Call>,
+    /// Those of layers.
+    pub(crate) layer: LayerMarks,
+}
+
+/// The attributes of layers: on a block, a `let` or an assignment.
+#[derive(Debug, Default)]
+pub(crate) struct LayerMarks {
+    /// `#[recompute]`: the backward pass makes again what is kept inside.
+    pub(crate) recompute: Option<Span>,
+    /// `#[lr(0.1)]`: the word, and the factor on the learning rate.
+    pub(crate) lr: Option<(Span, Expr)>,
+    /// `#[frozen]`: no gradients.
+    pub(crate) frozen: Option<Span>,
+    /// `#[no_decay]`: no weight decay.
+    pub(crate) no_decay: Option<Span>,
+}
+
+impl LayerMarks {
+    /// Those that are there, by name.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, Span)> + '_ {
+        [("recompute", self.recompute)]
+            .into_iter()
+            .filter_map(|(name, at)| Some((name, at?)))
+            .chain(self.training())
+    }
+
+    /// Those that are about the training of weights.
+    pub(crate) fn training(&self) -> impl Iterator<Item = (&'static str, Span)> + '_ {
+        let lr = self.lr.as_ref().map(|(at, _)| *at);
+        let all = [("lr", lr), ("frozen", self.frozen), ("no_decay", self.no_decay)];
+        all.into_iter().filter_map(|(name, at)| Some((name, at?)))
+    }
 }
 
 /// `#[memory(batch = 64, max = "2 GiB")]`: the network fits so much memory, or it does not compile.
@@ -89,6 +160,8 @@ impl Attr {
 pub(crate) struct Param {
     pub(crate) name: Ident,
     pub(crate) ty: Type,
+    /// What it is where a call says nothing.
+    pub(crate) default: Option<Expr>,
     pub(crate) at: Spans,
 }
 
@@ -182,10 +255,10 @@ impl Expr {
 /// A statement.
 #[derive(Debug)]
 pub(crate) enum Stmt {
-    /// `let pat: ty = value;`, with `#[recompute]` or without.
-    Let { pat: Pat, ty: Option<Type>, value: Expr, recompute: bool },
+    /// `let pat: ty = value;`
+    Let { pat: Pat, ty: Option<Type>, value: Expr, marks: LayerMarks },
     /// `pat = value;`
-    Assign { pat: Pat, value: Expr },
+    Assign { pat: Pat, value: Expr, marks: LayerMarks },
     /// `for pat in list { body }`
     For { pat: Pat, list: Expr, body: Block },
     /// `value;`
@@ -264,6 +337,8 @@ pub(crate) struct Call {
     pub(crate) method: bool,
     /// A comma or an argument is missing, which has been said: how many arguments there are says nothing.
     pub(crate) half: bool,
+    /// `name::new(…)`: no call yet, but a block with weights of its own.
+    pub(crate) instance: bool,
 }
 
 /// An argument.

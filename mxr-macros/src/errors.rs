@@ -48,6 +48,8 @@ pub(crate) struct Faults {
     list: Vec<Fault>,
     /// Something was wrong with the statement that is being read: what else its grammar lacks follows from that.
     quiet: bool,
+    /// What is being looked at was written elsewhere: faults stand at the call that led there.
+    pub(crate) instead: Option<Spans>,
 }
 
 impl Faults {
@@ -57,7 +59,7 @@ impl Faults {
             return;
         }
         self.quiet = true;
-        let fault = Fault { code, at: at.into(), text: text.into() };
+        let fault = Fault { code, at: self.instead.unwrap_or(at.into()), text: text.into() };
         // A block that is called three times with one fault in it is wrong once; so is what gets longer and longer.
         let again = |f: &Fault| {
             same_place(f.at.first, fault.at.first)

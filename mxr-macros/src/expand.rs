@@ -4,6 +4,7 @@ use crate::ast::name_of;
 use crate::elaborate::{self, Reads};
 use crate::emit;
 use crate::errors::Faults;
+use crate::imports;
 use crate::parse;
 use mxr_graph::catalogue::Code;
 use proc_macro2::TokenStream;
@@ -19,7 +20,10 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 /// What a source becomes apart from its faults.
 fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
-    let source = parse::source(input, faults);
+    if let Some(call) = imports::bring(&input, faults) {
+        return call;
+    }
+    let source = parse::source(input.clone(), faults);
     elaborate::items(&source, faults);
     let mut out = TokenStream::new();
     let mut reads = Reads::new();
@@ -37,28 +41,28 @@ fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
     let reached = elaborate::reached(&source);
     let blocks = source.fns.iter().filter(|f| !f.is_network());
     let idle: Vec<_> = blocks.filter(|f| !reached.contains(&name_of(&f.name))).collect();
+    let mut unread: Vec<_> = idle.iter().filter(|f| f.vis.is_empty()).map(|f| &f.name).collect();
+    unread.extend(imports::idle(&source, &reached));
     for block in &idle {
-        if block.vis.is_empty() {
+        if block.vis.is_empty() || !block.could_be_network() {
             elaborate::block(&source, block, faults);
             continue;
         }
-        let text = format!("`{0}` is `pub`, but a block: it is seen only inside `network!`", block.name);
+        let text =
+            format!("`{0}` is `pub` and has the inputs of a network, but the name of a block", block.name);
         let network = camel_case(&name_of(&block.name));
-        let help = format!("a network is called `{network}`, with a capital letter; a block needs no `pub`");
+        let help =
+            format!("a network is called `{network}`, with a capital letter; networks may call it, too");
         faults.push_help(Code::SmallLetter, block.name.span(), text, help);
-        if block.could_be_network() {
-            // Then it is meant to be one, and what uses it need not fail as well.
-            let network = elaborate::network(&source, block, faults);
-            // The compiler's own word on the letter would be a second one.
-            out.extend(quote::quote!(#[allow(non_camel_case_types)]));
-            out.extend(emit::network(block, &network, faults));
-        } else {
-            elaborate::block(&source, block, faults);
-        }
+        // It is meant to be one, and what uses it need not fail as well.
+        let network = elaborate::network(&source, block, faults);
+        // The compiler's own word on the letter would be a second one.
+        out.extend(quote::quote!(#[allow(non_camel_case_types)]));
+        out.extend(emit::network(block, &network, faults));
     }
+    out.extend(imports::leave(&input, &source, faults.len() == 0));
     if faults.len() == 0 {
-        let idle: Vec<_> = idle.iter().map(|f| &f.name).collect();
-        out.extend(emit::unused(&reads, &idle));
+        out.extend(emit::unused(&reads, &unread));
     }
     out
 }

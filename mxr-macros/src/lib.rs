@@ -10,6 +10,7 @@ mod elaborate;
 mod emit;
 mod errors;
 mod expand;
+mod imports;
 mod operators;
 mod parse;
 

@@ -54,6 +54,7 @@ pub use executor::{
 };
 pub use mxr_graph::dtype::DType;
 pub use mxr_graph::error::ShapeError;
+pub use mxr_graph::training::Training;
 #[doc = include_str!("language.md")]
 pub use mxr_macros::network;
 pub use mxr_macros::network_fn;
@@ -72,6 +73,7 @@ pub mod __private {
     pub use mxr_graph::instr::*;
     pub use mxr_graph::memory;
     pub use mxr_graph::program::*;
+    pub use mxr_graph::training::Training;
     pub use mxr_kernels::map::Function;
     pub use mxr_kernels::map::function as formula;
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use mxr_graph::error::did_you_mean;
 use mxr_graph::ops::{self, OPS, Operator};
 use mxr_graph::schema::Arg;
+use mxr_graph::training::Training;
 
 mxr_macros::__operators!(options);
 
@@ -20,9 +21,15 @@ mxr_macros::__operators!(options);
 pub(crate) struct Given {
     pub(crate) list: Vec<(&'static str, Arg)>,
     pub(crate) name: Option<String>,
+    pub(crate) training: Training,
 }
 
 impl Given {
+    /// What a symbol's layer has besides options.
+    pub(crate) fn layer(&self) -> (Option<&str>, Training) {
+        (self.name.as_deref(), self.training)
+    }
+
     /// Set an option; the last value counts.
     pub(crate) fn set(&mut self, name: &'static str, value: Arg) {
         match self.list.iter_mut().find(|(n, _)| *n == name) {

@@ -9,6 +9,7 @@ use mxr_graph::graph::{Graph, ValueId};
 use mxr_graph::ops;
 use mxr_graph::schema::Arg;
 use mxr_graph::shape::Shape;
+use mxr_graph::training::Training;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -44,12 +45,14 @@ enum SymbolNode {
         dtype: DType,
         shape: Option<Vec<Axis>>,
         trained: bool,
+        training: Training,
     },
     Call {
         op: &'static str,
         options: Vec<(&'static str, Arg)>,
         inputs: Vec<Symbol>,
         name: Option<String>,
+        training: Training,
     },
     /// A parameter that the layer makes.
     Parameter {
@@ -57,6 +60,13 @@ enum SymbolNode {
         name: String,
     },
     Scalar(f64),
+}
+
+/// What can be changed of an input or a weight.
+struct Leaf<'a> {
+    dtype: &'a mut DType,
+    shape: &'a mut Option<Vec<Axis>>,
+    training: &'a mut Training,
 }
 
 /// Networks are deep: the default would go down an operand's operands on the call stack.
@@ -109,7 +119,13 @@ impl Symbol {
     }
 
     fn leaf(name: &str, trained: bool) -> Symbol {
-        let node = SymbolNode::Input { name: name.to_string(), dtype: DType::F32, shape: None, trained };
+        let node = SymbolNode::Input {
+            name: name.to_string(),
+            dtype: DType::F32,
+            shape: None,
+            trained,
+            training: Training::DEFAULT,
+        };
         Symbol { node: Arc::new(node), output: 0 }
     }
 
@@ -141,18 +157,44 @@ impl Symbol {
     ) -> Result<Vec<Symbol>> {
         let operator = crate::opts::operator(op)?;
         let options = crate::opts::known(operator, options)?;
-        Ok(invoke(operator.schema().name, operands, &options, name))
+        Ok(invoke(operator.schema().name, operands, &options, (name, Training::DEFAULT)))
     }
 
     /// The input with this element type. No effect on anything but inputs.
     pub fn dtype(self, new: DType) -> Symbol {
-        self.changed(|_, dtype, _| *dtype = new)
+        self.changed(|leaf| *leaf.dtype = new)
     }
 
     /// The input with this shape; names are symbolic dimensions: `.shape(["N".into(), 784.into()])`.
     pub fn shape(self, new: impl IntoIterator<Item = Axis>) -> Symbol {
         let new: Vec<Axis> = new.into_iter().collect();
-        self.changed(|_, _, shape| *shape = Some(new))
+        self.changed(|leaf| *leaf.shape = Some(new))
+    }
+
+    /// The weight with this factor on its learning rate. For weights of [`Symbol::param`]; those that a layer makes have it from
+    /// the layer's options.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Symbol, opts};
+    /// let w = Symbol::param("w").shape([4.into()]).lr_mult(0.1).wd_mult(0.0);
+    /// let fc = (&Symbol::input("x") * &w).dense_with(2, opts::Dense::new().name("fc").frozen());
+    /// let net = fc.bind(&[("x", &[3, 4])], BindOptions::new())?;
+    /// assert_eq!(net.training("w")?.lr_mult, 0.1);
+    /// assert!(net.training("fc_bias")?.frozen && net.grad("fc_bias").is_err());
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn lr_mult(self, factor: f64) -> Symbol {
+        self.changed(|leaf| leaf.training.lr_mult = factor)
+    }
+
+    /// The weight with this factor on its weight decay. See [`Symbol::lr_mult`].
+    pub fn wd_mult(self, factor: f64) -> Symbol {
+        self.changed(|leaf| leaf.training.wd_mult = factor)
+    }
+
+    /// The weight without a gradient: it stays what it is. See [`Symbol::lr_mult`].
+    pub fn frozen(self) -> Symbol {
+        self.changed(|leaf| leaf.training.frozen = true)
     }
 
     fn number(&self) -> Option<f64> {
@@ -162,15 +204,14 @@ impl Symbol {
         }
     }
 
-    fn changed(self, f: impl FnOnce(&mut String, &mut DType, &mut Option<Vec<Axis>>)) -> Symbol {
+    fn changed(self, f: impl FnOnce(Leaf<'_>)) -> Symbol {
         match &*self.node {
-            SymbolNode::Input { name, dtype, shape, trained } => {
-                let (mut name, mut dtype, mut shape) = (name.clone(), *dtype, shape.clone());
-                f(&mut name, &mut dtype, &mut shape);
-                Symbol {
-                    node: Arc::new(SymbolNode::Input { name, dtype, shape, trained: *trained }),
-                    output: 0,
-                }
+            SymbolNode::Input { name, dtype, shape, trained, training } => {
+                let (name, trained) = (name.clone(), *trained);
+                let (mut dtype, mut shape, mut training) = (*dtype, shape.clone(), *training);
+                f(Leaf { dtype: &mut dtype, shape: &mut shape, training: &mut training });
+                let node = SymbolNode::Input { name, dtype, shape, trained, training };
+                Symbol { node: Arc::new(node), output: 0 }
             }
             SymbolNode::Call { .. } | SymbolNode::Parameter { .. } | SymbolNode::Scalar(_) => self,
         }
@@ -340,7 +381,7 @@ pub(crate) fn invoke(
     op: &'static str,
     inputs: &[&Symbol],
     options: &[(&'static str, Arg)],
-    name: Option<&str>,
+    (name, training): (Option<&str>, Training),
 ) -> Vec<Symbol> {
     let visible = results(op, options);
     let node = Arc::new(SymbolNode::Call {
@@ -348,6 +389,7 @@ pub(crate) fn invoke(
         options: options.to_vec(),
         inputs: inputs.iter().map(|s| (*s).clone()).collect(),
         name: name.map(str::to_string),
+        training,
     });
     (0..visible).map(|output| Symbol { node: node.clone(), output }).collect()
 }
@@ -382,8 +424,11 @@ impl Replay<'_> {
                 continue;
             }
             let values = match &*top.node {
-                SymbolNode::Input { name, dtype, shape, trained } => {
-                    vec![self.leaf(name, *dtype, shape.as_deref(), *trained)?]
+                SymbolNode::Input { name, dtype, shape, trained, training } => {
+                    self.graph.training = known(*training, name)?;
+                    let leaf = self.leaf(name, *dtype, shape.as_deref(), *trained);
+                    self.graph.training = Training::DEFAULT;
+                    vec![leaf?]
                 }
                 SymbolNode::Scalar(value) => vec![self.number(*value, DType::F32)?],
                 SymbolNode::Parameter { layer, .. } if !self.done.contains_key(&Arc::as_ptr(&layer.node)) => {
@@ -391,7 +436,7 @@ impl Replay<'_> {
                     continue;
                 }
                 SymbolNode::Parameter { layer, name } => vec![self.parameter(layer, name)?],
-                SymbolNode::Call { op, options, inputs, name } => {
+                SymbolNode::Call { op, options, inputs, name, training } => {
                     let ready =
                         |i: &&Symbol| i.number().is_some() || self.done.contains_key(&Arc::as_ptr(&i.node));
                     if let Some(next) = inputs.iter().find(|i| !ready(i)) {
@@ -407,7 +452,10 @@ impl Replay<'_> {
                     };
                     let operands = inputs.iter().map(operand).collect::<Result<Vec<_>>>()?;
                     let op = ops::find(op).expect("generated from the list");
-                    self.graph.call(op, options, &operands, name.as_deref())?
+                    self.graph.training = known(*training, name.as_deref().unwrap_or(op.schema().name))?;
+                    let values = self.graph.call(op, options, &operands, name.as_deref());
+                    self.graph.training = Training::DEFAULT;
+                    values?
                 }
             };
             self.done.insert(key, values);
@@ -445,7 +493,7 @@ impl Replay<'_> {
     fn inputs_first(&mut self, outputs: &[Symbol]) -> Result<()> {
         let mut result = Ok(());
         walk(outputs, &mut |symbol| {
-            if let SymbolNode::Input { name, dtype, shape, trained: false } = &*symbol.node
+            if let SymbolNode::Input { name, dtype, shape, trained: false, .. } = &*symbol.node
                 && result.is_ok()
             {
                 let leaf = self.leaf(name, *dtype, shape.as_deref(), false);
@@ -513,6 +561,17 @@ impl Replay<'_> {
     }
 }
 
+/// Factors as an optimizer can use them.
+fn known(how: Training, layer: &str) -> Result<Training> {
+    for (name, factor) in [("lr_mult", how.lr_mult), ("wd_mult", how.wd_mult)] {
+        if !(factor >= 0.0 && factor.is_finite()) {
+            let text = format!("`{name}` is {factor}");
+            return Err(Error::invalid(format!("symbol `{layer}`"), text, "a factor is 0 or more"));
+        }
+    }
+    Ok(how)
+}
+
 impl fmt::Debug for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.node {
@@ -540,7 +599,7 @@ macro_rules! binary {
             type Output = Symbol;
             fn $method(self, other: $right) -> Symbol {
                 let ($a, $b) = (self, other);
-                invoke($op, &[$x, $y], &[], None).remove(0)
+                invoke($op, &[$x, $y], &[], (None, Training::DEFAULT)).remove(0)
             }
         }
     };
@@ -555,7 +614,7 @@ binary! {
 impl std::ops::Neg for &Symbol {
     type Output = Symbol;
     fn neg(self) -> Symbol {
-        invoke("neg", &[self], &[], None).remove(0)
+        invoke("neg", &[self], &[], (None, Training::DEFAULT)).remove(0)
     }
 }
 

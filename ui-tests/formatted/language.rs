@@ -4,9 +4,11 @@ mxr::network!(
     /// The width of the first stage.
     const WIDTH: usize = 16;
     const SLOPE: f32 = 0.1;
+    const STAGES: [(usize, usize); 2] = [(WIDTH, 1), (2 * WIDTH, 2)];
 
     /// A convolution with batch norm; `#[allow]` and its like may stand on any item.
     #[allow(unused_variables)]
+    #[no_decay]
     fn conv_bn(x: Tensor, filters: usize, stride: usize) {
         batch_norm(conv2d(x, filters, kernel = 3, stride = stride, pad = 1, bias = false))
     }
@@ -19,7 +21,8 @@ mxr::network!(
         relu(conv_bn(a, filters, 1) + shortcut)
     }
 
-    fn pool(x: Tensor, window: (usize, usize), rounding: &str) {
+    #[defaults(rounding = "ceil", window = 2)]
+    fn pool(x: Tensor, window: usize, rounding: &str) {
         max_pool(x, kernel = window, rounding = rounding)
     }
 
@@ -30,16 +33,20 @@ mxr::network!(
 
     /// A residual network with two results.
     pub fn Residual(data: Tensor<N, 3, 32, 32>, label: Tensor<N, i64>) {
+        #[frozen]
+        #[recompute]
         let stem = data.conv2d(WIDTH, kernel = (3, 5), pad = same).relu();
-        let x = pool(stem, (2, 2), ceil);
-        for (filters, stride) in [(WIDTH, 1), (2 * WIDTH, 2)] {
+        let x = pool(stem, rounding = floor);
+        for (filters, stride) in STAGES {
+            #[lr(0.1)]
             x = basic(x, filters, stride = stride);
             for i in 1..=2 {
                 let c = conv2d(x, filters, kernel = 3, pad = (1, 1, 1, 1));
                 x = x + 0.5 * relu(c);
             }
         }
-        for p in [0.1, 0.2] {
+        for (p, (width, _)) in [(0.1, (4, 1)), (0.2, (8, 1))] {
+            x += 0.1 * relu(conv2d(x, 2 * WIDTH, kernel = width / 4, pad = same));
             x = dropout(x, p);
         }
         x += 1.0;
@@ -59,11 +66,39 @@ mxr::network!(
         reshape(scores, [N, T * sizes])
     }
 
+    #[memory(batch = 64, max = "1 MiB")]
+    pub(crate) fn Tiny(data: Tensor<N, 8>, label: Tensor<N, i64>) {
+        let fc1 = dense(data, 8, bias = false);
+        let back = matmul(tanh(fc1), fc1.weight);
+        softmax_cross_entropy(dense(back, 3), label)
+    }
+
     pub(crate) fn Small(data: Tensor<f64, 2, 8>) {
         let mut h = data;
         {
             h = tanh(h);
         }
         sum(h / 2.0 - 1.0)
+    }
+);
+
+mxr::network!(
+    use ui_tests::blocks::{residual, residual as unit};
+    use ui_tests::nets::Backbone;
+
+    fn embed(x: Tensor, width: usize) {
+        dense(global_avg_pool(unit(x)), width)
+    }
+
+    /// Networks and blocks of elsewhere, one tower for two inputs, losses with weights.
+    pub fn Siamese(left: Tensor<N, 3, 16, 16>, right: Tensor<N, 3, 16, 16>, label: Tensor<N, i64>) {
+        #[lr(0.5)]
+        #[no_decay]
+        let tower = embed::new(width = 4);
+        let a = tower(left);
+        let b = tower(residual(right));
+        let features = Backbone(left);
+        let class = softmax_cross_entropy(dense(features, 3), label);
+        class + 0.5 * mean(square(a - b))
     }
 );

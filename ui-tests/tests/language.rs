@@ -15,6 +15,32 @@ pub fn Attribute(data: Tensor<N, 4>) {
     relu(fc1)
 }
 
+mod elsewhere {
+    mxr::network!(
+        use ui_tests::blocks::residual as unit;
+        use ui_tests::nets::Backbone;
+
+        /// Of parts of another crate.
+        pub fn Composed(data: Tensor<N, 3, 16, 16>, label: Tensor<N, i64>) {
+            let low = Backbone(data);
+            let high = global_avg_pool(unit(data, kernel = 5));
+            softmax_cross_entropy(dense(concat(low, high), 10), label)
+        }
+    );
+}
+
+#[test]
+fn parts_of_other_crates_have_all_of_their_shapes() {
+    use elsewhere::Composed;
+    let net = Composed::bind(2).expect("small");
+    assert_eq!(net.param("low_top_convolution0_weight").err().map(|e| e.to_string()), None);
+    assert_eq!(Composed::low_top.name(), "low_top");
+    let conv = |i: u64, o: u64, k: u64| i * o * k * k + o;
+    let unit = |c: u64, k: u64| 2 * conv(c, c, k) + 2 * c;
+    let parameters = conv(3, 8, 3) + unit(8, 3) + unit(3, 5) + 11 * 10 + 10;
+    assert_eq!(Composed::PARAMETERS, parameters);
+}
+
 fn shape(programs: &mxr::Programs, value: u32) -> String {
     let program = programs.train.unwrap_or(programs.predict);
     let symbols = mxr::graph::dim::Symbols::from(program.symbols.to_vec());

@@ -193,8 +193,6 @@ codes! {
     Recursion = 504;
     /// A block without a result.
     BlockWithoutResult = 505;
-    /// A network is called like a block.
-    NetworkCalled = 506;
     /// A network with a small letter.
     SmallLetter = 507;
     /// A network without a result.
@@ -245,6 +243,16 @@ codes! {
     TooDeep = 530;
     /// `[x; n]` of something else than a few numbers.
     RepeatedList = 531;
+    /// An attribute of a layer that is not complete, or says nothing where it stands.
+    LayerAttribute = 532;
+    /// A layer on a device of its own.
+    DeviceAttribute = 533;
+    /// A default value at a place where it cannot stand.
+    DefaultValue = 534;
+    /// A `use` that names no network or block.
+    ImportPath = 535;
+    /// A later call of a block with weights of its own asks for others.
+    WeightsNotShared = 536;
 
     // 6xx: symbols and holes.
     /// A symbol that no input declares.

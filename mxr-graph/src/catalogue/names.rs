@@ -304,7 +304,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a",
             at: "mxr::relu",
             says: "names have no path in a network\n\
-                   \x20 = help: operators and blocks are called by their name alone",
+                   \x20 = help: operators and blocks are called by their name alone; `use path::block;` in front brings one in",
             right: "let a = relu(data);
                         a",
             scope: Scope::Language,

@@ -246,6 +246,7 @@ static PROGRAM: Program = Program {
     layers: list(&LAYERS),
     inputs: list(&[0]),
     params: list(&[1]),
+    training: list(&[]),
     aux: list(&[]),
     outputs: list(&[4]),
     predictions: list(&[]),

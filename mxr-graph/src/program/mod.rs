@@ -16,6 +16,7 @@ use crate::dim::{Dim, Symbol};
 use crate::dtype::DType;
 use crate::instr::{Instr, Layout, Scalar};
 use crate::memory::{Access, InPlace, Problem};
+use crate::training::Training;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
@@ -56,6 +57,8 @@ pub struct Program {
     pub inputs: List<u32>,
     /// Trained weights in MXNet's order (depth first).
     pub params: List<u32>,
+    /// How weights are trained where it is not as the optimizer says: `(weight, how)`.
+    pub training: List<(u32, Training)>,
     /// States in MXNet's order.
     pub aux: List<u32>,
     /// What the network returns.

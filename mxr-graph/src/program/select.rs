@@ -50,9 +50,18 @@ impl Program {
         for list in [&mut p.inputs, &mut p.params, &mut p.aux] {
             list.to_mut().retain(|v| needed[*v as usize]);
         }
+        p.training.to_mut().retain(|(v, _)| needed[*v as usize]);
         p.heads.to_mut().retain(|(_, head)| needed[*head as usize]);
         p.plan = memory::symbolic(&p);
         p
+    }
+
+    /// The program with the gradients of weights alone.
+    pub(crate) fn trained(&self) -> Program {
+        let results: Vec<u32> = self.outputs.iter().chain(self.predictions.iter()).copied().collect();
+        let weights = self.grads.iter().map(|(of, _)| *of);
+        let weights: Vec<u32> = weights.filter(|of| self.values[*of as usize].role == Role::Param).collect();
+        self.select(&results, &weights)
     }
 
     /// A value of its own with the contents of one that is fed.

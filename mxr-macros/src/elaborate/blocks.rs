@@ -1,48 +1,77 @@
 //! Calls of blocks: the block's body is laid out once more for each call, with the shapes that come in.
 
 use super::{Elab, Frame, Hint, as_name, value::Value};
-use crate::ast::{Call, Fn, TypeKind, name_of};
+use crate::ast::{Call, Fn, Param, Source, TypeKind, name_of};
 use crate::errors::{Spans, join_names};
 use mxr_graph::catalogue::Code;
 use mxr_graph::error::did_you_mean;
 use std::rc::Rc;
 
-impl Elab<'_> {
-    pub(super) fn block_call(&mut self, item: &Fn, call: &Call, hint: Option<&Hint>) -> Value {
+/// The value of an argument, and where it stands.
+pub(super) type Given = (Value, Option<Spans>);
+
+/// What [`Elab::go_to`] left.
+struct Home<'a> {
+    source: &'a Source,
+    hidden: Vec<(String, Value)>,
+    instead: Option<Spans>,
+    elsewhere: bool,
+}
+
+impl<'a> Elab<'a> {
+    /// A call of a network or a block that stands in `source`.
+    pub(super) fn block_call(
+        &mut self,
+        source: &'a Source,
+        item: &'a Fn,
+        call: &Call,
+        hint: Option<&Hint>,
+    ) -> Value {
+        let Some(values) = self.arguments(item, call, &[], false) else { return Value::Unknown };
+        // What the block is made of has the call's name in front, and its result has that name.
+        let made_up =
+            hint.is_none().then(|| Hint { layer: self.names.block(&name_of(&call.name)), ident: None });
+        self.expand(source, item, call, values, hint.or(made_up.as_ref()), false)
+    }
+
+    /// The body of a block, laid out for these arguments; `anew` with the names that every other call gives.
+    pub(super) fn expand(
+        &mut self,
+        source: &'a Source,
+        item: &'a Fn,
+        call: &Call,
+        values: Vec<Option<Given>>,
+        hint: Option<&Hint>,
+        anew: bool,
+    ) -> Value {
         let name = name_of(&item.name);
-        let Some(values) = self.arguments(item, call, &name) else { return Value::Unknown };
-        if item.is_network() {
-            let text = format!("`{name}` is a network, only blocks can be called");
-            return self.fault_help(
-                Code::NetworkCalled,
-                call.name.span(),
-                text,
-                "a block's name begins with a small letter",
-            );
-        }
-        if let Some(first) = self.calls.iter().position(|f| f.block == name) {
+        if let Some(first) = self.calls.iter().position(|f| std::ptr::eq(f.item, item)) {
             let mut cycle: Vec<&str> = self.calls[first..].iter().map(|f| f.block.as_str()).collect();
             cycle.push(&name);
-            let text = format!("block `{name}` calls itself: {}", cycle.join(" → "));
+            let text = format!("{} `{name}` calls itself: {}", item.kind(), cycle.join(" → "));
             self.faults.push_help(Code::Recursion, call.name.span(), text, "`for` repeats");
             return Value::Unknown;
         }
-        let args = item.params.iter().zip(&values).map(|(p, (v, _))| (name_of(&p.name), v.clone())).collect();
-        let frame = Rc::new(Frame { block: name.clone(), args });
-
-        // What the block is made of has the call's name in front, and its result has that name.
-        let made_up = hint.is_none().then(|| Hint { layer: self.names.block(&name), ident: None });
-        let hint = hint.or(made_up.as_ref());
+        let given = item.params.iter().zip(&values);
+        let args = given.filter_map(|(p, v)| Some((name_of(&p.name), v.as_ref()?.0.clone()))).collect();
+        let frame = Rc::new(Frame { block: name.clone(), item, args });
         let layer = hint.map(|h| h.layer.clone()).unwrap_or_default();
-        let outer = self.names.enter(&layer);
+        let outer = if anew { self.names.enter_anew(&layer) } else { self.names.enter(&layer) };
         let floor = self.scope.enter();
         let mark = self.scope.mark();
-        let extents = self.extents.len();
-        // Only constants are visible inside.
-        let hidden = self.extents.split_off(self.source.consts.len().min(extents));
+        let home = self.go_to(source, call);
 
-        for (p, (value, at)) in item.params.iter().zip(values) {
-            let value = self.typed(&name_of(&p.name), &p.ty, value, at.unwrap_or(call.name.span().into()));
+        for (p, value) in item.params.iter().zip(values) {
+            let here = self.faults.instead;
+            let name = match value {
+                // The argument stands where the call does.
+                Some(_) => std::mem::replace(&mut self.faults.instead, home.instead)
+                    .map_or_else(|| name_of(&p.name), |_| format!("{}` of `{}", name_of(&p.name), item.name)),
+                None => name_of(&p.name),
+            };
+            let (value, at) = value.unwrap_or_else(|| self.default(p));
+            let value = self.typed(&name, &p.ty, value, at.unwrap_or(call.name.span().into()));
+            self.faults.instead = here;
             if value == Value::Unknown {
                 self.unknown_symbols(&p.ty);
             }
@@ -50,24 +79,50 @@ impl Elab<'_> {
         }
         let deeper = self.calls.iter().cloned().chain([frame]).collect();
         let calls = std::mem::replace(&mut self.calls, deeper);
-        let mut result = self.segment(item.marks.recompute.is_some(), |elab| elab.body(&item.body, hint));
+        let mut result = self.marked(&item.marks.layer, |elab| elab.body(&item.body, hint));
         if item.body.tail.is_none() {
             let help = "end it with an expression without `;`";
-            result = self.fault_help(
-                Code::BlockWithoutResult,
-                item.body.end,
-                format!("block `{name}` has no result"),
-                help,
-            );
+            let text = format!("{} `{name}` has no result", item.kind());
+            result = self.fault_help(Code::BlockWithoutResult, item.body.end, text, help);
         }
 
-        self.extents.truncate(self.source.consts.len());
-        self.extents.extend(hidden);
+        self.come_back(home);
         self.scope.release(mark);
         self.scope.leave(floor);
         self.calls = calls;
         self.names.leave(outer);
         result
+    }
+
+    /// Into the body of a function of `source`: of what is around, only constants are visible.
+    fn go_to(&mut self, source: &'a Source, call: &Call) -> Home<'a> {
+        let home = Home {
+            source: self.source,
+            hidden: Vec::new(),
+            instead: self.faults.instead,
+            elsewhere: self.scope.elsewhere,
+        };
+        if std::ptr::eq(source, self.source) {
+            let constants = self.source.consts.len().min(self.extents.len());
+            return Home { hidden: self.extents.split_off(constants), ..home };
+        }
+        let hidden = std::mem::take(&mut self.extents);
+        // Its tokens are others', what can be changed here is the call.
+        self.faults.instead.get_or_insert(call.name.span().into());
+        self.scope.elsewhere = true;
+        self.source = source;
+        self.constants();
+        Home { hidden, ..home }
+    }
+
+    fn come_back(&mut self, home: Home<'a>) {
+        match std::ptr::eq(home.source, self.source) {
+            true => self.extents.truncate(self.source.consts.len()),
+            false => self.extents.clear(),
+        }
+        self.extents.extend(home.hidden);
+        (self.source, self.faults.instead, self.scope.elsewhere) =
+            (home.source, home.instead, home.elsewhere);
     }
 
     /// What is called inside is a segment that the backward pass makes again, if `recompute`; one within another is a part of that.
@@ -84,11 +139,34 @@ impl Elab<'_> {
         result
     }
 
-    /// The arguments in the order of the parameters; `None` when they do not fit, which has been said.
-    fn arguments(&mut self, item: &Fn, call: &Call, name: &str) -> Option<Vec<(Value, Option<Spans>)>> {
+    /// What a parameter is where the call says nothing, in terms of those before it.
+    fn default(&mut self, p: &Param) -> Given {
+        let Some(e) = &p.default else { return (Value::Unknown, None) };
+        let word =
+            as_name(e).map(name_of).filter(|w| matches!(p.ty.kind, TypeKind::Word) && !self.is_visible(w));
+        (word.map_or_else(|| self.expr(e), Value::Word), Some(e.at))
+    }
+
+    /// The arguments in the order of the parameters, `None` for those that are left to their defaults; `None` when they do not fit,
+    /// which has been said. `given` are
+    /// those that the instance has already. With `new` there may be fewer: what stands without a name are options then.
+    pub(super) fn arguments(
+        &mut self,
+        item: &'a Fn,
+        call: &Call,
+        given: &[(usize, Value, Spans)],
+        new: bool,
+    ) -> Option<Vec<Option<Given>>> {
+        let (name, kind) = (name_of(&item.name), item.kind());
         let before = self.faults.len();
-        let mut values: Vec<Option<(Value, Option<Spans>)>> = vec![None; item.params.len()];
-        let mut next = 0;
+        let mut values: Vec<Option<Given>> = vec![None; item.params.len()];
+        for (at, value, span) in given {
+            values[*at] = Some((value.clone(), Some(*span)));
+        }
+        let open = |at: &usize| !given.iter().any(|(g, ..)| g == at);
+        let option = |at: &usize| !new || !matches!(item.params[*at].ty.kind, TypeKind::Tensor(_));
+        let mut places = (0..item.params.len()).filter(open).filter(option);
+        let mut count = 0;
         for arg in &call.args {
             if let Some((name, value)) = arg.compared().filter(|(name, _)| !self.is_visible(&name_of(name)))
                 && item.params.iter().any(|p| p.name == *name)
@@ -109,18 +187,19 @@ impl Elab<'_> {
                         self.fault_help(
                             Code::UnknownBlockInput,
                             n.span(),
-                            format!("block `{name}` has no input `{text}`"),
+                            format!("{kind} `{name}` has no input `{text}`"),
                             help,
                         );
                     }
                     found
                 }
                 None => {
-                    next += 1;
-                    if next > values.len() {
+                    let place = places.next();
+                    count += usize::from(place.is_some());
+                    if place.is_none() {
                         let known: Vec<String> = item.params.iter().map(|p| name_of(&p.name)).collect();
                         let known = join_names(known.iter().map(String::as_str));
-                        let text = format!("block `{name}` takes {} arguments", values.len());
+                        let text = format!("{kind} `{name}` takes {count} arguments");
                         self.fault_help(
                             Code::TooManyBlockArguments,
                             arg.value.at,
@@ -128,7 +207,7 @@ impl Elab<'_> {
                             format!("it has {known}"),
                         );
                     }
-                    (next <= values.len()).then(|| next - 1)
+                    place
                 }
             };
             // `rounding = ceil`: a word that is not a name.
@@ -144,7 +223,7 @@ impl Elab<'_> {
             };
             let Some(at) = at else { continue };
             if values[at].is_some() {
-                let text = format!("`{}` of block `{name}` is given twice", item.params[at].name);
+                let text = format!("`{}` of {kind} `{name}` is given twice", item.params[at].name);
                 self.fault(Code::GivenTwice, arg.spans(), text);
             }
             values[at] = Some((value, Some(arg.value.at)));
@@ -153,16 +232,16 @@ impl Elab<'_> {
             .params
             .iter()
             .zip(&values)
-            .filter(|(_, v)| v.is_none())
+            .filter(|(p, v)| v.is_none() && p.default.is_none())
             .map(|(p, _)| name_of(&p.name))
             .collect();
-        if !missing.is_empty() && self.faults.len() == before {
-            let text = format!("block `{name}` needs {}", join_names(missing.iter().map(String::as_str)));
+        if !missing.is_empty() && !new && self.faults.len() == before {
+            let text = format!("{kind} `{name}` needs {}", join_names(missing.iter().map(String::as_str)));
             self.fault(Code::MissingBlockArgument, call.name.span(), text);
         }
-        if !missing.is_empty() || self.faults.len() > before {
+        if !missing.is_empty() && !new || self.faults.len() > before {
             return None;
         }
-        values.into_iter().collect()
+        Some(values)
     }
 }

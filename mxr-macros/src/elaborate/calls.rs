@@ -9,15 +9,23 @@ use mxr_graph::graph::ValueId;
 use mxr_graph::ops::{self, OPS, Operator};
 use mxr_graph::schema::{Attrs, OperandKind, OptionKind, Schema};
 
-impl Elab<'_> {
+impl<'a> Elab<'a> {
     pub(super) fn call(&mut self, call: &Call, at: Spans, hint: Option<&Hint>) -> Value {
         if !self.spend(at) {
             return Value::Unknown;
         }
         let (name, before) = (name_of(&call.name), self.faults.len());
         let source = self.source;
-        let value = if let Some(item) = source.fns.iter().find(|f| f.name == call.name) {
-            self.block_call(item, call, hint)
+        let value = if source.is_broken(&call.name) {
+            self.lame = true;
+            call.args.iter().for_each(|a| self.unplaced(a));
+            Value::Unknown
+        } else if call.instance {
+            self.instance(call, hint)
+        } else if let Some(number) = self.scope.instance(&name) {
+            self.instance_call(number, call, hint)
+        } else if let Some((home, item)) = source.function(&call.name) {
+            self.block_call(home, item, call, hint)
         } else {
             match ops::find(&name).filter(|op| !op.schema().internal) {
                 Some(op) => self.operator_call(op, call, at, hint),
@@ -30,14 +38,15 @@ impl Elab<'_> {
         value
     }
 
-    fn no_such_call(&mut self, name: &str, call: &Call) -> Value {
+    pub(super) fn no_such_call(&mut self, name: &str, call: &Call) -> Value {
         // What is wrong with the arguments is wrong in any case.
         for a in &call.args {
             self.unplaced(a);
         }
         let operators = OPS.iter().map(|op| op.schema()).filter(|s| !s.internal).map(|s| s.name);
+        let fns = self.source.fns.iter().map(|f| &f.name);
         let blocks: Vec<String> =
-            self.source.fns.iter().filter(|f| !f.is_network()).map(|f| name_of(&f.name)).collect();
+            fns.chain(self.source.imports.iter().map(|i| &i.name)).map(name_of).collect();
         let near = did_you_mean(name, operators.chain(blocks.iter().map(String::as_str))).map(str::to_string);
         let text = format!("there is no operator or block `{name}`");
         match (near, known_elsewhere(name)) {
@@ -342,8 +351,24 @@ impl Elab<'_> {
             None => self.names.anonymous(op.schema().auto_name),
         };
         let name = hint.map(|h| h.layer.as_str()).or(made_up.as_deref());
-        match self.graph.apply(op, attrs, inputs, name) {
+        let owner = name.and_then(|n| self.owner(n));
+        let weights =
+            op.schema().inputs.iter().any(|i| matches!(i.kind, OperandKind::Param | OperandKind::Aux));
+        let shared = owner.as_ref().filter(|_| weights);
+        let known = shared.and_then(|o| self.weights_of(o, op.schema().name, inputs.len()));
+        let all: Vec<ValueId> = inputs.iter().copied().chain(known.iter().flatten().copied()).collect();
+        self.graph.owner = owner.clone().filter(|_| known.is_none());
+        let (values, applied) = (self.graph.values.len(), self.graph.apply(op, attrs, &all, name));
+        self.graph.owner = None;
+        let made = |v: &mxr_graph::graph::Value| v.source == mxr_graph::graph::Source::Param;
+        self.made_weights |= weights && self.graph.values.iter().skip(values).any(made);
+        match applied {
             Ok(outputs) => {
+                if let (Some(owner), true, None) = (owner, weights, known)
+                    && self.remember_weights(owner, op.schema().name, inputs.len())
+                {
+                    return self.not_shared(spans.call);
+                }
                 self.note_layers(spans.call, hint.and_then(|h| h.ident.clone()), hint.is_none());
                 match outputs[..] {
                     [only] if op.schema().visible == 1 => Value::Tensor(only),
@@ -356,6 +381,7 @@ impl Elab<'_> {
 
     /// The layers that have been added belong to the call at `at`.
     pub(super) fn note_layers(&mut self, at: Spans, ident: Option<proc_macro2::Ident>, anonymous: bool) {
+        let at = self.faults.instead.unwrap_or(at);
         let site = Site { at, ident, anonymous, through: self.calls.clone() };
         self.sites.resize(self.graph.layers.len(), site);
     }

@@ -27,8 +27,14 @@ impl Network {
         let graph = &self.graph;
         let name = |v: u32| &*train.values[v as usize].name;
         let trained: Vec<&str> = train.grads.iter().map(|(v, _)| name(*v)).collect();
-        let lost: Vec<&str> =
-            train.params.iter().map(|v| name(*v)).filter(|n| !trained.contains(n)).collect();
+        let frozen = |v: &&u32| train.training.iter().any(|(w, how)| w == *v && how.frozen);
+        let lost: Vec<&str> = train
+            .params
+            .iter()
+            .filter(|v| !frozen(v))
+            .map(|v| name(*v))
+            .filter(|n| !trained.contains(n))
+            .collect();
         let mut blame: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for weight in lost {
             let mut ways = vec![Way::None; graph.values.len()];

@@ -6,11 +6,13 @@ mod blocks;
 mod calls;
 mod exprs;
 mod gradients;
+mod instances;
 mod names;
 mod signature;
 mod stmts;
 #[cfg(test)]
 mod tests;
+mod training;
 mod value;
 
 use crate::ast::{Block, Expr, Fn, Source, name_of};
@@ -69,8 +71,8 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     elab.outputs(item, result);
     elab.holes(before);
     elab.scope.release(0);
-    let Elab { graph, sites, broken, scope, .. } = elab;
-    let sound = faults.len() == before;
+    let Elab { graph, sites, broken, scope, lame, .. } = elab;
+    let sound = faults.len() == before && !lame;
     if source.half || item.half || source.fns.iter().any(|f| f.half && !f.is_network()) {
         faults.forgive(before, &CONSEQUENCES);
     }
@@ -86,7 +88,7 @@ pub(crate) fn block(source: &Source, item: &Fn, faults: &mut Faults) {
     elab.constants();
     elab.half = source.half || item.half;
     let before = elab.faults.len();
-    elab.calls = Rc::new([Rc::new(Frame { block: name_of(&item.name), args: Vec::new() })]);
+    elab.calls = Rc::new([Rc::new(Frame { block: name_of(&item.name), item, args: Vec::new() })]);
     for p in &item.params {
         elab.scope.bind(name_of(&p.name), Value::Unknown, None);
         elab.unknown_symbols(&p.ty);
@@ -136,13 +138,28 @@ const CONSEQUENCES: [Code; 31] = [
 /// Says once what is wrong with the items themselves.
 pub(crate) fn items(source: &Source, faults: &mut Faults) {
     let mut seen: BTreeMap<String, ()> = BTreeMap::new();
-    let fns = source.fns.iter().map(|f| &f.name);
+    let fns = source.fns.iter().map(|f| &f.name).chain(source.imports.iter().map(|i| &i.name));
     for name in fns.chain(source.consts.iter().map(|c| &c.name)) {
         if seen.insert(name_of(name), ()).is_some() {
             faults.push(
                 Code::DuplicateItem,
                 name.span(),
                 format!("there are two items called `{name}` here"),
+            );
+        }
+    }
+    for import in &source.imports {
+        let (name, at) = (name_of(&import.name), import.name.span());
+        if mxr_graph::ops::find(&name).is_some_and(|op| !op.schema().internal) {
+            let text = format!("`{name}` is the name of an operator; choose another with `as`");
+            faults.push(Code::NameOfAnOperator, at, text);
+        } else if source.function(&import.name).is_none() && !source.is_broken(&import.name) {
+            let text = format!("there is no network or block `{}` where `{name}` comes from", import.item);
+            faults.push_help(
+                Code::ImportPath,
+                at,
+                text,
+                "`use` it under the name that it has in its `network!`",
             );
         }
     }
@@ -173,26 +190,30 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
         for a in f.attrs.iter().filter(|a| !f.is_network() && f.vis.is_empty() && !a.is_silent()) {
             faults.push(Code::UnknownAttribute, a.at, format!("`#[{}]` says nothing about a block", a.name));
         }
-        if let Some(at) = f.marks.recompute.filter(|_| f.is_network()) {
-            faults.push_help(
-                Code::MisplacedAttribute,
-                at,
-                format!("`#[recompute]` belongs to a block, `{name}` is a network"),
-                "put it on the blocks that the network calls or on its `let`s, or give the network `#[memory(…)]`",
-            );
+        for (mark, at) in f.marks.layer.named().filter(|_| f.is_network()) {
+            let help = match mark {
+                "recompute" => {
+                    "put it on the blocks that the network calls or on its `let`s, or give the network `#[memory(…)]`"
+                }
+                _ => "put it on the blocks that the network calls or on its `let`s",
+            };
+            let text = format!("`#[{mark}]` belongs to a block, `{name}` is a network");
+            faults.push_help(Code::MisplacedAttribute, at, text, help);
         }
     }
 }
 
-/// The names of all blocks that the networks reach.
+/// The names of everything that the networks call, by way of their blocks, too.
 pub(crate) fn reached(source: &Source) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let mut open: Vec<&Fn> = source.fns.iter().filter(|f| f.is_network()).collect();
+    // Others may call what is visible to them.
+    let seen = |f: &&Fn| f.is_network() || !f.vis.is_empty();
+    let mut open: Vec<&Fn> = source.fns.iter().filter(seen).collect();
     while let Some(f) = open.pop() {
         f.body.calls(&mut |call| {
-            let block = source.fns.iter().find(|f| f.name == call.name);
-            if let Some(block) = block.filter(|_| names.insert(name_of(&call.name))) {
-                open.push(block);
+            // What is brought in is known by its name alone.
+            if names.insert(name_of(&call.name)) {
+                open.extend(source.fns.iter().find(|f| f.name == call.name));
             }
         });
     }
@@ -203,6 +224,7 @@ pub(crate) fn reached(source: &Source) -> BTreeSet<String> {
 #[derive(Debug)]
 struct Frame {
     block: String,
+    item: *const Fn,
     /// The arguments by name; none when the block is looked at by itself.
     args: Vec<(String, Value)>,
 }
@@ -232,9 +254,15 @@ struct Elab<'a> {
     names: Names,
     /// Extents by name: symbols of the network, or what a block's signature calls an extent.
     extents: Vec<(String, Value)>,
+    /// Blocks with weights of their own, and which of them are being expanded.
+    instances: instances::Instances<'a>,
     /// The calls of blocks that are being expanded, outermost first.
     calls: Rc<[Rc<Frame>]>,
     budget: usize,
+    /// Something that it calls has faults where it is written.
+    lame: bool,
+    /// Whether the statement that is laid out has made weights.
+    made_weights: bool,
     /// Calls of `#[recompute]` blocks, and `let`s with it, so far.
     segments: u32,
     /// Inputs are missing, which has been said: a name that is not known may be one of them.
@@ -255,8 +283,11 @@ impl<'a> Elab<'a> {
             scope: Scope::default(),
             names: Names::default(),
             extents: Vec::new(),
+            instances: instances::Instances::default(),
             calls: Rc::new([]),
             budget: MAX_CALLS,
+            lame: false,
+            made_weights: false,
             segments: 0,
             half: false,
             missing: BTreeSet::new(),
@@ -354,7 +385,7 @@ impl<'a> Elab<'a> {
     /// Everything that inference left open. After another fault of this network that may be its consequence.
     fn holes(&mut self, before: usize) {
         let open = self.graph.settle();
-        if self.faults.len() > before {
+        if self.faults.len() > before || self.lame {
             return;
         }
         // What seemed possible while something was open, and is not.

@@ -19,6 +19,7 @@ pub(super) struct Names {
 pub(super) struct Outer {
     prefix: String,
     rounds: Vec<usize>,
+    counters: Option<BTreeMap<String, usize>>,
 }
 
 impl Names {
@@ -56,11 +57,20 @@ impl Names {
     /// Into the block's call of this name.
     pub(super) fn enter(&mut self, call: &str) -> Outer {
         let prefix = std::mem::replace(&mut self.prefix, format!("{call}_"));
-        Outer { prefix, rounds: std::mem::take(&mut self.rounds) }
+        Outer { prefix, rounds: std::mem::take(&mut self.rounds), counters: None }
+    }
+
+    /// The same where names must be those of any other call: counting begins anew.
+    pub(super) fn enter_anew(&mut self, call: &str) -> Outer {
+        let counters = Some(std::mem::take(&mut self.counters));
+        Outer { counters, ..self.enter(call) }
     }
 
     pub(super) fn leave(&mut self, outer: Outer) {
         (self.prefix, self.rounds) = (outer.prefix, outer.rounds);
+        if let Some(counters) = outer.counters {
+            self.counters = counters;
+        }
     }
 
     /// Into a loop.

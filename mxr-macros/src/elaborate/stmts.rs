@@ -9,7 +9,7 @@ use mxr_graph::error::did_you_mean;
 impl Elab<'_> {
     pub(super) fn statement(&mut self, stmt: &Stmt) {
         match stmt {
-            Stmt::Let { pat, ty, value, recompute } => {
+            Stmt::Let { pat, ty, value, marks } => {
                 let hint = match pat {
                     Pat::Name(ident) => Some(Hint {
                         layer: self.names.named(&name_of(ident)),
@@ -17,7 +17,7 @@ impl Elab<'_> {
                     }),
                     _ => None,
                 };
-                let mut new = self.segment(*recompute, |elab| elab.expr_hint(value, hint.as_ref()));
+                let mut new = self.marked_statement(marks, |elab| elab.expr_hint(value, hint.as_ref()));
                 if let (Some(ty), Value::Tensor(id)) = (ty, &new)
                     && let TypeKind::Tensor(Some(list)) = &ty.kind
                 {
@@ -29,8 +29,8 @@ impl Elab<'_> {
                 }
                 self.bind(pat, new, value.at, true);
             }
-            Stmt::Assign { pat, value } => {
-                let new = self.expr(value);
+            Stmt::Assign { pat, value, marks } => {
+                let new = self.marked_statement(marks, |elab| elab.expr(value));
                 self.assign(pat, new, value.at);
             }
             Stmt::For { pat, list, body } => self.repeat(pat, list, body),

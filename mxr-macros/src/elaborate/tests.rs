@@ -212,7 +212,7 @@ fn blocks_are_held_against_their_signature() {
         ("block(wide, 1.0, 5, floor)", "axis 3 of `x` must be 8, it is 9 @ wide..wide|"),
         ("block(data, 1.0, 5, flor)", "max_pool: `rounding` must be one of"),
         ("again(data)", "block `again` calls itself: again → other → again @ again..again|"),
-        ("Other(data)", "`Other` is a network, only blocks can be called @ Other..Other|"),
+        ("Other(data)", "`x` has 1 axes, this is [N, 3, 8, 8] of 4 @ data..data|"),
     ] {
         let have = with(call);
         assert!(have.len() == 1 && have[0].starts_with(want), "{call}: {have:#?}");

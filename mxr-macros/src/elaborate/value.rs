@@ -20,6 +20,8 @@ pub(super) enum Value {
     Dim(Dim),
     /// A tuple or a list.
     List(Vec<Value>),
+    /// A block with weights of its own, by its number.
+    Instance(usize),
     /// `_`
     Hole,
     /// Something is wrong with it, which has been said: whatever depends on it is silent.
@@ -60,7 +62,7 @@ impl Value {
             Value::Dim(d) => Arg::Dim(d.clone()),
             Value::List(list) => Arg::List(list.iter().map(Value::arg).collect::<Option<_>>()?),
             Value::Hole => Arg::Hole,
-            Value::Tensor(_) | Value::Unknown => return None,
+            Value::Tensor(_) | Value::Instance(_) | Value::Unknown => return None,
         })
     }
 
@@ -77,6 +79,7 @@ impl Value {
             Value::Word(w) => format!("the word `{w}`"),
             Value::Dim(d) => format!("the dimension {}", d.display(&graph.symbols)),
             Value::List(_) => "a list".to_string(),
+            Value::Instance(_) => "a block that is still to be called".to_string(),
             Value::Hole => "`_`".to_string(),
             Value::Unknown => "unknown".to_string(),
         }
@@ -95,6 +98,7 @@ impl Value {
                 let all: Vec<String> = list.iter().map(|v| v.short(graph)).collect();
                 format!("({})", all.join(", "))
             }
+            Value::Instance(_) => "a block".to_string(),
             Value::Hole => "_".to_string(),
             Value::Unknown => "?".to_string(),
         }
@@ -117,13 +121,15 @@ pub(super) struct Scope {
     bindings: Vec<Binding>,
     /// The first binding that the block that is being expanded can see.
     floor: usize,
+    /// Names of code that was written elsewhere are nobody's to read.
+    pub(super) elsewhere: bool,
     /// What became of the names that are gone.
     pub(super) reads: Reads,
 }
 
 impl Scope {
     pub(super) fn bind(&mut self, name: String, value: Value, watched: Option<Ident>) {
-        let watched = watched.filter(|_| !name.starts_with('_'));
+        let watched = watched.filter(|_| !name.starts_with('_') && !self.elsewhere);
         self.bindings.push(Binding { name, value, watched, read: false });
     }
 
@@ -132,6 +138,14 @@ impl Scope {
         let binding = self.find(name)?;
         binding.read = true;
         Some(binding.value.clone())
+    }
+
+    /// The number of the instance that a name stands for.
+    pub(super) fn instance(&mut self, name: &str) -> Option<usize> {
+        let binding = self.find(name)?;
+        let Value::Instance(n) = binding.value else { return None };
+        binding.read = true;
+        Some(n)
     }
 
     pub(super) fn assign(&mut self, name: &str, value: Value) -> bool {

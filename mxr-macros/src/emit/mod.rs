@@ -228,6 +228,7 @@ fn empty(name: &str) -> Program {
         layers: Cow::Borrowed(&[]),
         inputs: Cow::Borrowed(&[]),
         params: Cow::Borrowed(&[]),
+        training: Cow::Borrowed(&[]),
         aux: Cow::Borrowed(&[]),
         outputs: Cow::Borrowed(&[]),
         predictions: Cow::Borrowed(&[]),

@@ -8,6 +8,7 @@ use super::instr::{instr, scalar};
 use mxr_graph::dim::{Dim, SymbolDef, Term};
 use mxr_graph::dtype::DType;
 use mxr_graph::program::{Program, Role};
+use mxr_graph::training::Training;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
@@ -161,13 +162,14 @@ fn write<'p>(p: &'p Program, tables: &mut Tables<'p>, out: &mut String) -> fmt::
     write!(
         out,
         "Program {{ name: text({:?}), symbols: list(SYMBOLS), values: list(&VALUES), steps: list(&STEPS), forward: {}, \
-         exprs: list(EXPRS), layers: list(&LAYERS), inputs: list(&{:?}), params: list(&{:?}), aux: list(&{:?}), outputs: \
+         exprs: list(EXPRS), layers: list(&LAYERS), inputs: list(&{:?}), params: list(&{:?}), training: list(&[{}]), aux: list(&{:?}), outputs: \
          list(&{:?}), predictions: list(&{:?}), heads: list(&{:?}), grads: list(&{:?}), flops: {flops}, checks: \
          list(CHECKS), plan: ",
         p.name,
         p.forward,
         &*p.inputs,
         &*p.params,
+        training(p),
         &*p.aux,
         &*p.outputs,
         &*p.predictions,
@@ -189,6 +191,18 @@ fn numbers<'a>(list: impl Iterator<Item = &'a u32>, out: &mut String) -> fmt::Re
         write!(out, "{n}, ")?;
     }
     Ok(())
+}
+
+/// The rows of [`Program::training`].
+fn training(p: &Program) -> String {
+    let mut text = String::new();
+    for (v, Training { lr_mult, wd_mult, frozen }) in p.training.iter() {
+        let _ = write!(
+            text,
+            "({v}, Training {{ lr_mult: {lr_mult:?}, wd_mult: {wd_mult:?}, frozen: {frozen} }}), "
+        );
+    }
+    text
 }
 
 fn dtype(d: DType) -> &'static str {

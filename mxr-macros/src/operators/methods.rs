@@ -66,7 +66,7 @@ pub(super) fn symbol(schemas: &[&'static Schema]) -> TokenStream {
     let (inputs, given) = (local("inputs"), local("given"));
     let methods = schemas.iter().map(|s| {
         let op = s.name;
-        let invoke = quote!(crate::symbol::invoke(#op, &#inputs, &#given.list, #given.name.as_deref()));
+        let invoke = quote!(crate::symbol::invoke(#op, &#inputs, &#given.list, #given.layer()));
         let (result, body) = match s.visible {
             1 => (ty.clone(), quote!(#invoke.remove(0))),
             _ => (quote!(Vec<#ty>), invoke),

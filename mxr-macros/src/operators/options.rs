@@ -1,7 +1,7 @@
 //! One option builder per operator.
 
 use super::{builder, docs, ident, option_type, optional};
-use mxr_graph::schema::Schema;
+use mxr_graph::schema::{OperandKind, Schema};
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -29,6 +29,29 @@ fn one(schema: &'static Schema) -> TokenStream {
             }
         }
     });
+    let makes = schema.inputs.iter().any(|i| i.kind == OperandKind::Param);
+    let training = makes.then(|| {
+        quote! {
+            /// A factor on the learning rate of the layer's parameters, in a [`Symbol`](crate::Symbol); `#[lr(…)]` in `network!`.
+            #[must_use]
+            pub fn lr_mult(mut self, factor: f64) -> Self {
+                self.given.training.lr_mult = factor;
+                self
+            }
+            /// A factor on the weight decay of the layer's parameters, in a [`Symbol`](crate::Symbol); 0 is `#[no_decay]` in `network!`.
+            #[must_use]
+            pub fn wd_mult(mut self, factor: f64) -> Self {
+                self.given.training.wd_mult = factor;
+                self
+            }
+            /// The layer's parameters have no gradients and stay what they are, in a [`Symbol`](crate::Symbol); `#[frozen]` in `network!`.
+            #[must_use]
+            pub fn frozen(mut self) -> Self {
+                self.given.training.frozen = true;
+                self
+            }
+        }
+    });
     quote! {
         #[doc = #doc]
         #[derive(Clone, Debug, Default)]
@@ -46,6 +69,7 @@ fn one(schema: &'static Schema) -> TokenStream {
                 self.given.name = Some(name.into());
                 self
             }
+            #training
             #(#setters)*
         }
     }

@@ -1,10 +1,10 @@
 //! Attributes: those of the language are read, the others are handed on.
 
 use super::{Cursor, Parser, describe};
-use crate::ast::{Attr, Marks, MemoryLimit};
+use crate::ast::{Attr, Call, ExprKind, LayerMarks, Marks, MemoryLimit};
 use crate::errors::Spans;
 use mxr_graph::catalogue::Code;
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
 const UNITS: [(&str, u64); 5] =
     [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
@@ -17,13 +17,17 @@ impl Parser<'_> {
         while cursor.at_op("#") && cursor.at_group(1, Delimiter::Bracket) {
             let hash = cursor.next();
             let Some(group) = cursor.eat_group(Delimiter::Bracket) else { break };
-            let (name, at) = match group.stream().into_iter().next() {
-                Some(TokenTree::Ident(i)) => (i.to_string(), i.span()),
-                _ => (String::new(), group.span()),
-            };
+            let word = first_word(&group);
+            if let Some(word) = word.clone().filter(|w| w == "defaults") {
+                marks.defaults = self.defaults(&group, word).or(marks.defaults);
+                continue;
+            }
+            let (name, at) = word.map_or((String::new(), group.span()), |w| (w.to_string(), w.span()));
             match name.as_str() {
                 "predict" => marks.predict = Some(at),
-                "recompute" => marks.recompute = Some(at),
+                "recompute" | "frozen" | "no_decay" | "lr" | "device" => {
+                    self.layer_attribute(&group, &name, at, &mut marks.layer);
+                }
                 "memory" => marks.memory = self.memory(&group, at).or(marks.memory),
                 _ => {
                     let mut tokens = TokenStream::from_iter(hash);
@@ -37,11 +41,86 @@ impl Parser<'_> {
 
     /// Attributes where nothing becomes of them: those that only speak to readers and to the compiler are let through.
     pub(super) fn no_attrs(&mut self, attrs: &[Attr], marks: &Marks, what: &str) {
-        let own = [("predict", marks.predict), ("recompute", marks.recompute)];
-        let own = own.into_iter().filter_map(|(name, at)| Some((name.to_string(), at?)));
+        let defaults = marks.defaults.iter().map(|c| ("defaults", c.name.span()));
+        let own = marks.predict.iter().map(|at| ("predict", *at)).chain(defaults).chain(marks.layer.named());
+        let own = own.map(|(name, at)| (name.to_string(), at));
         let others = attrs.iter().filter(|a| !a.is_silent()).map(|a| (a.name.clone(), a.at));
         for (name, at) in own.chain(others) {
             self.faults.push(Code::UnknownAttribute, at, format!("`#[{name}]` says nothing about {what}"));
+        }
+    }
+
+    /// `defaults(stride = 1, pad = same)`.
+    fn defaults(&mut self, group: &Group, word: Ident) -> Option<Call> {
+        let mut inside = Cursor::of(group);
+        inside.next();
+        let Some(list) = inside.eat_group(Delimiter::Parenthesis) else {
+            let text = "`defaults` needs the options and their values";
+            self.faults.push_help(Code::DefaultValue, word.span(), text, "`#[defaults(stride = 1)]`");
+            return None;
+        };
+        let (before, written) = (self.faults.len(), self.call(&mut inside, None, word, &list));
+        let ExprKind::Call(call) = written.kind else { return None };
+        if let (Some(arg), true) = (call.args.iter().find(|a| a.name.is_none()), self.faults.len() == before)
+        {
+            let text = "which option is this the default of?";
+            self.faults.push_help(Code::DefaultValue, arg.value.at, text, "`#[defaults(stride = 1)]`");
+        }
+        Some(call)
+    }
+
+    /// `frozen`, `lr(0.1)` and so on; what is wrong with it is said.
+    fn layer_attribute(&mut self, group: &Group, name: &str, at: Span, marks: &mut LayerMarks) {
+        let mut inside = Cursor::of(group);
+        inside.next();
+        let value = inside.eat_group(Delimiter::Parenthesis);
+        let more = inside.peek(0).map(|_| inside.here());
+        let number = matches!(name, "lr" | "device");
+        let wrong = match (&value, more) {
+            (None, _) if number => Some(Spans::from(at)),
+            (Some(value), _) if !number => Some(Spans { first: value.span_open(), last: value.span_close() }),
+            (_, Some(more)) => Some(more.into()),
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
+            let (text, help) = match name {
+                "lr" => ("`lr` needs a factor on the learning rate".to_string(), "`#[lr(0.1)]`".to_string()),
+                "device" => ("`device` needs a number".to_string(), "`#[device(1)]`".to_string()),
+                _ => (format!("`{name}` takes no value"), format!("`#[{name}]`")),
+            };
+            self.faults.push_help(Code::LayerAttribute, wrong, text, help);
+            return;
+        }
+        if marks.named().any(|(known, _)| known == name) {
+            self.faults.push(Code::LayerAttribute, at, format!("`#[{name}]` stands here twice"));
+            return;
+        }
+        match name {
+            "recompute" => marks.recompute = Some(at),
+            "frozen" => marks.frozen = Some(at),
+            "no_decay" => marks.no_decay = Some(at),
+            _ => {
+                let Some(value) = value else { return };
+                let mut inside = Cursor::of(&value);
+                let number = self.expr(&mut inside);
+                if !inside.is_empty() {
+                    let text = format!("`{name}` takes one number");
+                    self.faults.push(Code::LayerAttribute, inside.here(), text);
+                } else if name == "lr" {
+                    marks.lr = Some((at, number));
+                } else if matches!(number.kind, ExprKind::Int(n) if n >= 0) {
+                    self.faults.push_help(
+                        Code::DeviceAttribute,
+                        Spans::from(at).to(value.span_close()),
+                        "layers cannot be put on devices one by one: a network runs on one device",
+                        "leave it out; `BindOptions::device` says where the whole network runs",
+                    );
+                } else if !matches!(number.kind, ExprKind::Error) {
+                    let text =
+                        format!("`device` takes the number of a device, 0 or more, not {}", number.short());
+                    self.faults.push_help(Code::LayerAttribute, number.at, text, "`#[device(1)]`");
+                }
+            }
         }
     }
 
@@ -118,6 +197,14 @@ impl Parser<'_> {
             return None;
         };
         Some(MemoryLimit { at: Spans::from(at).to(list.span_close()), max, text, sizes })
+    }
+}
+
+/// The first word between the brackets.
+fn first_word(group: &Group) -> Option<Ident> {
+    match group.stream().into_iter().next() {
+        Some(TokenTree::Ident(word)) => Some(word),
+        _ => None,
     }
 }
 

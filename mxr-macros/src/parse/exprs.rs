@@ -281,6 +281,18 @@ impl Parser<'_> {
             }
             _ => {}
         }
+        let new = |n: usize| cursor.ident(n).is_some_and(|i| i == "new");
+        if cursor.at_op("::") && new(2) && cursor.at_group(3, Delimiter::Parenthesis) {
+            cursor.eat("::");
+            cursor.next();
+            if let Some(group) = cursor.eat_group(Delimiter::Parenthesis) {
+                let mut made = self.call(cursor, None, name, &group);
+                if let ExprKind::Call(call) = &mut made.kind {
+                    call.instance = true;
+                }
+                return made;
+            }
+        }
         if cursor.at_op("::") {
             while cursor.eat("::") {
                 if cursor.eat_ident().is_none() {
@@ -288,7 +300,7 @@ impl Parser<'_> {
                 }
             }
             let text = "names have no path in a network";
-            let help = "operators and blocks are called by their name alone";
+            let help = "operators and blocks are called by their name alone; `use path::block;` in front brings one in";
             self.faults.push_help(Code::PathForAName, at.to(cursor.last()), text, help);
             cursor.eat_group(Delimiter::Parenthesis);
             return error(at);
@@ -404,7 +416,13 @@ impl Parser<'_> {
     }
 
     /// `name(…)` or `receiver.name(…)`.
-    fn call(&mut self, cursor: &mut Cursor, receiver: Option<Expr>, name: Ident, group: &Group) -> Expr {
+    pub(super) fn call(
+        &mut self,
+        cursor: &mut Cursor,
+        receiver: Option<Expr>,
+        name: Ident,
+        group: &Group,
+    ) -> Expr {
         let mut at = Spans::from(name.span()).to(group.span_close());
         let method = receiver.is_some();
         let (mut args, mut half) = (Vec::new(), false);
@@ -484,7 +502,7 @@ impl Parser<'_> {
             skip_argument(&mut inner);
         }
         let depth = args.iter().map(|a| a.value.depth).max().unwrap_or(0) + 1;
-        Expr { kind: ExprKind::Call(Call { name, args, method, half }), at, depth }
+        Expr { kind: ExprKind::Call(Call { name, args, method, half, instance: false }), at, depth }
     }
 }
 

@@ -2,9 +2,12 @@
 
 use super::exprs::at_colon;
 use super::{Cursor, Parser, describe};
-use crate::ast::{Attr, Block, Const, Expr, ExprKind, Fn, Marks, Param, Stmt, Type, TypeKind};
-use crate::errors::Spans;
+use crate::ast::{
+    Attr, Block, Call, Const, Expr, ExprKind, Fn, Import, Marks, Param, Stmt, Type, TypeKind, name_of,
+};
+use crate::errors::{Spans, join_names};
 use mxr_graph::catalogue::Code;
+use mxr_graph::error::did_you_mean;
 use proc_macro2::{Delimiter, Ident, Span, TokenStream};
 
 impl Parser<'_> {
@@ -14,10 +17,13 @@ impl Parser<'_> {
             if cursor.is_empty() {
                 return;
             }
+            if self.import(cursor) {
+                continue;
+            }
             if !self.item(cursor) && !self.body_goes_on(cursor) {
                 let found = cursor.peek(0).map(describe).unwrap_or_default();
                 let (code, text) = match found.as_str() {
-                    "`use`" | "`mod`" | "`struct`" | "`impl`" | "`macro_rules`" => {
+                    "`mod`" | "`struct`" | "`impl`" | "`macro_rules`" => {
                         (Code::ForeignItem, format!("{found} cannot stand inside `network!`"))
                     }
                     _ => (Code::NotAnItem, format!("expected `fn` or `const`, found {found}")),
@@ -31,6 +37,23 @@ impl Parser<'_> {
                 }
             }
         }
+    }
+
+    /// `@ name alias { … }`, or `@ name alias !` of something with faults: what a `use` became, see [`crate::imports`].
+    fn import(&mut self, cursor: &mut Cursor) -> bool {
+        if !cursor.at_op("@") || cursor.ident(1).is_none() || cursor.ident(2).is_none() {
+            return false;
+        }
+        cursor.next();
+        let (Some(item), Some(name)) = (cursor.eat_ident(), cursor.eat_ident()) else { return false };
+        let source = cursor.eat_group(Delimiter::Brace).map(|group| {
+            let outer = std::mem::take(&mut self.source);
+            self.items(&mut Cursor::of(&group));
+            std::mem::replace(&mut self.source, outer)
+        });
+        cursor.eat("!");
+        self.source.imports.push(Import { name, item, source });
+        true
     }
 
     /// Statements behind a function that is half-typed are its own: a brace of it is still to be typed.
@@ -103,7 +126,7 @@ impl Parser<'_> {
         cursor: &mut Cursor,
         at: Span,
         attrs: Vec<Attr>,
-        marks: Marks,
+        mut marks: Marks,
         vis: TokenStream,
     ) -> Option<Fn> {
         cursor.unwrap_invisible();
@@ -127,7 +150,7 @@ impl Parser<'_> {
                 cursor.next();
             }
         }
-        let params = match cursor.eat_group(Delimiter::Parenthesis) {
+        let mut params = match cursor.eat_group(Delimiter::Parenthesis) {
             Some(group) => {
                 let mut inner = Cursor::of(&group);
                 let params = self.params(&mut inner, &name);
@@ -143,6 +166,9 @@ impl Parser<'_> {
                 Vec::new()
             }
         };
+        if let Some(defaults) = marks.defaults.take() {
+            self.give_defaults(defaults, &name, &mut params);
+        }
         self.skip_result(cursor);
         // What stands between is lost.
         if let Some(n) = braces_ahead(cursor).filter(|_| self.faults.is_half(before)) {
@@ -171,6 +197,35 @@ impl Parser<'_> {
         let half = self.faults.is_half(before);
         let lost = std::mem::replace(&mut self.lost, lost);
         Some(Fn { attrs, marks, vis, name, params, half, lost, body })
+    }
+
+    /// Puts what `#[defaults(…)]` says to the parameters.
+    fn give_defaults(&mut self, defaults: Call, function: &Ident, params: &mut [Param]) {
+        if function.to_string().starts_with(char::is_uppercase) {
+            let text = format!("`#[defaults]` belongs to a block, `{function}` is a network");
+            self.faults.push(Code::MisplacedAttribute, defaults.name.span(), text);
+            return;
+        }
+        for arg in defaults.args {
+            let Some(name) = arg.name else { continue };
+            match params.iter_mut().find(|p| p.name == name) {
+                Some(p) if matches!(p.ty.kind, TypeKind::Tensor(_)) => {
+                    let text = format!("`{name}` is a tensor, which has no default");
+                    self.faults.push(Code::DefaultValue, name.span(), text);
+                }
+                Some(p) => p.default = Some(arg.value),
+                None => {
+                    let known: Vec<String> = params.iter().map(|p| name_of(&p.name)).collect();
+                    let known = known.iter().map(String::as_str);
+                    let help = match did_you_mean(&name_of(&name), known.clone()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("it has {}", join_names(known)),
+                    };
+                    let text = format!("block `{function}` has no input `{name}`");
+                    self.faults.push_help(Code::UnknownBlockInput, name.span(), text, help);
+                }
+            }
+        }
     }
 
     /// A return type says nothing that the last expression does not say.
@@ -215,6 +270,7 @@ impl Parser<'_> {
                 self.type_without_colon(cursor, &name)
             };
             let at = Spans::from(name.span()).to(ty.at);
+            let default = cursor.at_assign(0).then(|| self.default_in_signature(cursor, &name));
             if params.iter().any(|p| p.name == name) {
                 self.faults.push(
                     Code::DuplicateInput,
@@ -222,7 +278,7 @@ impl Parser<'_> {
                     format!("`{function}` has two inputs called `{name}`"),
                 );
             } else {
-                params.push(Param { name, ty, at });
+                params.push(Param { name, ty, default, at });
             }
             if !cursor.is_empty() && !cursor.at_op(",") {
                 self.faults.push(Code::NoComma, cursor.here(), "expected `,` and the next input");
@@ -234,6 +290,19 @@ impl Parser<'_> {
             skip_to_comma(cursor);
         }
         params
+    }
+
+    /// `= 1` behind a parameter: read as what it is meant for, said once.
+    fn default_in_signature(&mut self, cursor: &mut Cursor, name: &Ident) -> Expr {
+        let sign = Spans::from(cursor.here());
+        cursor.next();
+        let value = self.expr(cursor);
+        if !matches!(value.kind, ExprKind::Error) {
+            let help = format!("`#[defaults({name} = {})]`", value.short());
+            let text = "a default stands in front of the block, where rustfmt understands it";
+            self.faults.push_help(Code::DefaultValue, sign.to(value.at), text, help);
+        }
+        value
     }
 
     /// The type behind a name that lacks its colon, if there is one.

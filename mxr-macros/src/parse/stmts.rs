@@ -2,10 +2,10 @@
 
 use super::items::{at_item, braces_ahead};
 use super::{Cursor, Parser, describe};
-use crate::ast::{Binary, Block, Expr, ExprKind, Pat, Stmt};
+use crate::ast::{Binary, Block, Expr, ExprKind, LayerMarks, Pat, Stmt};
 use crate::errors::Spans;
 use mxr_graph::catalogue::Code;
-use proc_macro2::{Delimiter, Group, Span};
+use proc_macro2::{Delimiter, Group};
 
 impl Parser<'_> {
     /// `{ … }`.
@@ -49,11 +49,9 @@ impl Parser<'_> {
                 self.item_with(cursor, attrs, marks);
                 return;
             }
-            let again = marks.recompute.take();
+            let layer = std::mem::take(&mut marks.layer);
             self.no_attrs(&attrs, &marks, "a statement");
-            if let Some(at) = again {
-                self.recomputed(cursor, block, at);
-            }
+            self.marked(cursor, block, layer);
         } else if at_item(cursor) {
             // A block declared inside, or the brace of this body is still to be typed: it belongs beside us either way.
             self.item(cursor);
@@ -70,7 +68,7 @@ impl Parser<'_> {
                 Expr { kind: ExprKind::Error, at, depth: 0 }
             };
             self.end_of(cursor, &value);
-            block.stmts.push(Stmt::Let { pat, ty, value, recompute: false });
+            block.stmts.push(Stmt::Let { pat, ty, value, marks: LayerMarks::default() });
         } else if let Some(at) = cursor.eat_word("for") {
             let pat = self.pat(cursor, at.into());
             if cursor.eat_word("in").is_none() {
@@ -110,7 +108,8 @@ impl Parser<'_> {
                 if cursor.is_empty() {
                     block.tail = Some(Box::new(value));
                 } else {
-                    block.stmts.push(Stmt::Let { pat: Pat::Wild, ty: None, value, recompute: false });
+                    let marks = LayerMarks::default();
+                    block.stmts.push(Stmt::Let { pat: Pat::Wild, ty: None, value, marks });
                 }
             }
         } else {
@@ -118,20 +117,31 @@ impl Parser<'_> {
         }
     }
 
-    /// The statement behind a `#[recompute]`.
-    fn recomputed(&mut self, cursor: &mut Cursor, block: &mut Block, at: Span) {
-        if !cursor.at_word("let") {
-            self.faults.push_help(
-                Code::MisplacedAttribute,
-                at,
-                "`#[recompute]` belongs to a block or to a `let`",
-                "`#[recompute] let y = relu(batch_norm(x));` makes again what is inside of `y`",
-            );
+    /// The statement behind attributes of layers.
+    fn marked(&mut self, cursor: &mut Cursor, block: &mut Block, layer: LayerMarks) {
+        if layer.named().next().is_none() || cursor.is_empty() {
             return;
         }
+        let (before, count) = (self.faults.len(), block.stmts.len());
         self.statement(cursor, block);
-        if let Some(Stmt::Let { recompute, .. }) = block.stmts.last_mut() {
-            *recompute = true;
+        match block.stmts.get_mut(count..) {
+            Some([Stmt::Let { marks, .. } | Stmt::Assign { marks, .. }]) => *marks = layer,
+            _ if self.faults.len() > before => {}
+            _ => {
+                for (name, at) in layer.named() {
+                    let text = format!("`#[{name}]` belongs to a block, a `let` or an assignment");
+                    let help = match name {
+                        "recompute" => {
+                            "`#[recompute] let y = relu(batch_norm(x));` makes again what is inside of `y`"
+                                .to_string()
+                        }
+                        _ => format!(
+                            "on `let fc = dense(x, 10);` it is about the weights of `fc`; a block has its own `#[{name}]`"
+                        ),
+                    };
+                    self.faults.push_help(Code::MisplacedAttribute, at, text, help);
+                }
+            }
         }
     }
 
@@ -143,7 +153,7 @@ impl Parser<'_> {
             let new = self.expr(cursor);
             self.end_of(cursor, &new);
             if let Some(pat) = self.pat_of(value) {
-                block.stmts.push(Stmt::Assign { pat, value: new });
+                block.stmts.push(Stmt::Assign { pat, value: new, marks: LayerMarks::default() });
             }
             return;
         }
@@ -155,7 +165,7 @@ impl Parser<'_> {
                 if let ExprKind::Name(name) = &value.kind {
                     let pat = Pat::Name(name.clone());
                     let value = self.binary(op, value, other);
-                    block.stmts.push(Stmt::Assign { pat, value });
+                    block.stmts.push(Stmt::Assign { pat, value, marks: LayerMarks::default() });
                 } else {
                     self.faults.push(
                         Code::AssignedToNoName,

@@ -19,6 +19,7 @@ use mxr_graph::error::did_you_mean;
 use mxr_graph::expr::Expr;
 use mxr_graph::instr::{BinOp, Instr, Scalar};
 use mxr_graph::program::{Place, Program, Role};
+use mxr_graph::training::Training;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -135,6 +136,17 @@ pub(super) fn requested(program: Program, options: &BindOptions) -> Result<Progr
             ));
         }
         let differentiable = program.grads.iter().any(|(v, _)| name(*v) == asked);
+        let own = |(v, how): &(u32, Training)| how.frozen && name(*v) == asked;
+        if !differentiable
+            && options.request(asked) != Some(GradReq::Null)
+            && program.training.iter().any(own)
+        {
+            return Err(Error::invalid(
+                format!("gradient of `{asked}`"),
+                "its layer is frozen",
+                "declare the layer without `#[frozen]` (`frozen()` in a symbol) to train it",
+            ));
+        }
         if !differentiable && options.request(asked) != Some(GradReq::Null) {
             return Err(Error::invalid(
                 format!("gradient of `{asked}`"),

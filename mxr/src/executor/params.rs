@@ -8,6 +8,7 @@ use crate::init::Initializer;
 use crate::io::{HostArray, NamedArrays, params, safetensors};
 use crate::ndarray::NDArray;
 use mxr_graph::error::did_you_mean;
+use mxr_graph::training::Training;
 use std::path::Path;
 
 /// What names a parameter: its full name (`"conv1_weight"`), or a layer (`LeNet::conv1`), which stands for its first
@@ -53,7 +54,31 @@ impl Executor {
     ///
     /// When there is none: an unknown name, or a gradient that was not requested.
     pub fn grad(&self, key: impl ParamKey) -> Result<&NDArray> {
-        named(&self.arrays.grads, &key.param_name(self)?, "gradient")
+        let name = key.param_name(self)?;
+        if self.training(&name).is_ok_and(|t| t.frozen) {
+            return Err(Error::invalid(
+                name,
+                "is frozen by its layer, so it has no gradient",
+                "declare the layer without `#[frozen]` (`frozen()` in a symbol) to train it",
+            ));
+        }
+        named(&self.arrays.grads, &name, "gradient")
+    }
+
+    /// How its layer says that a parameter is trained: `#[lr(…)]`, `#[no_decay]` and `#[frozen]` in `network!`, `lr_mult`, `wd_mult` and
+    /// `frozen` of a symbol. An [`Updater`](crate::optimizer::Updater) does as it says.
+    ///
+    /// # Errors
+    ///
+    /// When there is no parameter of this name.
+    pub fn training(&self, key: impl ParamKey) -> Result<Training> {
+        let name = key.param_name(self)?;
+        named(&self.arrays.params, &name, "parameter")?;
+        let stated = self.train_program.iter().find_map(|p| {
+            let own = |(v, _): &&(u32, Training)| p.values[*v as usize].name == name;
+            p.training.iter().find(own).map(|(_, how)| *how)
+        });
+        Ok(stated.unwrap_or_default())
     }
 
     /// A state (running statistics).

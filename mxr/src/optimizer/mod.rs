@@ -33,7 +33,7 @@ pub struct UpdateAt {
     /// The factor on the learning rate for this weight.
     pub lr_mult: f64,
     /// The factor on the weight decay for this weight: as in MXNet 1 for names that end in `_weight` or `_gamma`,
-    /// otherwise 0.
+    /// otherwise 0; times what the layer says (`#[no_decay]`).
     pub wd_mult: f64,
 }
 

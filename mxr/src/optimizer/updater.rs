@@ -48,7 +48,7 @@ struct Slot {
 }
 
 impl Updater {
-    /// Prepare to update every parameter of the network that has a gradient.
+    /// Prepare to update every parameter of the network that has a gradient, as its layer says ([`Executor::training`]).
     ///
     /// # Errors
     ///
@@ -57,8 +57,8 @@ impl Updater {
         Updater::with_factors(net, Arc::new(optimizer), &|_| (1.0, 1.0))
     }
 
-    /// With factors on learning rate and weight decay by the parameter's name: `(lr_mult, wd_mult)`. The second comes on top
-    /// of the rule that only weights and gammas decay.
+    /// With factors on learning rate and weight decay by the parameter's name: `(lr_mult, wd_mult)`. They multiply those that
+    /// the layers state ([`Executor::training`]); the second comes on top of the rule that only weights and gammas decay.
     pub fn with_factors(
         net: &Executor,
         optimizer: Arc<dyn Optimizer>,
@@ -85,15 +85,15 @@ impl Updater {
             let states = (0..optimizer.states())
                 .map(|_| NDArray::zeros_on(&device, weight.shape(), DType::F32))
                 .collect::<Result<Vec<_>>>()?;
-            let (lr_mult, wd) = factors(name);
-            let wd_mult = wd * decay_factor(name);
+            let (stated, (lr, wd)) = (net.training(name)?, factors(name));
+            let (lr_mult, wd_mult) = (stated.lr_mult * lr, stated.wd_mult * wd * decay_factor(name));
             slots.push(slot(&device, &optimizer, name, weight, grad, states, lr_mult, wd_mult)?);
         }
         if slots.is_empty() {
             return Err(Error::invalid(
                 optimizer.name(),
                 "no parameter of the network has a gradient, so there is nothing to update",
-                "bind the network for training, with gradients, and let its loss depend on its parameters",
+                "bind the network for training, with gradients, and let its loss depend on parameters that are not frozen",
             ));
         }
         Ok(Updater { optimizer, device, slots, pushed: 0 })

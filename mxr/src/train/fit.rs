@@ -138,7 +138,8 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Factors on learning rate and weight decay by the parameter's name: `(lr_mult, wd_mult)`.
+    /// Factors on learning rate and weight decay by the parameter's name: `(lr_mult, wd_mult)`. They multiply those that the
+    /// network states itself.
     pub fn factors(mut self, factors: impl Fn(&str) -> (f64, f64) + 'a) -> Self {
         self.factors = Some(Box::new(factors));
         self

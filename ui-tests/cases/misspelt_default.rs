@@ -1,0 +1,12 @@
+mxr::network!(
+    #[defaults(strides = 1)]
+    fn conv(x: Tensor, filters: usize, stride: usize) {
+        relu(conv2d(x, filters, kernel = 3, stride = stride))
+    }
+
+    pub fn Net(data: Tensor<N, 3, 32, 32>) {
+        conv(data, 8, 2)
+    }
+);
+
+fn main() {}
