@@ -244,7 +244,7 @@ impl fmt::Display for Summary {
         )?;
         let row = |cells: [String; 7]| {
             let [name, numbers @ ..] = cells;
-            let numbers: Vec<String> = numbers.iter().map(|n| format!("{n:>11}")).collect();
+            let numbers: Vec<String> = numbers.iter().map(|n| format!("{n:>12}")).collect();
             format!("{name:22}{}", numbers.concat())
         };
         let heads = ["", "naive", "in-place", "co-share", "both", "planned", "lower bound"];

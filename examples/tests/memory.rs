@@ -1,5 +1,6 @@
-//! The rules of MXNet 2015 give the bytes that MXNet 2015 reported.
+//! The rules of MXNet 2015 give the bytes that MXNet 2015 reported; a bound network takes no more than its constants say.
 
+use mxr::{BindOptions, Executor, Mode};
 use mxr_examples::paper::MEMORY;
 use mxr_examples::summary::Summary;
 use mxr_examples::zoo;
@@ -20,4 +21,21 @@ fn the_four_bars_are_mxnets_own() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_batch_takes_more_than_the_constant_says() {
+    for entry in zoo::ZOO {
+        let programs = [(Mode::Predict, Some(entry.programs.predict)), (Mode::Train, entry.programs.train)];
+        for (mode, program) in programs.into_iter().filter_map(|(m, p)| p.map(|p| (m, p))) {
+            let promise = program.plan.as_ref().expect("every size of the zoo is linear in the batch");
+            for n in [1, 2, 64] {
+                let symbols = [("N", n)];
+                let planned = Executor::planned(entry.programs, &symbols, &BindOptions::new(), mode);
+                let report = planned.expect("any batch fits").expect("there is a program");
+                let (takes, most) = (report.arena - report.workspace, promise.bytes(n as u64));
+                assert!(takes as u64 <= most, "{} {mode:?}, batch {n}: {takes} above {most}", entry.name);
+            }
+        }
+    }
 }

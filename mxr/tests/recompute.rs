@@ -258,15 +258,19 @@ fn rows() -> Symbol {
 
 #[test]
 fn slices_of_the_batch_differ_by_rounding_alone() {
+    slices_differ_by_rounding_alone(|options| options.input_grad("data", GradReq::Write));
+    slices_differ_by_rounding_alone(|options| options.grads(GradReq::Add).input_grad("data", GradReq::Add));
+}
+
+fn slices_differ_by_rounding_alone(with: fn(BindOptions) -> BindOptions) {
     let bound = |options: BindOptions| -> Result<Executor, mxr::Error> {
-        let options = options.input_grad("data", GradReq::Write);
         let mut net = Executor::bind_shared(rows().compile("rows")?, &[("N", 16)], options)?;
         net.init(&Xavier::default(), 9)?;
         net.set_input_host("data", &numbers::noise(1, &[16, 2, 8, 8]))?;
         net.set_input_host("label", &numbers::labels(1, 16, 3))?;
         Ok(net)
     };
-    let mut whole = bound(BindOptions::new()).expect("fits");
+    let mut whole = bound(with(BindOptions::new())).expect("fits");
     let arena = whole.memory().arena;
     let run = |net: &mut Executor| {
         let floats = |a: &NDArray| a.to_vec::<f32>().expect("computed");
@@ -282,7 +286,9 @@ fn slices_of_the_batch_differ_by_rounding_alone() {
     let all = run(&mut whole);
     let mut sliced = 0;
     for tenths in [7, 6, 5, 4, 3, 2] {
-        let Ok(mut small) = bound(BindOptions::new().memory_budget(arena * tenths / 10)) else { continue };
+        let Ok(mut small) = bound(with(BindOptions::new()).memory_budget(arena * tenths / 10)) else {
+            continue;
+        };
         assert!(small.memory().arena <= arena * tenths / 10);
         let program = small.program(Mode::Train).expect("can train");
         sliced += usize::from(program.values.iter().any(|v| v.name.ends_with("_slice1")));

@@ -24,11 +24,25 @@ impl Parser<'_> {
             }
             let (name, at) = word.map_or((String::new(), group.span()), |w| (w.to_string(), w.span()));
             match name.as_str() {
-                "predict" => marks.predict = Some(at),
+                "predict" => {
+                    if let Some(more) = group.stream().into_iter().nth(1) {
+                        let help = "`#[predict]`";
+                        self.faults.push_help(
+                            Code::LayerAttribute,
+                            more.span(),
+                            "`predict` takes no value",
+                            help,
+                        );
+                    }
+                    marks.predict = Some(at);
+                }
                 "recompute" | "frozen" | "no_decay" | "lr" | "device" => {
                     self.layer_attribute(&group, &name, at, &mut marks.layer);
                 }
-                "memory" => marks.memory = self.memory(&group, at).or(marks.memory),
+                "memory" if marks.memory.is_some() => {
+                    self.faults.push(Code::GivenTwice, at, "`#[memory]` stands here twice");
+                }
+                "memory" => marks.memory = self.memory(&group, at),
                 _ => {
                     let mut tokens = TokenStream::from_iter(hash);
                     tokens.extend([TokenTree::Group(group)]);
@@ -42,7 +56,9 @@ impl Parser<'_> {
     /// Attributes where nothing becomes of them: those that only speak to readers and to the compiler are let through.
     pub(super) fn no_attrs(&mut self, attrs: &[Attr], marks: &Marks, what: &str) {
         let defaults = marks.defaults.iter().map(|c| ("defaults", c.name.span()));
-        let own = marks.predict.iter().map(|at| ("predict", *at)).chain(defaults).chain(marks.layer.named());
+        let memory = marks.memory.iter().map(|m| ("memory", m.at.first));
+        let own = marks.predict.iter().map(|at| ("predict", *at)).chain(defaults).chain(memory);
+        let own = own.chain(marks.layer.named());
         let own = own.map(|(name, at)| (name.to_string(), at));
         let others = attrs.iter().filter(|a| !a.is_silent()).map(|a| (a.name.clone(), a.at));
         for (name, at) in own.chain(others) {
@@ -162,7 +178,9 @@ impl Parser<'_> {
                 return None;
             };
             let text = value.to_string();
-            if key == "max" {
+            if key == "max" && max.is_some() {
+                self.faults.push(Code::GivenTwice, key.span(), "`max` is given twice");
+            } else if key == "max" {
                 let quoted = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(&text);
                 match bytes(quoted) {
                     Ok(bytes) => max = Some((bytes, quoted.to_string())),

@@ -21,13 +21,19 @@ pub(super) fn fitted(
     };
     let Some(budget) = options.memory_budget else { return Ok(program) };
     let symbols = program.bind_symbols(given)?;
-    let planned = |p: &Program| recompute::arena(p, &symbols);
+    // Gradients that are added to sums are made whole, like those that the user keeps, and yet die in the arena.
+    let kept = Program { grads: [&program.grads[..], fixed].concat().into(), ..program.clone() };
+    let dying = |mut p: Program| {
+        p.grads.to_mut().retain(|pair| !fixed.contains(pair));
+        p
+    };
+    let planned = |p: &Program| recompute::arena(&dying(p.clone()), &symbols);
     // Recomputation cuts the batch, and so comes before feature maps are arranged; that they fit as they will lie is enough.
     if planned(&images::arranged(program.clone(), fixed, given, options)?) <= budget {
         return Ok(program);
     }
-    let fits = recompute::within_slices(&program, &symbols, budget, Effort::default(), planned);
-    fits.map(|r| r.program).map_err(|e| {
+    let fits = recompute::within_slices(&kept, &symbols, budget, Effort::default(), planned);
+    fits.map(|r| dying(r.program)).map_err(|e| {
         let what = match mode {
             Mode::Train => "training",
             Mode::Predict => "prediction",

@@ -181,10 +181,9 @@ impl Layout {
 pub(super) fn promised(program: &Program, symbols: &[i64], problem: &Problem) -> Plan {
     let best = plan(problem, Strategy::Best);
     let at = |p: &ProgramPlan| symbols.get(usize::from(p.symbol)).copied().unwrap_or(1);
-    let parts = || problem.steps.iter().any(|s| matches!(s.inplace, InPlace::Concat | InPlace::Part(_)));
     match &program.plan {
-        // Where parts begin is not known for all values.
-        Some(p) if p.bytes(at(p) as u64) < best.bytes && !parts() => {
+        // In those places what could be a part of another array is a copy.
+        Some(p) if p.bytes(at(p) as u64) < best.bytes => {
             let general = symbolic_places(program).map(|(p, places)| p.at(&places, at(&p)));
             let better = general.filter(|g| g.bytes < best.bytes);
             if cfg!(debug_assertions)
