@@ -33,7 +33,7 @@ fn no_batch_takes_more_than_the_constant_says() {
                 let symbols = [("N", n)];
                 let planned = Executor::planned(entry.programs, &symbols, &BindOptions::new(), mode);
                 let report = planned.expect("any batch fits").expect("there is a program");
-                let (takes, most) = (report.arena - report.workspace, promise.bytes(n as u64));
+                let (takes, most) = (report.arena, promise.bytes(n as u64));
                 assert!(takes as u64 <= most, "{} {mode:?}, batch {n}: {takes} above {most}", entry.name);
             }
         }
