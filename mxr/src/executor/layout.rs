@@ -180,12 +180,14 @@ impl Layout {
 /// these values be no better.
 pub(super) fn promised(program: &Program, symbols: &[i64], problem: &Problem) -> Plan {
     let best = plan(problem, Strategy::Best);
+    let parts = || problem.steps.iter().any(|s| matches!(s.inplace, InPlace::Concat | InPlace::Part(_)));
     let at = |p: &ProgramPlan| symbols.get(usize::from(p.symbol)).copied().unwrap_or(1);
     match &program.plan {
-        // In those places what could be a part of another array is a copy.
         Some(p) if p.bytes(at(p) as u64) < best.bytes => {
             let general = symbolic_places(program).map(|(p, places)| p.at(&places, at(&p)));
-            let better = general.filter(|g| g.bytes < best.bytes);
+            // Those places do not know of parts, which here may or may not be in place.
+            let sound = |g: &Plan| !parts() || verify(problem, g).is_ok();
+            let better = general.filter(|g| g.bytes < best.bytes && sound(g));
             if cfg!(debug_assertions)
                 && let Some(Err(e)) = better.as_ref().map(|g| verify(problem, g))
             {
