@@ -26,10 +26,10 @@ pub fn fold_norm(graph: &mut Graph) -> Vec<Option<ValueId>> {
     // By node: the normalisation that it takes over; by normalisation: whether one does.
     let mut takes: Vec<Option<usize>> = alloc::vec![None; graph.nodes.len()];
     let mut taken = alloc::vec![false; graph.nodes.len()];
-    for at in 0..graph.nodes.len() {
+    for (at, taken) in taken.iter_mut().enumerate() {
         if let Some(maker) = folds_into(graph, &readers, at) {
             takes[maker] = Some(at);
-            taken[at] = true;
+            *taken = true;
         }
     }
     if !taken.contains(&true) {
