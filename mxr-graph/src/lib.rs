@@ -18,6 +18,7 @@ pub mod dim;
 pub mod dtype;
 pub mod error;
 pub mod expr;
+pub mod fnv;
 pub mod grad;
 pub mod graph;
 pub mod infer;

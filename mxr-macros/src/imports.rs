@@ -14,6 +14,7 @@
 use crate::ast::Source;
 use crate::errors::Faults;
 use mxr_graph::catalogue::Code;
+use mxr_graph::fnv;
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::quote;
 
@@ -35,7 +36,7 @@ pub(crate) fn bring(input: &TokenStream, faults: &mut Faults) -> Option<TokenStr
     let path: Vec<TokenTree> = tokens.drain(at..=at + length).skip(1).take(length - 1).collect();
     let mut rest: TokenStream = tokens[..at].iter().cloned().collect();
     match first(&path, faults, word) {
-        Some((path, item, name, others)) => {
+        Some(First { path, item, name, others }) => {
             let semicolon = Punct::new(';', Spacing::Alone);
             for other in others {
                 let word = Ident::new("use", word);
@@ -48,13 +49,18 @@ pub(crate) fn bring(input: &TokenStream, faults: &mut Faults) -> Option<TokenStr
     }
 }
 
-/// The first name of a `use`: its path, the name there and the name here; and paths to the others.
-#[allow(clippy::type_complexity)] // one caller, which takes it apart at once
-fn first(
-    path: &[TokenTree],
-    faults: &mut Faults,
-    word: Span,
-) -> Option<(TokenStream, Ident, Ident, Vec<TokenStream>)> {
+/// The first name of a `use`.
+struct First {
+    path: TokenStream,
+    /// The name there.
+    item: Ident,
+    /// The name here.
+    name: Ident,
+    /// Paths to the others.
+    others: Vec<TokenStream>,
+}
+
+fn first(path: &[TokenTree], faults: &mut Faults, word: Span) -> Option<First> {
     let mut wrong = |at: Span| {
         let help = "`use blocks::residual;`, `use blocks::{residual, stem};` or `use blocks::stem as entry;`";
         faults.push_help(Code::ImportPath, at, "a `use` names the blocks and networks one by one", help);
@@ -72,18 +78,19 @@ fn first(
             }
             paths.retain(|p| p.len() > before.len());
             let Some((one, others)) = paths.split_first() else { return wrong(list.span_open()) };
-            let (path, item, name, mut more) = first(one, faults, word)?;
-            more.extend(others.iter().map(|p| p.iter().cloned().collect()));
-            Some((path, item, name, more))
+            let mut found = first(one, faults, word)?;
+            found.others.extend(others.iter().map(|p| p.iter().cloned().collect()));
+            Some(found)
         }
         [path @ .., TokenTree::Ident(item), TokenTree::Ident(alias), TokenTree::Ident(name)]
             if alias == "as" =>
         {
             let path = path.iter().cloned().chain([TokenTree::from(item.clone())]).collect();
-            Some((path, item.clone(), name.clone(), Vec::new()))
+            Some(First { path, item: item.clone(), name: name.clone(), others: Vec::new() })
         }
         [.., TokenTree::Ident(name)] => {
-            Some((path.iter().cloned().collect(), name.clone(), name.clone(), Vec::new()))
+            let path = path.iter().cloned().collect();
+            Some(First { path, item: name.clone(), name: name.clone(), others: Vec::new() })
         }
         [.., last] => wrong(last.span()),
         [] => wrong(word),
@@ -99,9 +106,7 @@ pub(crate) fn leave(input: &TokenStream, source: &Source, sound: bool) -> TokenS
     let Some(some) = open.peek() else { return TokenStream::new() };
     // Macros that are exported share the root of the crate; a place in the source is there once.
     let place = format!("{:?} {:?} {}", Span::call_site(), some.name.span(), some.name);
-    let hash =
-        place.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-    let holder = Ident::new(&format!("__mxr_{hash:016x}"), Span::call_site());
+    let holder = Ident::new(&format!("__mxr_{:016x}", fnv::text(&place)), Span::call_site());
     let exported = source.fns.iter().any(|f| f.vis.to_string() == "pub").then(|| quote!(#[macro_export]));
     let dollar = Punct::new('$', Spacing::Alone);
     let tokens = match sound {

@@ -41,7 +41,7 @@ pub struct StreamKey(random::Key);
 impl StreamKey {
     /// The stream of a parameter.
     pub fn new(seed: u64, parameter: &str) -> StreamKey {
-        let h = hash(parameter);
+        let h = mxr_graph::fnv::text(parameter);
         StreamKey(random::Key { seed, step: (h >> 32) as u32, stream: h as u32 })
     }
 }
@@ -195,9 +195,4 @@ pub(crate) fn fill(initializer: &dyn Initializer, name: &str, array: &NDArray, s
         DType::F32 => array.copy_from_slice(&values),
         _ => array.assign(&NDArray::from_slice_on(array.device(), &values, array.shape())?),
     }
-}
-
-/// FNV-1a: the same number on every machine and in every version.
-fn hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -7,6 +7,7 @@
 mod binding;
 mod blocks;
 mod code;
+mod composition;
 mod grammar;
 mod names;
 mod options;
@@ -79,6 +80,7 @@ impl Entry {
             names::ENTRIES,
             types::ENTRIES,
             blocks::ENTRIES,
+            composition::ENTRIES,
             symbols::ENTRIES,
             training::ENTRIES,
             binding::ENTRIES,

@@ -1,6 +1,7 @@
 //! Common subexpression elimination: equal operations are computed once.
 
 use super::Renamed;
+use crate::fnv;
 use crate::graph::{Graph, Node};
 use crate::instr::Instr;
 use crate::ops::{Lower, Lowered};
@@ -45,8 +46,8 @@ fn equal(graph: &Graph, a: &Node, b: &Node) -> bool {
 
 /// FNV-1a over what is quickly compared; the rest of the options is left to [`equal`].
 fn hash(node: &Node) -> u64 {
-    let mut h = 0xcbf2_9ce4_8422_2325u64;
-    let mut mix = |x: u64| h = (h ^ x).wrapping_mul(0x100_0000_01b3);
+    let mut h = fnv::START;
+    let mut mix = |x: u64| h = fnv::mix(h, x);
     mix(core::ptr::from_ref(node.op.schema()) as usize as u64);
     for i in &node.inputs {
         mix(u64::from(i.0));

@@ -148,8 +148,7 @@ impl<'a> Elab<'a> {
     }
 
     /// The arguments in the order of the parameters, `None` for those that are left to their defaults; `None` when they do not fit,
-    /// which has been said. `given` are
-    /// those that the instance has already. With `new` there may be fewer: what stands without a name are options then.
+    /// which has been said. `given` are those that the instance has already. With `new` there may be fewer: what stands without a name are options then.
     pub(super) fn arguments(
         &mut self,
         item: &'a Fn,

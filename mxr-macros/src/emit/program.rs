@@ -7,6 +7,7 @@
 use super::instr::{instr, scalar};
 use mxr_graph::dim::{Dim, SymbolDef, Term};
 use mxr_graph::dtype::DType;
+use mxr_graph::fnv;
 use mxr_graph::program::{Program, Role};
 use mxr_graph::training::Training;
 use std::collections::BTreeMap;
@@ -79,7 +80,7 @@ impl<'p> Tables<'p> {
     }
 
     fn shape(&mut self, shape: &'p [Dim]) -> usize {
-        let hash = shape.iter().fold(FNV_START, hash);
+        let hash = shape.iter().fold(fnv::START, hash);
         if let Some((_, at)) =
             self.known.get(&hash).and_then(|list| list.iter().find(|(known, _)| *known == shape))
         {
@@ -93,15 +94,13 @@ impl<'p> Tables<'p> {
     }
 }
 
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
-
 /// FNV-1a over what extents mostly differ in.
 fn hash(h: u64, d: &Dim) -> u64 {
     let (degree, number) = match d {
         Dim::Const(n) => (0, *n),
         Dim::Poly(terms) => (1 + terms.len(), terms[0].coef),
     };
-    [degree as u64, number as u64].into_iter().fold(h, |h, x| (h ^ x).wrapping_mul(0x100_0000_01b3))
+    [degree as u64, number as u64].into_iter().fold(h, fnv::mix)
 }
 
 fn term(t: &Term) -> String {
