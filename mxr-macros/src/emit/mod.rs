@@ -2,17 +2,18 @@
 
 mod docs;
 mod formulas;
+mod halves;
 mod instr;
 mod memory;
 mod printing;
 mod program;
 mod summary;
+mod text;
 
 use crate::ast::{Fn, name_of};
 use crate::elaborate::{Network, Reads};
 use crate::errors::Faults;
 use mxr_graph::catalogue::Code;
-use mxr_graph::compile;
 use mxr_graph::dim::{Dim, SymbolDef};
 use mxr_graph::graph::Graph;
 use mxr_graph::program::Program;
@@ -23,6 +24,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::str::FromStr;
+
+pub(crate) use halves::{Compiled, compile};
 
 /// Names that the generated struct has already.
 const TAKEN: [&str; 10] = [
@@ -52,13 +55,12 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
     let (mut train, mut predict) = (None, None);
     if network.sound {
         let passes = printing::passes(item.name.span(), faults);
-        if item.marks.predict.is_none() {
-            train = compiled(compile::train_with(network.graph.clone(), &passes), network, faults);
-            if let Some(train) = &train {
-                network.gradients(train, faults);
-            }
+        let (trains, predicts) = compile(&network.graph, &passes, item.marks.predict.is_none());
+        train = trains.and_then(|t| compiled(t, network, faults));
+        if let Some(train) = &train {
+            network.gradients(train, faults);
         }
-        predict = compiled(compile::predict_with(network.graph.clone(), &passes), network, faults);
+        predict = compiled(predicts, network, faults);
         if let Some(limit) = &item.marks.memory {
             memory::limit(limit, &network.graph, [&mut train, &mut predict], faults);
         }
@@ -139,11 +141,7 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
 }
 
 /// The program, or the fault on the call that is to blame.
-fn compiled(
-    result: Result<Program, mxr_graph::error::ShapeError>,
-    network: &Network,
-    faults: &mut Faults,
-) -> Option<Program> {
+fn compiled(result: Compiled, network: &Network, faults: &mut Faults) -> Option<Program> {
     result
         .map_err(|error| {
             let (at, text) = network.fault(&error);
@@ -196,22 +194,19 @@ fn layers(network: &Network) -> TokenStream {
 
 /// The text of the constant `Programs`.
 pub(crate) fn programs(train: Option<&Program>, predict: Option<&Program>, name: &str) -> String {
+    // Only a network with a fault has no prediction, and it is never run.
+    let written = || predict.map_or_else(|| program::program(&empty(name)), program::program);
+    let (trains, predicts) = halves::side_by_side(|| train.map(program::program), written);
     let mut text = String::from("{ use ::mxr::__private::*; ");
-    let part = match train {
+    let part = match trains {
         Some(p) => {
-            let _ = write!(text, "static TRAIN: Program = {}; ", program::program(p));
+            let _ = write!(text, "static TRAIN: Program = {p}; ");
             "Some(&TRAIN)"
         }
         None => "None",
     };
-    let with = predict;
-    // Only a network with a fault has none, and it is never run.
-    let predict = match predict {
-        Some(p) => program::program(p),
-        None => program::program(&empty(name)),
-    };
-    let _ = write!(text, "static PREDICT: Program = {predict}; ");
-    let all: Vec<&Program> = train.into_iter().chain(with).collect();
+    let _ = write!(text, "static PREDICT: Program = {predicts}; ");
+    let all: Vec<&Program> = train.into_iter().chain(predict).collect();
     text.push_str(&formulas::functions(&all));
     let _ = write!(text, "&::mxr::Programs {{ train: {part}, predict: &PREDICT, functions: FUNCTIONS }} }}");
     text
