@@ -68,6 +68,11 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<String, String> {
     let entry = zoo::find(&options.net).ok_or_else(|| unknown(&options.net))?;
     let summary = Summary::new(entry.name, entry.programs, options.batch).map_err(|e| e.to_string())?;
+    if let (Some(svg), Some(timeline)) = (&options.svg, &options.timeline)
+        && svg == timeline
+    {
+        return Err(format!("{}: both drawings in one file\n  = help: name two files", svg.display()));
+    }
     if options.dot || options.svg.is_some() || options.timeline.is_some() {
         let planned = match options.mode {
             Shown::Train => Planned::train(entry.programs, options.batch),
@@ -96,7 +101,8 @@ fn run(options: &Options) -> Result<String, String> {
 
 fn write(file: &Path, text: Result<String, Box<dyn std::error::Error>>) -> Result<(), String> {
     let written = text.and_then(|t| Ok(std::fs::write(file, t)?));
-    written.map_err(|e| format!("{}: {e}", file.display()))
+    let help = "name a file in a folder that exists and may be written to";
+    written.map_err(|e| format!("{}: {e}\n  = help: {help}", file.display()))
 }
 
 fn unknown(net: &str) -> String {
@@ -169,7 +175,9 @@ mod tests {
             assert!(svg.contains("lenet, prediction, batch 64"), "{svg}");
         }
         std::fs::remove_dir_all(&dir).expect("it was made here");
-        assert!(run(&options(&["lenet", "--svg", "/nowhere/at/all.svg"])).is_err());
+        let wrong = |words: &[&str]| run(&options(words)).expect_err("cannot be written");
+        assert!(wrong(&["lenet", "--svg", "/nowhere/at/all.svg"]).contains("a folder that exists"));
+        assert!(wrong(&["lenet", "--svg", &graph, "--timeline", &graph]).contains("name two files"));
     }
 
     #[test]

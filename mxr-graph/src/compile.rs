@@ -8,7 +8,7 @@ use crate::lower;
 use crate::memory;
 use crate::ops::Lower;
 use crate::passes::{self, Passes};
-use crate::program::{Operand, Program};
+use crate::program::{Operand, Program, ProgramPlan};
 use crate::recompute;
 use alloc::vec::Vec;
 
@@ -116,12 +116,17 @@ fn program(graph: &Graph, declared: &Declared) -> Program {
         let of: Vec<Option<u32>> = program.layers.iter().map(|l| segment(&l.name)).collect();
         program = recompute::segments(&program, |layer| of.get(layer as usize).copied().flatten());
     }
-    program.plan = match program.training.iter().any(|(_, t)| t.frozen) {
-        false => memory::symbolic(&program),
+    program.plan = plan(&program);
+    program
+}
+
+/// The memory that a program's own part takes for every batch size.
+pub fn plan(program: &Program) -> Option<ProgramPlan> {
+    match program.training.iter().any(|(_, t)| t.frozen) {
+        false => memory::symbolic(program),
         // Gradients of inputs may be asked for, but what only they keep of frozen layers is no part of training these.
         true => program.trained().plan,
-    };
-    program
+    }
 }
 
 /// What later passes would change: the order of weights and states, the size of the layers.

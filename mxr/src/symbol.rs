@@ -296,7 +296,8 @@ impl Symbol {
     /// The first call that does not fit, a missing input shape, or a device without memory.
     #[track_caller]
     pub fn bind(&self, shapes: &[(&str, &[usize])], options: BindOptions) -> Result<Executor> {
-        let layers = options.outputs.iter().map(|l| self.layer(l)).collect::<Result<Vec<Symbol>>>();
+        let named = options.outputs.iter().flatten();
+        let layers = named.map(|l| self.layer(l)).collect::<Result<Vec<Symbol>>>();
         let Some(layers) = layers.ok().filter(|l| !l.is_empty()) else {
             let programs =
                 Symbol::compile_with("symbol", std::slice::from_ref(self), shapes, &options.passes)?;
@@ -307,8 +308,9 @@ impl Symbol {
         let behind = |name: &str| all.contains(&name) && !needed.contains(&name);
         let shapes: Vec<(&str, &[usize])> = shapes.iter().filter(|(n, _)| !behind(n)).copied().collect();
         let mut programs = Symbol::compile_with("symbol", &layers, &shapes, &options.passes)?;
+        // Errors of names are told of the whole.
         programs.train = None;
-        Executor::bind_shared(programs, &[], BindOptions { outputs: Vec::new(), ..options })
+        Executor::bind_shared(programs, &[], BindOptions { outputs: None, ..options })
     }
 
     fn compile_with(

@@ -169,6 +169,32 @@ fn layers_that_are_not_there_are_errors_with_the_nearest() {
 }
 
 #[test]
+fn options_that_a_form_cannot_follow_are_errors() {
+    let part = || options().outputs(["pool1"]);
+    let bind = |options: BindOptions| text(Net::bind_with(3, options));
+    for (options, says) in [
+        (part().grad("conv1_wieght", GradReq::Write), "did you mean `conv1_weight`?"),
+        (part().grad("conv1_weight", GradReq::Write), "is bound for prediction only"),
+        (part().input_grad("data", GradReq::Write), "is bound for prediction only"),
+        (part().recompute("conv9"), "did you mean `conv1`?"),
+        (options().outputs([""; 0]), "`outputs` names no layer"),
+        (options().naive_memory().memory_budget(1 << 30), "leave one of the two out"),
+    ] {
+        let told = bind(options.clone());
+        assert!(told.contains(says), "{told}");
+        let planned = text(Executor::planned(Net::PROGRAMS, &[("N", 3)], &options, Mode::Predict));
+        assert_eq!(planned, told, "the same without binding");
+    }
+    // What is not asked for may be named.
+    assert_eq!(bind(part().grad("conv1_weight", GradReq::Null)), "");
+    let told = text(Net::bind(usize::MAX));
+    assert!(told.contains(&format!("not {}", usize::MAX)) && told.contains("help"), "{told}");
+    let shapes: [(&str, &[usize]); 2] = [("data", &[3, 2, 8, 8]), ("label", &[3])];
+    let told = text(symbol().bind(&shapes, part().grad("conv1_weight", GradReq::Write)));
+    assert!(told.contains("is bound for prediction only"), "{told}");
+}
+
+#[test]
 fn fine_tuning_the_last_layer_goes_back_no_further() {
     let whole = net(16, options());
     let asked =

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 /// Passes that always run.
 const ALWAYS: [&str; 3] = ["grad", "predict", "dce"];
 
-/// What to print: the names of passes, or `all`, separated by commas, and after an `@` the network: `fuse@LeNet`.
+/// What to print: the names of passes, or `all`, separated by commas, and after an `@` the network: `fuse@LeNet`, or `@LeNet` for all
+/// of its passes.
 ///
 /// The library reads it from `MXR_PRINT` and writes to the standard error: at run time for a `Symbol`, while
 /// compiling for `network!`.
@@ -30,17 +31,14 @@ impl Printed {
             None => (text, None),
         };
         let known: Vec<&'static str> = Passes::NAMES.iter().copied().chain(ALWAYS).collect();
-        let mut names = Vec::new();
-        for word in passes.split(',').map(str::trim).filter(|w| !w.is_empty()) {
-            if word == "all" {
-                return Ok(Printed { passes: None, network });
-            }
-            if !known.contains(&word) {
-                return Err(unknown(word, &known));
-            }
-            names.push(word.to_string());
+        let words: Vec<&str> = passes.split(',').map(str::trim).filter(|w| !w.is_empty()).collect();
+        if let Some(wrong) = words.iter().find(|w| **w != "all" && !known.contains(w)) {
+            return Err(unknown(wrong, &known));
         }
-        Ok(Printed { passes: Some(names), network })
+        // `@LeNet` alone asks for all of that network.
+        let all = words.contains(&"all") || words.is_empty() && network.is_some();
+        let names = (!all).then(|| words.iter().map(ToString::to_string).collect());
+        Ok(Printed { passes: names, network })
     }
 
     /// The text to print at this point, if any. Of `all` passes each graph is printed once, after the pass that made it.
@@ -72,6 +70,8 @@ mod tests {
         assert!(!at("fuse", "cse", true) && at("cse, fuse@LeNet", "cse", true));
         assert!(!at("all@VGG", "cse", true) && at("all", "dce", true) && !at("all", "dce", false));
         assert!(at("all", "grad", false) && !at("", "fuse", true));
+        assert!(at("@LeNet", "cse", true) && !at("@VGG", "cse", true));
+        assert!(Printed::new("all, fusee").is_err());
         assert_eq!(Printed::new("fusee"), Err("there is no pass `fusee`; did you mean `fuse`?".into()));
     }
 }

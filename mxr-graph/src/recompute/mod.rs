@@ -61,7 +61,7 @@ impl fmt::Display for OverBudget {
         write!(
             f,
             "the arrays between the layers do not fit {}: they take {} as planned, and at least {} when values are \
-             made again in the backward pass",
+             made again",
             Bytes(budget),
             Bytes(planned),
             Bytes(least),
@@ -79,7 +79,7 @@ impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
         let Some((unit, name)) = units.into_iter().find(|(unit, _)| self.0 >= *unit) else {
-            return write!(f, "{} bytes", self.0);
+            return write!(f, "{} byte{}", self.0, if self.0 == 1 { "" } else { "s" });
         };
         let tenths = (u128::from(self.0) * 10).div_ceil(u128::from(unit));
         if tenths % 10 == 0 || tenths >= 1000 {

@@ -3,10 +3,10 @@
 use crate::ast::{MemoryLimit, name_of};
 use crate::errors::{Faults, join_names};
 use mxr_graph::catalogue::Code;
+use mxr_graph::compile;
 use mxr_graph::dim::SymbolDef;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::graph::{Graph, Source};
-use mxr_graph::memory;
 use mxr_graph::program::Program;
 use mxr_graph::recompute::{self, Bytes, Effort};
 
@@ -29,13 +29,14 @@ pub(super) fn limit(
             }
         };
         let symbol = |s: u16| symbols.get(usize::from(s)).copied().unwrap_or(1);
-        let planned = |p: &Program| match p.plan.or_else(|| memory::symbolic(p)) {
+        // Gradients of inputs are no part of training: of a network with frozen layers only they may keep what is before those.
+        let planned = |p: &Program| match p.plan.or_else(|| compile::plan(p)) {
             Some(plan) => plan.bytes(symbol(plan.symbol).unsigned_abs()),
             None => recompute::arena(p, &symbols),
         };
         match recompute::within(p, &symbols, limit.max, Effort::SMALL, planned) {
             Ok(fits) if fits.program.plan.is_none() => {
-                let plan = memory::symbolic(&fits.program);
+                let plan = compile::plan(&fits.program);
                 *p = Program { plan, ..fits.program };
             }
             Ok(_) => {}

@@ -126,15 +126,6 @@ pub(super) fn named<'a>(list: &'a [(String, NDArray)], name: &str, kind: &str) -
 pub(super) fn requested(program: Program, options: &BindOptions) -> Result<Program> {
     let name = |v: u32| &*program.values[v as usize].name;
     for (asked, _) in &options.by_name {
-        let known = program.params.iter().chain(program.inputs.iter()).map(|v| name(*v));
-        if !known.clone().any(|n| n == asked) {
-            let near = did_you_mean(asked, known);
-            return Err(Error::invalid(
-                format!("gradient of `{asked}`"),
-                "the network has no parameter or input of this name",
-                near.map_or_else(String::new, |n| format!("did you mean `{n}`?")),
-            ));
-        }
         let differentiable = program.grads.iter().any(|(v, _)| name(*v) == asked);
         let own = |(v, how): &(u32, Training)| how.frozen && name(*v) == asked;
         if !differentiable

@@ -3,7 +3,6 @@
 use super::options::BindOptions;
 use super::{Mode, images};
 use crate::error::{Error, Result};
-use mxr_graph::error::did_you_mean;
 use mxr_graph::program::Program;
 use mxr_graph::recompute::{self, Bytes, Effort};
 
@@ -16,7 +15,7 @@ pub(super) fn fitted(
     options: &BindOptions,
 ) -> Result<Program> {
     let program = match mode {
-        Mode::Train => blocks(program, &options.recompute)?,
+        Mode::Train => blocks(program, &options.recompute),
         Mode::Predict => program,
     };
     let Some(budget) = options.memory_budget else { return Ok(program) };
@@ -34,37 +33,36 @@ pub(super) fn fitted(
     }
     let fits = recompute::within_slices(&kept, &symbols, budget, Effort::default(), planned);
     fits.map(|r| dying(r.program)).map_err(|e| {
-        let what = match mode {
-            Mode::Train => "training",
-            Mode::Predict => "prediction",
+        let (what, again) = match mode {
+            Mode::Train => ("training", "values are made again in the backward pass"),
+            Mode::Predict => ("prediction", "the batch goes through the first layers in slices"),
         };
         let least = Bytes(e.least);
         Error::invalid(
             format!("{}.bind", program.name),
-            format!("{what} cannot do with {}: {e}", Bytes(budget)),
+            format!(
+                "{what} does not fit {}: the arrays between the layers take {} as planned, and at least {least} \
+                 when {again}",
+                Bytes(budget),
+                Bytes(e.planned)
+            ),
             format!("give `memory_budget` at least {least}, or bind a smaller batch"),
         )
     })
 }
 
 /// Every block called by one of these names is a segment.
-fn blocks(program: Program, names: &[String]) -> Result<Program> {
+fn blocks(program: Program, names: &[String]) -> Program {
     if names.is_empty() {
-        return Ok(program);
+        return program;
     }
-    let within = |layer: &str, block: &str| {
-        let rest = layer.strip_prefix(block);
-        rest.is_some_and(|r| r.is_empty() || r.starts_with('_'))
-    };
-    let layers = || program.layers.iter().map(|l| &*l.name);
-    if let Some(none) = names.iter().find(|n| !layers().any(|l| within(l, n))) {
-        return Err(Error::invalid(
-            format!("{}.bind", program.name),
-            format!("`recompute(\"{none}\")` names no layer and no block of the network"),
-            did_you_mean(none, layers()).map_or_else(String::new, |n| format!("did you mean `{n}`?")),
-        ));
-    }
+    let layers = program.layers.iter().map(|l| &*l.name);
     let of: Vec<Option<u32>> =
-        layers().map(|l| names.iter().position(|n| within(l, n)).map(|at| at as u32)).collect();
-    Ok(recompute::segments(&program, |layer| of.get(layer as usize).copied().flatten()))
+        layers.map(|l| names.iter().position(|n| within(l, n)).map(|at| at as u32)).collect();
+    recompute::segments(&program, |layer| of.get(layer as usize).copied().flatten())
+}
+
+/// Whether a layer is called like a block, or is inside of one.
+pub(super) fn within(layer: &str, block: &str) -> bool {
+    layer.strip_prefix(block).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }

@@ -1,6 +1,7 @@
 //! A bound network: memory laid out, kernels chosen, every step ready to be replayed without an allocation.
 
 mod arena;
+mod asked;
 mod bound;
 mod budget;
 mod images;
@@ -26,7 +27,7 @@ use arena::Arena;
 use bound::{Arrays, Bound};
 use layout::Layout;
 use monitor::{Callback, Monitor};
-use mxr_graph::program::{BindError, Program};
+use mxr_graph::program::Program;
 use mxr_graph::summary::Summary;
 use std::fmt;
 use std::sync::Arc;
@@ -165,11 +166,11 @@ impl Executor {
         options: &BindOptions,
     ) -> Result<Executor> {
         let device = options.place()?;
-        let given: Vec<(&str, i64)> =
-            symbols.iter().map(|(n, v)| (*n, i64::try_from(*v).unwrap_or(i64::MAX))).collect();
-        let (train, predict) = match &options.outputs[..] {
-            [] => (train, predict),
-            layers => (None, partial::up_to(&predict, layers)?),
+        asked::check(train.as_ref(), &predict, options)?;
+        let given = asked::numbers(symbols)?;
+        let (train, predict) = match &options.outputs {
+            None => (train, predict),
+            Some(layers) => (None, partial::up_to(&predict, layers)?),
         };
         let train = train.map(|p| bound::requested(p, options)).transpose()?;
         let (train, sums) = match train.map(|p| bound::summed(p, options)) {
@@ -239,16 +240,16 @@ impl Executor {
         options: &BindOptions,
         mode: Mode,
     ) -> Result<Option<MemoryReport>> {
-        let given: Vec<(&str, i64)> =
-            symbols.iter().map(|(n, v)| (*n, i64::try_from(*v).unwrap_or(i64::MAX))).collect();
-        let program = match (mode, &options.outputs[..]) {
-            (Mode::Train, []) => {
+        asked::check(programs.train, programs.predict, options)?;
+        let given = asked::numbers(symbols)?;
+        let program = match (mode, &options.outputs) {
+            (Mode::Train, None) => {
                 let asked = programs.train.map(|p| bound::requested(p.clone(), options)).transpose()?;
                 asked.map(|p| bound::summed(p, options))
             }
-            (Mode::Train, _) => None,
-            (Mode::Predict, []) => Some((programs.predict.clone(), Vec::new())),
-            (Mode::Predict, layers) => Some((partial::up_to(programs.predict, layers)?, Vec::new())),
+            (Mode::Train, Some(_)) => None,
+            (Mode::Predict, None) => Some((programs.predict.clone(), Vec::new())),
+            (Mode::Predict, Some(layers)) => Some((partial::up_to(programs.predict, layers)?, Vec::new())),
         };
         let arranged = |(p, sums): (Program, Vec<(u32, u32)>)| {
             images::arranged(budget::fitted(p, mode, &given, &sums, options)?, &sums, &given, options)
@@ -529,11 +530,5 @@ impl fmt::Debug for Executor {
             .field("symbols", &self.symbols)
             .field("memory", &self.memory())
             .finish_non_exhaustive()
-    }
-}
-
-impl From<BindError> for Error {
-    fn from(e: BindError) -> Error {
-        Error::invalid("bind", e.to_string(), "")
     }
 }

@@ -17,7 +17,8 @@ pub enum GradReq {
     /// added is made in the arena and added at once, so it costs no second array. After an error the sum stays one until it
     /// begins anew.
     Add,
-    /// It is not computed, and neither is what only it needs.
+    /// It is not computed, and neither is what only it needs. What is left may be fused and laid out in another way, so other gradients
+    /// agree up to rounding.
     Null,
 }
 
@@ -40,7 +41,7 @@ pub struct BindOptions {
     pub(crate) interpreted: bool,
     pub(crate) nchw: bool,
     pub(crate) functions: &'static [Compiled],
-    pub(crate) outputs: Vec<String>,
+    pub(crate) outputs: Option<Vec<String>>,
     pub(crate) shared_arrays: SharedArrays,
     pub(crate) shared_arena: Option<Arena>,
 }
@@ -251,7 +252,7 @@ impl BindOptions {
     /// # Ok::<(), mxr::Error>(())
     /// ```
     pub fn outputs(mut self, layers: impl IntoIterator<Item = impl AsRef<str>>) -> BindOptions {
-        self.outputs = layers.into_iter().map(|l| l.as_ref().to_string()).collect();
+        self.outputs = Some(layers.into_iter().map(|l| l.as_ref().to_string()).collect());
         self
     }
 
