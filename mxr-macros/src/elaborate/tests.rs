@@ -258,6 +258,36 @@ fn a_block_that_calls_itself_ends_by_a_constant() {
 }
 
 #[test]
+fn rounds_of_a_loop_gather_tensors_in_a_list() {
+    let g = graph(
+        "fn cell(x: Tensor, state: Tensor) {
+            let next = tanh(dense(x, 8) + dense(state, 8));
+            (next + 1.0, next)
+        }
+        fn Net(data: Tensor<3, N, 4>, state: Tensor<N, 8>) {
+            let step = cell::new();
+            let all = [];
+            for t in 0..3 {
+                let x = reshape(slice_axis(data, 0, t, t + 1), [N, 4]);
+                let (out, new) = step(x, state);
+                state = new;
+                all += [out];
+            }
+            let both = all + [state];
+            dense(concat(both, axis = 0), 2)
+        }",
+    );
+    assert_eq!(shape_of(&g, "fullyconnected0_weight"), "[2, 8]");
+    let shown = g.to_string();
+    assert!(shown.contains("[4*N, 8]"), "{shown}");
+    let faults = faults("let all = [1, 2] - [1]; dense(flatten(data), all)");
+    assert!(
+        faults.len() == 1 && faults[0].starts_with("`-` cannot combine a list and a list"),
+        "{faults:#?}"
+    );
+}
+
+#[test]
 fn what_a_broken_instance_is_called_with_is_no_second_fault() {
     let faults = faults("let score = dense::new(10); score(flatten(data)) + score(oops)");
     assert_eq!(faults.len(), 2, "{faults:#?}");
