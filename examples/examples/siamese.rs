@@ -58,7 +58,7 @@ fn run(options: &Options) -> Result<(), mxr::Error> {
         run.print();
         return Ok(());
     }
-    println!("the small one: {} parameters", grouped(DigitPairs::PARAMETERS as u64));
+    println!("the small one: {} parameters", grouped(DigitPairs::PARAMETERS));
     let batch = options.steps.batch.unwrap_or(64);
     let mut net = DigitPairs::bind(batch)?;
     net.init(&Msra::default(), options.steps.seed)?;

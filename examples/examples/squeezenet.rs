@@ -17,7 +17,7 @@ mxr::network!(
     use mxr_examples::zoo::squeezenet::squeezenet;
 
     /// SqueezeNet for square pictures of any size.
-    pub fn Sized(image: Tensor<N, 3, S, S>, label: Tensor<N, i64>) {
+    pub fn AnySize(image: Tensor<N, 3, S, S>, label: Tensor<N, i64>) {
         let scores = squeezenet(image, 1000);
         softmax_cross_entropy(scores, label)
     }
@@ -45,10 +45,10 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), mxr::Error> {
     let (batch, size) = (options.steps.batch.unwrap_or(16), usize::from(options.size));
-    let mut net = Sized::bind(batch, size)?;
+    let mut net = AnySize::bind(batch, size)?;
     net.init(&Msra::default(), options.steps.seed)?;
     if let Some(entry) = zoo::find("squeezenet") {
-        print_parameters(entry, Sized::PARAMETERS);
+        print_parameters(entry, AnySize::PARAMETERS);
     }
     let mut rng = fastrand::Rng::with_seed(options.steps.seed);
     let run = train(&mut net, Adam::new(5e-4), options.steps.steps.unwrap_or(60), |net| {

@@ -63,7 +63,7 @@ fn run(options: &Options) -> Result<(), mxr::Error> {
         let batch = options.steps.batch.unwrap_or(1);
         return learn(&mut UNet::bind(batch)?, options, [batch, 572, 388], options.steps.steps.unwrap_or(2));
     }
-    println!("the small one: {} parameters", grouped(Small::PARAMETERS as u64));
+    println!("the small one: {} parameters", grouped(Small::PARAMETERS));
     let (batch, bottom) = (options.steps.batch.unwrap_or(4), usize::from(options.bottom));
     let sizes = [batch, 4 * bottom + 12, 4 * bottom - 28];
     learn(&mut Small::bind(batch, bottom)?, options, sizes, options.steps.steps.unwrap_or(80))

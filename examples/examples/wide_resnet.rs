@@ -17,7 +17,7 @@ mxr::network!(
     use mxr_examples::zoo::wide_resnet::wide_resnet;
 
     /// WRN-28-10 for square pictures of any size.
-    pub fn Sized(image: Tensor<N, 3, S, S>, label: Tensor<N, i64>) {
+    pub fn AnySize(image: Tensor<N, 3, S, S>, label: Tensor<N, i64>) {
         let scores = wide_resnet(image, 28, 10, 10);
         softmax_cross_entropy(scores, label)
     }
@@ -45,10 +45,10 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), mxr::Error> {
     let (batch, size) = (options.steps.batch.unwrap_or(4), usize::from(options.size));
-    let mut net = Sized::bind(batch, size)?;
+    let mut net = AnySize::bind(batch, size)?;
     net.init(&Msra::default(), options.steps.seed)?;
     if let Some(entry) = zoo::find("wide_resnet") {
-        print_parameters(entry, Sized::PARAMETERS);
+        print_parameters(entry, AnySize::PARAMETERS);
     }
     let mut rng = fastrand::Rng::with_seed(options.steps.seed);
     let run = train(

@@ -52,8 +52,8 @@ impl Run {
 }
 
 /// One line: the parameters beside those that are published.
-pub fn print_parameters(entry: &Entry, parameters: usize) {
-    let (have, published) = (grouped(parameters as u64), grouped(entry.published));
+pub fn print_parameters(entry: &Entry, parameters: u64) {
+    let (have, published) = (grouped(parameters), grouped(entry.published));
     println!("{}: {have} parameters, published {published} ({})", entry.name, entry.source);
 }
 

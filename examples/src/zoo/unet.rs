@@ -16,8 +16,8 @@ mxr::network!(
         reshape(woven, [N, filters, 2 * H, 2 * W])
     }
 
-    /// The middle of `x`, as large as `like`.
-    fn crop(x: Tensor<N, C, H, W>, like: Tensor<N, D, P, Q>) {
+    /// The middle of `x`, as large as the other.
+    fn crop(x: Tensor<N, C, H, W>, _like: Tensor<N, D, P, Q>) {
         slice(x, [_, _, (H - P) / 2, (W - Q) / 2], [_, _, (H + P) / 2, (W + Q) / 2])
     }
 
