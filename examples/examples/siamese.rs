@@ -11,7 +11,7 @@
 use clap::Parser;
 use mxr::init::Msra;
 use mxr::optimizer::Adam;
-use mxr::{Executor, Mode, NDArray, Network};
+use mxr::{Executor, Mode, Network};
 use mxr_examples::digits::Digits;
 use mxr_examples::pairs::Pairs;
 use mxr_examples::steps::{Steps, print_parameters, train};
@@ -62,8 +62,6 @@ fn run(options: &Options) -> Result<(), mxr::Error> {
     let batch = options.steps.batch.unwrap_or(64);
     let mut net = DigitPairs::bind(batch)?;
     net.init(&Msra::default(), options.steps.seed)?;
-    // The distance is only looked at.
-    net.head_grad(1)?.assign(&NDArray::zeros(&[batch])?)?;
     let run = train(&mut net, Adam::new(1e-3), options.steps.steps.unwrap_or(600), |net| {
         feed(net, &Pairs::draw(&learn, batch, 8, &mut rng)?)
     })?;

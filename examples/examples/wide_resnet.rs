@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), mxr::Error> {
-    let (batch, size) = (options.steps.batch.unwrap_or(4), usize::from(options.size));
+    let (batch, size) = (options.steps.batch.unwrap_or(8), usize::from(options.size));
     let mut net = AnySize::bind(batch, size)?;
     net.init(&Msra::default(), options.steps.seed)?;
     if let Some(entry) = zoo::find("wide_resnet") {
@@ -53,8 +53,8 @@ fn run(options: &Options) -> Result<(), mxr::Error> {
     let mut rng = fastrand::Rng::with_seed(options.steps.seed);
     let run = train(
         &mut net,
-        Sgd::new(0.02).momentum(0.9).weight_decay(5e-4),
-        options.steps.steps.unwrap_or(15),
+        Sgd::new(0.003).momentum(0.9).weight_decay(5e-4),
+        options.steps.steps.unwrap_or(24),
         |net| {
             let (image, label) = waves(batch, size, 10, &mut rng)?;
             net.set_input_host("image", &image)?;

@@ -1,9 +1,9 @@
 //! The five networks that were written from their papers' tables: their parameters counted layer by layer, and small forms of them learn.
 
 use fastrand::Rng;
+use mxr::Executor;
 use mxr::init::{Msra, Uniform};
 use mxr::optimizer::Adam;
-use mxr::{Executor, NDArray};
 use mxr_examples::digits::Digits;
 use mxr_examples::generated::{discs, waves};
 use mxr_examples::pairs::Pairs;
@@ -143,8 +143,6 @@ fn pairs_of_digits_are_learnt() {
     let mut rng = Rng::with_seed(1);
     let mut net = DigitPairs::bind(16).expect("a network");
     net.init(&Msra::default(), 1).expect("start values");
-    let silent = NDArray::zeros(&[16]).expect("an array");
-    net.head_grad(1).and_then(|head| head.assign(&silent)).expect("the distances take a gradient");
     let (first, last) = learn(&mut net, 60, 1e-3, |net| {
         let pairs = Pairs::draw(&digits, 16, 8, &mut rng)?;
         net.set_input_host("left", &pairs.left)?;
