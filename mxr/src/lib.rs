@@ -22,7 +22,7 @@
 //! ```
 //!
 //! A kernel that does not fit, a misspelt layer or a label of the wrong shape is a compile error on the token that is
-//! wrong. See [`network!`] for the language, [`opts`] for the operators' options, [`NDArray`] for eager computing,
+//! wrong. See [`network!`] for the language, [`operators`] for what can be called, [`opts`] for the options, [`NDArray`] for eager computing,
 //! [`Symbol`] for networks that are declared at run time, [`train`] for the training loop.
 #![deny(unsafe_code)]
 #![allow(unused_extern_crates)] // see below: the name is used by generated code
@@ -60,6 +60,8 @@ pub use mxr_macros::network;
 pub use mxr_macros::network_fn;
 pub use ndarray::NDArray;
 pub use symbol::{Axis, Symbol};
+
+mxr_macros::__operators!(table);
 
 /// The graph compiler: programs, memory plans, schemas of the operators.
 pub use mxr_graph as graph;

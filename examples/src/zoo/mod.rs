@@ -1,11 +1,16 @@
 //! The networks that examples, benches, tests and comparisons share: one definition each.
 
 pub mod alexnet;
+pub mod char_lstm;
 pub mod googlenet;
 pub mod lenet;
 pub mod resnet;
+pub mod siamese;
+pub mod squeezenet;
 pub mod symbols;
+pub mod unet;
 pub mod vgg;
+pub mod wide_resnet;
 
 use mxr::{Network, Programs};
 
@@ -54,6 +59,11 @@ pub static ZOO: &[Entry] = zoo! {
     "inception_bn_bench": googlenet::bn::InceptionBnLogits, 11_295_240, "as inception_bn, without loss";
     "resnet20": resnet::ResNet20, 272_474, "He et al. 2015, section 4.2: 0.27 M; with projections as in GluonCV's cifar_resnet20_v1, whose file holds this many";
     "resnet50": resnet::ResNet50, 25_557_032, "torchvision's model table: 25.56 M";
+    "squeezenet": squeezenet::SqueezeNet, 1_248_424, "Iandola et al. 2016, table 1, last row";
+    "unet": unet::UNet, 31_030_658 - 960, "Ronneberger et al. 2015, figure 1, counted layer by layer in examples/tests/papers.rs, less 960 biases of up-convolutions";
+    "wide_resnet": wide_resnet::WideResNet, 36_479_194, "Zagoruyko and Komodakis 2016, table 5: 36.5 M";
+    "siamese": siamese::Koch, 38_951_745, "Koch et al. 2015, figure 4, counted layer by layer in examples/tests/papers.rs";
+    "char_lstm": char_lstm::CharLstm, 240_321, "Karpathy's char-rnn prints it for its defaults on tinyshakespeare";
 };
 
 /// The networks whose speed is measured, as in soumith/convnet-benchmarks, with smaller and newer ones beside them: see [`timed`].

@@ -80,10 +80,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         code: Code::Recursion,
         title: "A block calls itself",
-        rule: "Blocks are expanded at each call; one that calls itself would never end.",
-        cases: &[Case {
-            inputs: "",
-            wrong: "fn left(x: Tensor) {
+        rule: "Blocks are expanded at each call. One that calls itself ends by an `if` on constants, such as a depth that it counts down, at \
+               most 32 calls deep.",
+        cases: &[
+            Case {
+                inputs: "",
+                wrong: "fn left(x: Tensor) {
                         right(relu(x))
                         }
                         fn right(x: Tensor) {
@@ -92,10 +94,10 @@ pub(super) const ENTRIES: &[Entry] = &[
                         pub fn Net(data: Tensor<N, 8>) {
                         left(data)
                         }",
-            at: "left",
-            says: "block `left` calls itself: left → right → left\n\
-                   \x20 = help: `for` repeats",
-            right: "fn left(x: Tensor) {
+                at: "left",
+                says: "block `left` calls itself: left → right → left\n\
+                   \x20 = help: `for` repeats; a block that calls itself ends by an `if` on constants, at most 32 calls deep",
+                right: "fn left(x: Tensor) {
                         right(relu(x))
                         }
                         fn right(x: Tensor) {
@@ -104,8 +106,28 @@ pub(super) const ENTRIES: &[Entry] = &[
                         pub fn Net(data: Tensor<N, 8>) {
                         left(data)
                         }",
-            scope: Scope::Language,
-        }],
+                scope: Scope::Language,
+            },
+            Case {
+                inputs: "",
+                wrong: "fn nest(x: Tensor, depth: usize) {
+                        relu(nest(dense(x, 8), depth - 1))
+                        }
+                        pub fn Net(data: Tensor<N, 8>) {
+                        nest(data, 3)
+                        }",
+                at: "nest",
+                says: "block `nest` calls itself: nest → nest\n\
+                   \x20 = help: `for` repeats; a block that calls itself ends by an `if` on constants, at most 32 calls deep",
+                right: "fn nest(x: Tensor, depth: usize) {
+                        if depth == 0 { x } else { relu(nest(dense(x, 8), depth - 1)) }
+                        }
+                        pub fn Net(data: Tensor<N, 8>) {
+                        nest(data, 3)
+                        }",
+                scope: Scope::Language,
+            },
+        ],
         elsewhere: "",
     },
     Entry {

@@ -253,6 +253,8 @@ codes! {
     ImportPath = 535;
     /// A later call of a block with weights of its own asks for others.
     WeightsNotShared = 536;
+    /// `operator::new()`.
+    InstanceOfOperator = 537;
 
     // 6xx: symbols and holes.
     /// A symbol that no input declares.

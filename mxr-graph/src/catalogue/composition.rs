@@ -195,4 +195,29 @@ pub(super) const ENTRIES: &[Entry] = &[
         }],
         elsewhere: "",
     },
+    Entry {
+        code: Code::InstanceOfOperator,
+        title: "An operator with weights of its own",
+        rule: "`new` belongs to blocks: `block::new()` is a block with one set of weights for all of its calls. A layer that is called many times \
+               is a block of one line.",
+        cases: &[Case {
+            inputs: "",
+            wrong: "pub fn Net(a: Tensor<N, 4>, b: Tensor<N, 4>) {
+                        let score = dense::new(2);
+                        score(a) + score(b)
+                        }",
+            at: "dense",
+            says: "`dense` is an operator, only blocks have `new`\n\
+                   \x20 = help: make a block of the layer, `fn layer(x: Tensor) { dense(x, …) }`, and `layer::new()`",
+            right: "fn scores(x: Tensor) {
+                        dense(x, 2)
+                        }
+                        pub fn Net(a: Tensor<N, 4>, b: Tensor<N, 4>) {
+                        let score = scores::new();
+                        score(a) + score(b)
+                        }",
+            scope: Scope::Language,
+        }],
+        elsewhere: "In Keras and PyTorch every layer is an object that can be called many times.",
+    },
 ];

@@ -129,6 +129,7 @@ impl Elab<'_> {
                 Binary::Ne => Value::Bool(a != b),
                 _ => self.fault(Code::CannotCombine, at, format!("truth values have no `{}`", op.sign())),
             },
+            (Value::List(a), Value::List(b)) if op == Binary::Add => Value::List([&a[..], b].concat()),
             (Value::Word(a), Value::Word(b)) if matches!(op, Binary::Eq | Binary::Ne) => {
                 Value::Bool((a == b) == (op == Binary::Eq))
             }

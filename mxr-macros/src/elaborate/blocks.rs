@@ -10,6 +10,9 @@ use std::rc::Rc;
 /// The value of an argument, and where it stands.
 pub(super) type Given = (Value, Option<Spans>);
 
+/// A block does not call itself deeper than this: no network is so deep, and the stack lasts.
+const MAX_NESTED: usize = 32;
+
 /// What [`Elab::go_to`] left.
 struct Home<'a> {
     source: &'a Source,
@@ -45,12 +48,27 @@ impl<'a> Elab<'a> {
         anew: bool,
     ) -> Value {
         let name = name_of(&item.name);
-        if let Some(first) = self.calls.iter().position(|f| std::ptr::eq(f.item, item)) {
-            let mut cycle: Vec<&str> = self.calls[first..].iter().map(|f| f.block.as_str()).collect();
-            cycle.push(&name);
-            let text = format!("{} `{name}` calls itself: {}", item.kind(), cycle.join(" → "));
-            self.faults.push_help(Code::Recursion, call.name.span(), text, "`for` repeats");
-            return Value::Unknown;
+        let again = |f: &Rc<Frame>| std::ptr::eq(f.item, item);
+        if let Some(last) = self.calls.iter().rposition(again) {
+            // Whether it ends is said by constants, of which one is not known.
+            let open = |(p, v): (&Param, &Option<Given>)| {
+                !matches!(p.ty.kind, TypeKind::Tensor(_)) && v.as_ref().is_some_and(|v| v.0.has_unknown())
+            };
+            if self.undecided || item.params.iter().zip(&values).any(open) {
+                return Value::Unknown;
+            }
+            if self.calls.iter().filter(|f| again(f)).count() == MAX_NESTED {
+                let mut cycle: Vec<&str> = self.calls[last..].iter().map(|f| f.block.as_str()).collect();
+                cycle.push(&name);
+                let text = format!("{} `{name}` calls itself: {}", item.kind(), cycle.join(" → "));
+                let help = format!(
+                    "`for` repeats; a block that calls itself ends by an `if` on constants, at most {MAX_NESTED} calls deep"
+                );
+                self.faults.push_help(Code::Recursion, call.name.span(), text, help);
+                // The calls around it may have others beside this one, which need not say it again.
+                self.budget = 0;
+                return Value::Unknown;
+            }
         }
         let given = item.params.iter().zip(&values);
         let args = given.filter_map(|(p, v)| Some((name_of(&p.name), v.as_ref()?.0.clone()))).collect();

@@ -29,6 +29,11 @@ impl<'a> Elab<'a> {
         } else {
             match ops::find(&name).filter(|op| !op.schema().internal) {
                 Some(op) => self.operator_call(op, call, at, hint),
+                // It would be a block with weights of its own, but for a fault that has been told.
+                None if self.scope.read(&name) == Some(Value::Unknown) => {
+                    call.args.iter().for_each(|a| self.unplaced(a));
+                    Value::Unknown
+                }
                 None => self.no_such_call(&name, call),
             }
         };

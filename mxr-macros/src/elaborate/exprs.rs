@@ -197,10 +197,12 @@ impl Elab<'_> {
                     );
                 }
                 // What is wrong in the branches is wrong in any case.
+                let outer = std::mem::replace(&mut self.undecided, true);
                 self.braces(then, None);
                 if let Some(e) = otherwise {
                     self.expr(e);
                 }
+                self.undecided = outer;
                 Value::Unknown
             }
         }

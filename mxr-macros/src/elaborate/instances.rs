@@ -9,6 +9,8 @@ use crate::ast::{Call, Fn, Source, name_of};
 use crate::errors::Spans;
 use mxr_graph::catalogue::Code;
 use mxr_graph::graph::ValueId;
+use mxr_graph::ops;
+use mxr_graph::schema::OperandKind;
 use mxr_graph::training::Training;
 use std::collections::BTreeMap;
 
@@ -51,7 +53,20 @@ impl<'a> Elab<'a> {
     pub(super) fn instance(&mut self, call: &Call, hint: Option<&Hint>) -> Value {
         let source = self.source;
         let Some((home, item)) = source.function(&call.name) else {
-            return self.no_such_call(&name_of(&call.name), call);
+            let name = name_of(&call.name);
+            let Some(op) = ops::find(&name).filter(|op| !op.schema().internal) else {
+                return self.no_such_call(&name, call);
+            };
+            call.args.iter().for_each(|a| self.unplaced(a));
+            let text = format!("`{name}` is an operator, only blocks have `new`");
+            let params = || op.schema().inputs.iter().filter(|i| i.kind == OperandKind::Param);
+            let help = match params().next() {
+                Some(_) => format!(
+                    "make a block of the layer, `fn layer(x: Tensor) {{ {name}(x, …) }}`, and `layer::new()`"
+                ),
+                None => format!("it has no weights, `{name}(…)` can be called many times"),
+            };
+            return self.fault_help(Code::InstanceOfOperator, call.name.span(), text, help);
         };
         let Some(values) = self.arguments(item, call, &[], true) else { return Value::Unknown };
         let placed = values.into_iter().enumerate().filter_map(|(at, v)| v.map(|(v, s)| (at, v, s)));

@@ -263,6 +263,8 @@ struct Elab<'a> {
     lame: bool,
     /// Whether the statement that is laid out has made weights.
     made_weights: bool,
+    /// Both branches of an `if` are laid out, since nothing says which it is.
+    undecided: bool,
     /// Calls of `#[recompute]` blocks, and `let`s with it, so far.
     segments: u32,
     /// Inputs are missing, which has been said: a name that is not known may be one of them.
@@ -288,6 +290,7 @@ impl<'a> Elab<'a> {
             budget: MAX_CALLS,
             lame: false,
             made_weights: false,
+            undecided: false,
             segments: 0,
             half: false,
             missing: BTreeSet::new(),

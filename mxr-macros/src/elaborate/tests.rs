@@ -220,6 +220,85 @@ fn blocks_are_held_against_their_signature() {
 }
 
 #[test]
+fn a_block_that_calls_itself_ends_by_a_constant() {
+    let source = |body: &str, call: &str| {
+        format!(
+            "fn nest(x: Tensor, depth: usize) {{ {body} }}
+             fn Net(data: Tensor<N, 3, 32, 32>) {{ {call} }}"
+        )
+    };
+    let level = "let here = conv2d(x, 4, kernel = 3, pad = 1);
+                 if depth == 0 { here } else {
+                     let below = nest(max_pool(here, kernel = 2, stride = 2), depth - 1);
+                     concat(flatten(here), flatten(below))
+                 }";
+    let g = graph(&source(level, "let top = nest(data, 2); top"));
+    let convs: Vec<&str> = layer_names(&g).into_iter().filter(|n| n.ends_with("here")).collect();
+    assert_eq!(convs, ["top_here", "top_below_here", "top_below_below_here"]);
+    // As deep as it may go, and one deeper.
+    let deep = "if depth == 0 { x } else { relu(nest(x, depth - 1)) }";
+    assert_eq!(lay_out(&source(deep, "nest(data, 31)")).1, [""; 0]);
+    let faults = lay_out(&source(deep, "nest(data, 32)")).1;
+    assert!(
+        faults.len() == 1 && faults[0].starts_with("block `nest` calls itself: nest → nest"),
+        "{faults:#?}"
+    );
+    // Calls that double at each depth are told of once.
+    let faults = lay_out(&source("nest(x, depth) + nest(x, depth)", "nest(data, 1)")).1;
+    assert!(faults.len() == 1 && faults[0].starts_with("block `nest` calls itself"), "{faults:#?}");
+    // Nobody calls it, so the depth is not known; nor is a condition that is no constant, which is the only fault.
+    let text =
+        format!("fn nest(x: Tensor, depth: usize) {{ {level} }} fn Net(data: Tensor<N, 3>) {{ relu(data) }}");
+    let mut told = Faults::default();
+    let read = crate::parse::source(TokenStream::from_str(&text).expect("balanced tokens"), &mut told);
+    elaborate::block(&read, &read.fns[0], &mut told);
+    assert_eq!(told.len(), 0, "{:#?}", told.list());
+    let faults = lay_out(&source("if x { x } else { nest(x, depth) }", "nest(data, 1)")).1;
+    assert!(faults.len() == 1 && faults[0].starts_with("a condition is"), "{faults:#?}");
+}
+
+#[test]
+fn rounds_of_a_loop_gather_tensors_in_a_list() {
+    let g = graph(
+        "fn cell(x: Tensor, state: Tensor) {
+            let next = tanh(dense(x, 8) + dense(state, 8));
+            (next + 1.0, next)
+        }
+        fn Net(data: Tensor<3, N, 4>, state: Tensor<N, 8>) {
+            let step = cell::new();
+            let all = [];
+            for t in 0..3 {
+                let x = reshape(slice_axis(data, 0, t, t + 1), [N, 4]);
+                let (out, new) = step(x, state);
+                state = new;
+                all += [out];
+            }
+            let both = all + [state];
+            dense(concat(both, axis = 0), 2)
+        }",
+    );
+    assert_eq!(shape_of(&g, "fullyconnected0_weight"), "[2, 8]");
+    let shown = g.to_string();
+    assert!(shown.contains("[4*N, 8]"), "{shown}");
+    let faults = faults("let all = [1, 2] - [1]; dense(flatten(data), all)");
+    assert!(
+        faults.len() == 1 && faults[0].starts_with("`-` cannot combine a list and a list"),
+        "{faults:#?}"
+    );
+}
+
+#[test]
+fn what_a_broken_instance_is_called_with_is_no_second_fault() {
+    let faults = faults("let score = dense::new(10); score(flatten(data)) + score(oops)");
+    assert_eq!(faults.len(), 2, "{faults:#?}");
+    assert!(
+        faults[0].starts_with("`dense` is an operator, only blocks have `new` @ dense..dense"),
+        "{faults:#?}"
+    );
+    assert!(faults[1].starts_with("there is no layer or input `oops`"), "{faults:#?}");
+}
+
+#[test]
 fn a_fault_in_a_block_says_for_which_call() {
     let (_, faults) = lay_out(
         "fn block(x: Tensor, kernel: usize) { conv2d(x, 8, kernel = kernel) }

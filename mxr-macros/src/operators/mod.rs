@@ -37,7 +37,10 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         "options" => options::expand(&schemas()),
         "ndarray" => methods::ndarray(&schemas()),
         "symbol" => methods::symbol(&schemas()),
-        _ => quote! { ::core::compile_error!("__operators! takes `options`, `ndarray` or `symbol`"); },
+        "table" => docs::table(&schemas()),
+        _ => {
+            quote! { ::core::compile_error!("__operators! takes `options`, `ndarray`, `symbol` or `table`"); }
+        }
     }
 }
 
@@ -149,6 +152,10 @@ mod tests {
             array.contains("pub fn reshape (& self , shape : impl Into < crate :: opts :: Extents >)"),
             "{array}"
         );
+        let table = text(quote!(table));
+        for s in schemas() {
+            assert!(table.contains(&format!("NDArray::{}) |", s.name)), "{} in the table", s.name);
+        }
         assert!(text(quote!(nothing)).contains("compile_error"));
     }
 }
