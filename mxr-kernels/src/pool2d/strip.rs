@@ -123,8 +123,11 @@ impl Strip {
 
 /// Copies `width` elements of each plane, which lie `apart` in memory and `pitch` in the strip. What lies between them stays, or
 /// becomes `pad`.
+///
+/// # Safety
+/// Both sides have these elements, the strip a register more; the CPU has the instructions.
 #[inline(always)]
-unsafe fn lay<V: Vector>(
+pub(super) unsafe fn lay<V: Vector>(
     planes: usize,
     from: *const V::Elem,
     apart: usize,
