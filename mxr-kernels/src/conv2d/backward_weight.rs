@@ -10,7 +10,7 @@ use mxr_graph::instr::ConvAttrs;
 use super::gather::{PixelsByTaps, Window, runs};
 use super::{Conv2d, Strides};
 use crate::element::Float;
-use crate::gemm::dense::Address;
+use crate::gemm::dense::{Address, rows_can_stay};
 use crate::gemm::driver::{Lhs, Place, Sink, multiply};
 use crate::gemm::micro::{Registers, Rows};
 use crate::gemm::pack;
@@ -107,6 +107,8 @@ fn products<V: Registers>(conv: &Conv2d, x: &[V::Elem], dy: &[V::Elem], out: &mu
     let out = Address::of(out);
     // Slices differ by at most one pixel; the driver wants one length, so the longer ones end in a product of their own.
     let all = conv.n * pixels;
+    // Where image lies after image, the pixels of a filter are one row.
+    let in_place = conv.y_strides().image == pixels && rows_can_stay::<V>(filters, conv.y_strides().channel);
     let run = |slice_len: usize, first_pixel: usize, first_slice: usize, count: usize| {
         let operands = |number: usize| {
             let (slice, group) = (number / groups, number % groups);
@@ -116,6 +118,7 @@ fn products<V: Registers>(conv: &Conv2d, x: &[V::Elem], dy: &[V::Elem], out: &mu
                 pixels,
                 strides: conv.y_strides(),
                 start,
+                in_place,
             };
             let source = x.get(group * channels * conv.x_strides().channel..).unwrap_or_default();
             let rhs = PixelsByTaps { window: &window, source, start };
@@ -141,13 +144,23 @@ struct FiltersByPixels<'a, T> {
     /// Where images and filters begin.
     strides: Strides,
     start: usize,
+    /// The pixels of all images are one row per filter, which is read where it lies.
+    in_place: bool,
 }
 
 impl<V: Registers> Lhs<V> for FiltersByPixels<'_, V::Elem> {
     const PACKED: bool = false;
 
     #[inline(always)]
+    fn apart(&self) -> usize {
+        if self.in_place { self.strides.channel } else { 0 }
+    }
+
+    #[inline(always)]
     unsafe fn pack(&self, rows: &Rows, panels: Range<usize>, ks: Range<usize>, mut to: *mut V::Elem) {
+        if self.in_place {
+            return;
+        }
         let Strides { image: stride, channel } = self.strides;
         // Where image lies after image, a run goes on.
         let pixels = if stride == self.pixels { usize::MAX } else { self.pixels };
@@ -174,6 +187,10 @@ impl<V: Registers> Lhs<V> for FiltersByPixels<'_, V::Elem> {
         ks: &Range<usize>,
         packed: *const V::Elem,
     ) -> *const V::Elem {
+        if self.in_place {
+            let at = rows.start(p) * self.strides.channel + self.start + ks.start;
+            return self.dy.as_ptr().wrapping_add(at);
+        }
         packed.wrapping_add((rows.start(p) - rows.start(first)) * ks.len())
     }
 }

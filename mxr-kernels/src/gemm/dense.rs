@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Gemm;
-use super::driver::{Lhs, Place, Rhs, Sink, Tiled, multiply};
+use super::driver::{HEIGHT, Lhs, Place, Rhs, Sink, Tiled, multiply};
 use super::micro::{Registers, Rows};
 use super::pack::{self, AHEAD};
 use crate::epilogue::Epilogue;
@@ -40,11 +40,11 @@ pub(super) fn run<V: Registers>(
     unsafe { multiply::<V, _, _, _>(Rows::new(m, V::ROWS), n, k, desc.batch, operands) }
 }
 
-/// Whether rows of A are read where they lie: each of a tile's rows needs a pointer, all of them are to stay in the caches until the last
-/// columns, and rows at multiples of a page would compete for the same places there.
-fn rows_can_stay<V: Registers>(m: usize, lda: usize) -> bool {
+/// Whether rows of A are read where they lie: each of a tile's rows needs a pointer, all of them are to be in one rectangle, which packs its
+/// columns of B once, and rows at multiples of a page would compete for the same places in the caches.
+pub(crate) fn rows_can_stay<V: Registers>(m: usize, lda: usize) -> bool {
     const PAGE: usize = 4096;
-    V::ROWS <= 8 && m <= V::Elem::MC && !(lda * size_of::<V::Elem>()).is_multiple_of(PAGE)
+    V::ROWS <= 8 && m <= HEIGHT * V::Elem::MC && !(lda * size_of::<V::Elem>()).is_multiple_of(PAGE)
 }
 
 /// Where C starts. Threads write disjoint parts of it.

@@ -64,6 +64,9 @@ const SERIAL_FLOPS: f64 = 1e6;
 /// Blocks per thread that even out threads of unequal speed.
 const BLOCKS_PER_THREAD: usize = 4;
 
+/// Packed blocks of rows in the highest rectangle, which packs its columns of B seldom enough.
+pub(crate) const HEIGHT: usize = 4;
+
 /// Columns of a rectangle whose sums are not kept in C; a multiple of every register tile's width.
 const APART: usize = 256;
 
@@ -269,9 +272,8 @@ impl Grid {
         apart: bool,
     ) -> Grid {
         let (row_panels, col_panels) = (rows.panels(), n.div_ceil(V::COLS));
-        // A rectangle this high packs its columns of B seldom enough.
         let (height, width) =
-            if apart { (V::Elem::PRODUCT / APART, APART) } else { (4 * V::Elem::MC, V::Elem::NC) };
+            if apart { (V::Elem::PRODUCT / APART, APART) } else { (HEIGHT * V::Elem::MC, V::Elem::NC) };
         let mut grid = Grid {
             batch,
             row_panels,

@@ -9,11 +9,12 @@
 //! the window has at most 256 places. [`PoolKind::ReluMax`] rectifies the maximum as well; then bit 7 of the byte says that the
 //! result is not above 0, so that no gradient flows, and 128 places are left.
 //!
-//! Candidates, best first: `cpu` and `place` (maxima with their places) work on a row of several planes at a time, across the windows and
-//! then down, and accept rows of up to about a thousand elements; global pooling is a reduction; the reference takes the rest, spread
+//! Candidates, best first: `flat` takes whole planes at a time where the step is 1 and planes are small; `cpu` and `place` (maxima with their
+//! places) work on a row of several planes at a time, across the windows and then down, and accept rows of up to about a thousand elements; global pooling is a reduction; the reference takes the rest, spread
 //! over planes.
 
 mod cpu;
+mod flat;
 mod place;
 pub mod reference;
 mod strip;
@@ -26,6 +27,7 @@ use crate::element::Float;
 use crate::isa::Isa;
 use crate::par;
 use crate::reduce::{self, Reduce};
+use flat::Flat;
 use strip::Strip;
 
 /// Pooling of `[n, c, h, w]` into `[n, c, oh, ow]`.
@@ -181,9 +183,12 @@ pub fn forward_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], y: &mut [T]) {
     par::for_each_mut(y, grain * d.oh * d.ow, |block, y| {
         let planes = y.len() / (d.oh * d.ow);
         let (part, x) = (d.of_planes(planes), &x[block * grain * plane..][..planes * plane]);
-        match Strip::new(&part) {
-            Some(strip) => cpu::forward(isa, &part, strip, x, y),
-            None => reference::forward(&part, x, y),
+        if let Some(flat) = Flat::new(&part) {
+            flat::forward(isa, &part, flat, x, y);
+        } else if let Some(strip) = Strip::new(&part) {
+            cpu::forward(isa, &part, strip, x, y);
+        } else {
+            reference::forward(&part, x, y);
         }
     });
 }
@@ -216,9 +221,12 @@ pub fn backward_avg_on<T: Float>(isa: Isa, d: &Pool2d, dy: &[T], dx: &mut [T]) {
             }
             return;
         }
-        match Strip::new(&part) {
-            Some(strip) => cpu::backward_avg(isa, &part, strip, dy, dx),
-            None => reference::backward_avg(&part, dy, dx),
+        if let Some(flat) = Flat::new(&part) {
+            flat::backward_avg(isa, &part, flat, dy, dx);
+        } else if let Some(strip) = Strip::new(&part) {
+            cpu::backward_avg(isa, &part, strip, dy, dx);
+        } else {
+            reference::backward_avg(&part, dy, dx);
         }
     });
 }
@@ -311,9 +319,14 @@ pub fn backward_max_on<T: Float>(isa: Isa, d: &Pool2d, x: &[T], dy: &[T], dx: &m
         let part = d.of_planes(planes);
         let x = &x[block * grain * plane..][..planes * plane];
         let dy = &dy[block * grain * out..][..planes * out];
-        match Strip::new(&part).filter(|_| d.has_places()) {
-            Some(strip) => place::backward_from_input(isa, &part, strip, x, dy, dx),
-            None => reference::backward_max(&part, x, dy, dx),
+        if !d.has_places() {
+            reference::backward_max(&part, x, dy, dx);
+        } else if let Some(flat) = Flat::new(&part) {
+            flat::backward_max(isa, &part, flat, x, dy, dx);
+        } else if let Some(strip) = Strip::new(&part) {
+            place::backward_from_input(isa, &part, strip, x, dy, dx);
+        } else {
+            reference::backward_max(&part, x, dy, dx);
         }
     });
 }
