@@ -1,7 +1,8 @@
 //! From the tokens inside `network!( … )` to those it becomes.
 
 use crate::ast::name_of;
-use crate::elaborate::{self, Reads};
+use crate::editor;
+use crate::elaborate::{self, Reads, Seen};
 use crate::emit;
 use crate::errors::Faults;
 use crate::imports;
@@ -13,9 +14,8 @@ use proc_macro2::TokenStream;
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut faults = Faults::default();
     let out = expanded(input, &mut faults);
-    let mut all = faults.to_tokens();
-    all.extend(out);
-    all
+    // Behind the rest: what an editor is shown has to begin at the same place whether there are faults or not.
+    out.into_iter().chain(faults.to_tokens()).collect()
 }
 
 /// What a source becomes apart from its faults.
@@ -23,13 +23,20 @@ fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
     if let Some(call) = imports::bring(&input, faults) {
         return call;
     }
-    let source = parse::source(input.clone(), faults);
+    let mut source = parse::source(input.clone(), faults);
+    source.watched = editor::is_asking();
+    let source = source;
     elaborate::items(&source, faults);
     let mut out = TokenStream::new();
     let mut reads = Reads::new();
+    let (mut seen, mut layers) = (Seen::default(), Vec::new());
     for (at, item) in source.fns.iter().enumerate().filter(|(_, f)| f.is_network()) {
-        let network = elaborate::network(&source, item, faults);
+        let mut network = elaborate::network(&source, item, faults);
         let code = emit::network(item, &network, faults);
+        if source.watched {
+            seen.merge(std::mem::take(&mut network.seen));
+            layers.extend(emit::own_layers(&network).cloned());
+        }
         // Two of one name have been reported: rustc would find each of their parts twice.
         if source.fns[..at].iter().all(|f| name_of(&f.name) != name_of(&item.name)) {
             out.extend(code);
@@ -55,12 +62,19 @@ fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
             format!("a network is called `{network}`, with a capital letter; networks may call it, too");
         faults.push_help(Code::SmallLetter, block.name.span(), text, help);
         // It is meant to be one, and what uses it need not fail as well.
-        let network = elaborate::network(&source, block, faults);
+        let mut network = elaborate::network(&source, block, faults);
+        seen.merge(std::mem::take(&mut network.seen));
         // The compiler's own word on the letter would be a second one.
         out.extend(quote::quote!(#[allow(non_camel_case_types)]));
         out.extend(emit::network(block, &network, faults));
     }
     out.extend(imports::leave(&input, &source, faults.len() == 0));
+    if source.watched {
+        // Lints are the compiler's.
+        let mut all = editor::shadow(&source, &seen, &layers);
+        all.extend(out);
+        return all;
+    }
     if faults.len() == 0 {
         out.extend(emit::unused(&reads, &unread));
     }

@@ -31,6 +31,9 @@
 extern crate self as mxr;
 
 mod device;
+#[path = "editor.rs"]
+#[doc(hidden)]
+pub mod __ide;
 pub mod engine;
 mod error;
 mod executor;

@@ -104,7 +104,11 @@ impl<'a> Elab<'a> {
             name: call.name.span().into(),
         };
         let inputs: Vec<ValueId> = inputs.into_iter().map(|(id, _)| id).collect();
-        self.apply(op, sorted.attrs, &inputs, &spans, hint)
+        let result = self.apply(op, sorted.attrs, &inputs, &spans, hint);
+        if self.watched.is_some() && result != Value::Unknown {
+            self.watch_holes(schema, call);
+        }
+        result
     }
 
     /// Puts an argument in its place.

@@ -14,7 +14,7 @@ use crate::errors::Faults;
 use mxr_graph::catalogue::Code;
 use mxr_graph::compile;
 use mxr_graph::dim::{Dim, SymbolDef};
-use mxr_graph::graph::Graph;
+use mxr_graph::graph::{Graph, Layer};
 use mxr_graph::program::Program;
 use mxr_graph::summary::Summary;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -138,6 +138,11 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
     }
 }
 
+/// What is said about a layer.
+pub(crate) fn layer_doc(graph: &Graph, l: &Layer) -> String {
+    docs::layer(graph, l)
+}
+
 /// The program, or the fault on the call that is to blame.
 fn compiled(
     result: Result<Program, mxr_graph::error::ShapeError>,
@@ -150,6 +155,15 @@ fn compiled(
             faults.push(error.code, at, text);
         })
         .ok()
+}
+
+/// The tokens that name a constant of the network: of its layers, and of those that have an error.
+pub(crate) fn own_layers(network: &Network) -> impl Iterator<Item = &Ident> {
+    let mut taken: HashSet<String> = TAKEN.iter().map(|t| (*t).to_string()).collect();
+    let calls = network.graph.layers.iter().zip(&network.sites).filter(|(l, _)| !l.op.schema().internal);
+    let own = calls.filter_map(|(l, site)| site.ident.as_ref().filter(|ident| name_of(ident) == l.name));
+    let broken = network.broken.iter().filter_map(|(_, ident)| ident.as_ref());
+    own.chain(broken).filter(move |ident| taken.insert(name_of(ident)))
 }
 
 /// One constant per layer. Those that the user named carry the user's token, once.

@@ -1,0 +1,435 @@
+//! One function: its signature and its statements.
+
+use super::types::{Module, describe};
+use super::{cfg, is_marked, module_of, unspanned};
+use crate::ast::{Binary, Block, Expr, ExprKind, Fn, Param, Pat, Source, Stmt, Type, TypeKind, name_of};
+use crate::elaborate::{Seen, Shown};
+use mxr_graph::dtype::DType;
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use std::collections::BTreeSet;
+
+/// What is being written of one function.
+pub(super) struct Body<'a> {
+    pub(super) source: &'a Source,
+    item: &'a Fn,
+    /// What it is called here.
+    name: Ident,
+    pub(super) seen: &'a Seen,
+    /// The places of tokens that name a layer's constant.
+    layers: &'a BTreeSet<String>,
+    scope: Vec<(String, Bound)>,
+    pub(super) module: Module,
+    /// Whether names are those of the network itself rather than of a loop or a choice.
+    top: bool,
+}
+
+/// What a name refers to.
+#[derive(Clone)]
+enum Bound {
+    /// A constant of the network.
+    Layer,
+    /// A field of the struct at this path.
+    Field(TokenStream),
+}
+
+impl<'a> Body<'a> {
+    pub(super) fn new(
+        source: &'a Source,
+        item: &'a Fn,
+        name: Ident,
+        seen: &'a Seen,
+        layers: &'a BTreeSet<String>,
+    ) -> Body<'a> {
+        let module = Module::new(module_of(&name));
+        Body { source, item, name, seen, layers, scope: Vec::new(), module, top: true }
+    }
+
+    /// The function, and the module of what is known about it.
+    pub(super) fn written(mut self) -> (TokenStream, TokenStream) {
+        let (head, declared) = self.head();
+        let item = self.item;
+        let defaults: Vec<TokenStream> = item.params.iter().filter_map(|p| self.default(p)).collect();
+        let stmts = self.statements(&item.body);
+        let tail = item.body.tail.as_ref().map_or_else(TokenStream::new, |e| self.expr(e));
+        let module = module_of(&self.name);
+        let symbols: Vec<Ident> = self.module.symbols().collect();
+        let cfg: Vec<&TokenStream> = cfg(item).collect();
+        let body = quote! {
+            #head {
+                use #module::{#(#symbols),*};
+                __ide::touch((#(#declared,)* #(#defaults,)*));
+                #stmts
+                __ide::result((#tail))
+            }
+        };
+        let known = self.module.written();
+        (body, quote!(#(#cfg)* #known))
+    }
+
+    /// A function of elsewhere: what it takes.
+    pub(super) fn signature(mut self) -> (TokenStream, TokenStream) {
+        let (head, _) = self.head();
+        (quote!(#head { loop {} }), self.module.written())
+    }
+
+    /// Attributes and signature, and the extents that it names.
+    fn head(&mut self) -> (TokenStream, Vec<TokenStream>) {
+        let item = self.item;
+        let own = self.source.fns.iter().any(|f| std::ptr::eq(f, item));
+        let mut declared = Vec::new();
+        let mut fields = Vec::new();
+        for p in &item.params {
+            if own {
+                declared.extend(self.types(&p.ty, Some(&p.name)));
+            }
+            let ty = self.module.value(&self.expected(p));
+            fields.push((&p.name, describe(&p.name.to_string(), self.seen.all(&p.name)), ty));
+        }
+        self.module.inputs(&fields);
+        let module = module_of(&self.name);
+        for (name, ..) in &fields {
+            self.scope.push((name_of(name), Bound::Field(quote!(#module::inputs))));
+        }
+        let params = fields.iter().map(|(name, _, ty)| {
+            let name = unspanned(name);
+            quote!(#name: #ty)
+        });
+        // The struct of a network has the token of its name, and the docs.
+        let name = match (item.is_network(), own) {
+            (true, true) => unspanned(&self.name),
+            (_, true) => self.name.clone(),
+            (_, false) if name_of(&item.name) == name_of(&self.name) => item.name.clone(),
+            (_, false) => unspanned(&self.name),
+        };
+        let docs = item.attrs.iter().filter(|a| a.name == "doc").map(|a| &a.tokens);
+        let (generic, result) = match self.gives_several(item) {
+            true => (quote!(Results), quote!(Results)),
+            false => (quote!(Shape), quote!(__ide::Tensor<Shape>)),
+        };
+        let cfg = cfg(item);
+        (quote!(#(#cfg)* #(#docs)* fn #name<#generic>(#(#params),*) -> #result), declared)
+    }
+
+    pub(super) fn gives_several(&self, item: &Fn) -> bool {
+        matches!(self.seen.first(&item.body), Shown::List(_))
+    }
+
+    /// What an input is, or by its type may be.
+    fn expected(&self, p: &Param) -> Shown {
+        match (self.seen.first(&p.name), &p.ty.kind) {
+            (Shown::Unknown, TypeKind::Int) => Shown::Extent(crate::elaborate::Extent::Number(1)),
+            (Shown::Unknown, TypeKind::Float) => Shown::Float(0.0),
+            (Shown::Unknown, TypeKind::Bool) => Shown::Bool(false),
+            (Shown::Unknown, TypeKind::Word) => Shown::Word(String::new()),
+            (known, _) => known.clone(),
+        }
+    }
+
+    /// A default, in terms of the inputs, and the name that it is given to.
+    fn default(&mut self, p: &'a Param) -> Option<TokenStream> {
+        let (name, value) = (p.defaulted.as_ref()?, p.default.as_ref()?);
+        let value = match (&p.ty.kind, &value.kind) {
+            (TypeKind::Word, ExprKind::Name(_)) => quote!(()),
+            _ => self.expr(value),
+        };
+        let name = self.reference(name);
+        Some(quote!(#name, #value))
+    }
+
+    /// The extents in a type; new names in that of an input are symbols.
+    fn types(&mut self, ty: &'a Type, input: Option<&Ident>) -> Vec<TokenStream> {
+        let TypeKind::Tensor(Some(list)) = &ty.kind else { return Vec::new() };
+        let mut out = Vec::new();
+        for e in list {
+            if let Some(input) = input {
+                self.declare(e, input);
+            }
+            match &e.kind {
+                ExprKind::Int(_) => {}
+                ExprKind::Name(name) if DType::from_name(&name_of(name)).is_some() => {}
+                _ => out.push(self.expr(e)),
+            }
+        }
+        out
+    }
+
+    /// New names in an extent.
+    fn declare(&mut self, e: &Expr, input: &Ident) {
+        match &e.kind {
+            ExprKind::Name(name) => {
+                let text = name_of(name);
+                let known = DType::from_name(&text).is_some() || self.source.consts.iter().any(|c| c.name == *name);
+                if !known && !is_marked(name) {
+                    let doc = match self.item.is_network() {
+                        true => format!("`{text}`: a symbol, gets its number when the network is bound."),
+                        false => {
+                            let all = describe(&text, self.seen.all(e));
+                            format!("{all}\n\nAn extent of `{input}`.")
+                        }
+                    };
+                    self.module.declare(name, &doc);
+                }
+            }
+            ExprKind::Unary(_, a) => self.declare(a, input),
+            ExprKind::Binary(_, a, b) => {
+                self.declare(a, input);
+                self.declare(b, input);
+            }
+            ExprKind::Block(b) => b.tail.iter().for_each(|t| self.declare(t, input)),
+            _ => {}
+        }
+    }
+
+    fn statements(&mut self, block: &'a Block) -> TokenStream {
+        block.stmts.iter().map(|s| self.statement(s)).collect()
+    }
+
+    fn statement(&mut self, s: &'a Stmt) -> TokenStream {
+        let mut out = match s {
+            Stmt::Let { pat, ty, value, .. } => {
+                let value = self.expr(value);
+                let extents = ty.iter().flat_map(|ty| self.types(ty, None)).collect::<Vec<_>>();
+                let (pat, ty) = self.bind(pat);
+                quote!(let #pat: #ty = __ide::result((#value, #(#extents,)*));)
+            }
+            Stmt::Assign { pat, value, .. } => {
+                // `x += y` has its name in the sum once more.
+                let again = |name: &Ident| match &value.kind {
+                    ExprKind::Binary(_, a, _) => matches!(&a.kind, ExprKind::Name(n) if same(n, name)),
+                    _ => false,
+                };
+                let mut names = Vec::new();
+                pat.names(&mut |n| names.extend((!again(n)).then_some(n)));
+                let names: Vec<TokenStream> = names.into_iter().map(|n| self.reference(n)).collect();
+                let value = self.expr(value);
+                let (pat, ty) = self.assigned(pat);
+                quote!(__ide::touch((#(#names,)*)); let #pat: #ty = __ide::result((#value));)
+            }
+            Stmt::For { pat, list, body } => {
+                let list = self.expr(list);
+                let (mark, top) = (self.scope.len(), std::mem::replace(&mut self.top, false));
+                let (pat, ty) = self.bind(pat);
+                let stmts = self.statements(body);
+                let tail = body.tail.as_ref().map(|e| self.expr(e));
+                self.scope.truncate(mark);
+                self.top = top;
+                quote!({ let #pat: #ty = __ide::result((#list)); #stmts #tail; })
+            }
+            Stmt::Expr(e) => {
+                let e = self.expr(e);
+                quote!(#e;)
+            }
+        };
+        // What is assigned inside is another value behind it.
+        let mut inside = Vec::new();
+        match s {
+            Stmt::For { body, .. } => assignments(body, &mut inside),
+            Stmt::Let { value, .. } | Stmt::Assign { value, .. } | Stmt::Expr(value) => inner(value, &mut inside),
+        }
+        for (at, name) in inside.iter().enumerate() {
+            let last = inside[at + 1..].iter().all(|n| *n != *name);
+            if last && self.scope.iter().any(|(n, _)| *n == name_of(name)) {
+                let (local, ty) = (unspanned(name), self.module.value(self.seen.last(*name)));
+                out.extend(quote!(let #local: #ty = __ide::result(());));
+            }
+        }
+        out
+    }
+
+    /// New names, and their types.
+    fn bind(&mut self, pat: &Pat) -> (TokenStream, TokenStream) {
+        match pat {
+            Pat::Wild => (quote!(_), quote!(())),
+            Pat::Name(ident) => {
+                let ty = self.module.value(self.seen.first(ident));
+                let layer = self.top && self.item.is_network() && self.layers.contains(&key(ident));
+                let bound = match layer {
+                    true => Bound::Layer,
+                    false => {
+                        let of = unspanned(&self.name);
+                        Bound::Field(self.module.name(&of, ident, self.seen.all(ident), &ty))
+                    }
+                };
+                self.scope.push((name_of(ident), bound));
+                let local = unspanned(ident);
+                (quote!(#local), ty)
+            }
+            Pat::Tuple(parts) => {
+                let (parts, types): (Vec<_>, Vec<_>) = parts.iter().map(|p| self.bind(p)).unzip();
+                (quote!((#(#parts,)*)), quote!((#(#types,)*)))
+            }
+        }
+    }
+
+    /// Names that get another value, and its types.
+    fn assigned(&mut self, pat: &Pat) -> (TokenStream, TokenStream) {
+        match pat {
+            Pat::Wild => (quote!(_), quote!(())),
+            Pat::Name(ident) => {
+                let (local, ty) = (unspanned(ident), self.module.value(self.seen.first(ident)));
+                (quote!(#local), ty)
+            }
+            Pat::Tuple(parts) => {
+                let (parts, types): (Vec<_>, Vec<_>) = parts.iter().map(|p| self.assigned(p)).unzip();
+                (quote!((#(#parts,)*)), quote!((#(#types,)*)))
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Bound> {
+        self.scope.iter().rev().find(|(n, _)| n == name).map(|(_, bound)| bound)
+    }
+
+    /// The names that can be seen.
+    pub(super) fn visible(&self) -> impl Iterator<Item = &str> {
+        self.scope.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(super) fn is_bound(&self, ident: &Ident) -> bool {
+        self.find(&name_of(ident)).is_some()
+    }
+
+    /// What a name refers to, without its value.
+    fn reference(&self, ident: &Ident) -> TokenStream {
+        match self.find(&name_of(ident)) {
+            Some(Bound::Layer) => {
+                let network = unspanned(&self.name);
+                quote!(#network::#ident)
+            }
+            Some(Bound::Field(path)) => quote!(__ide::any::<#path>(()).#ident),
+            None if is_marked(ident) => quote!(#ident),
+            None => quote!(()),
+        }
+    }
+
+    /// A name and its value.
+    pub(super) fn named(&self, ident: &Ident) -> TokenStream {
+        let text = name_of(ident);
+        if self.is_bound(ident) {
+            let (reference, local) = (self.reference(ident), unspanned(ident));
+            quote!(__ide::of(#reference, #local))
+        } else if self.source.consts.iter().any(|c| c.name == *ident) {
+            quote!(#ident)
+        } else if self.module.is_declared(&text) {
+            let module = module_of(&self.name);
+            quote!(#module::#ident)
+        } else if is_marked(ident) {
+            quote!(#ident)
+        } else {
+            quote!(__ide::unknown(()))
+        }
+    }
+
+    pub(super) fn expr(&mut self, e: &'a Expr) -> TokenStream {
+        let span = e.at.first;
+        match &e.kind {
+            ExprKind::Int(n) => number(Literal::u64_unsuffixed(n.unsigned_abs()), span),
+            ExprKind::Float(x) if x.is_finite() => number(Literal::f64_unsuffixed(x.abs()), span),
+            ExprKind::Float(_) => quote!(()),
+            ExprKind::Bool(b) => quote!(#b),
+            ExprKind::Text(t) => quote!(#t),
+            ExprKind::Name(name) => self.named(name),
+            ExprKind::Hole => self.module.hole(span, self.seen.first(e)),
+            ExprKind::List(parts) => {
+                let parts: Vec<TokenStream> = parts.iter().map(|p| self.expr(p)).collect();
+                quote!((#(#parts,)*))
+            }
+            ExprKind::Range(a, b, _) => {
+                let (a, b) = (self.expr(a), self.expr(b));
+                quote!((#a, #b))
+            }
+            ExprKind::Unary(_, a) => {
+                let (a, shape) = (self.expr(a), self.module.shape(self.seen.first(e), false));
+                quote!(__ide::unary::<#shape>(#a))
+            }
+            ExprKind::Binary(op, a, b) => {
+                let (a, b) = (self.expr(a), self.expr(b));
+                let shape = self.module.shape(self.seen.first(e), false);
+                match op {
+                    Binary::Add | Binary::Sub | Binary::Mul | Binary::Div => {
+                        quote!(__ide::binary::<#shape>(#a, #b))
+                    }
+                    _ => quote!(__ide::compare(#a, #b)),
+                }
+            }
+            ExprKind::Call(call) => self.call(e, call),
+            ExprKind::Field(of, name) => {
+                let receiver = self.expr(of);
+                match (self.seen.first(e), is_marked(name)) {
+                    (_, true) => quote!(__ide::part(#receiver.#name, ())),
+                    (Shown::Unknown, _) => quote!(__ide::part(#receiver, ())),
+                    (shown, _) => {
+                        let parameter = self.module.parameter(name, shown);
+                        quote!(__ide::part(#receiver, #parameter))
+                    }
+                }
+            }
+            ExprKind::Error(Some(receiver)) => {
+                let receiver = self.expr(receiver);
+                quote!(__ide::part(#receiver, ()))
+            }
+            ExprKind::Error(None) => quote!(__ide::unknown(())),
+            ExprKind::If(condition, then, otherwise) => {
+                let condition = self.expr(condition);
+                let then = self.braces(then);
+                let otherwise = otherwise.as_ref().map_or_else(|| quote!(()), |o| self.expr(o));
+                let shape = self.module.shape(self.seen.first(e), false);
+                quote!(__ide::choice::<#shape>(#condition, #then, #otherwise))
+            }
+            ExprKind::Block(block) => self.braces(block),
+        }
+    }
+
+    fn braces(&mut self, block: &'a Block) -> TokenStream {
+        let (mark, top) = (self.scope.len(), std::mem::replace(&mut self.top, false));
+        let stmts = self.statements(block);
+        let tail = block.tail.as_ref().map(|e| self.expr(e));
+        self.scope.truncate(mark);
+        self.top = top;
+        quote!({ #stmts #tail })
+    }
+}
+
+fn number(mut literal: Literal, span: Span) -> TokenStream {
+    literal.set_span(span);
+    quote_spanned!(span=> #literal)
+}
+
+/// A token by its place.
+fn key(ident: &Ident) -> String {
+    format!("{:?}", ident.span())
+}
+
+fn same(a: &Ident, b: &Ident) -> bool {
+    a == b && key(a) == key(b)
+}
+
+/// The names that a body assigns to, loops and choices included.
+fn assignments<'e>(block: &'e Block, out: &mut Vec<&'e Ident>) {
+    for s in &block.stmts {
+        match s {
+            Stmt::Assign { pat, value, .. } => {
+                inner(value, out);
+                pat.names(&mut |n| out.push(n));
+            }
+            Stmt::For { body, .. } => assignments(body, out),
+            Stmt::Let { value, .. } | Stmt::Expr(value) => inner(value, out),
+        }
+    }
+    if let Some(tail) = &block.tail {
+        inner(tail, out);
+    }
+}
+
+/// The same of the blocks in an expression.
+fn inner<'e>(e: &'e Expr, out: &mut Vec<&'e Ident>) {
+    match &e.kind {
+        ExprKind::If(_, then, otherwise) => {
+            assignments(then, out);
+            otherwise.iter().for_each(|o| inner(o, out));
+        }
+        ExprKind::Block(block) => assignments(block, out),
+        _ => {}
+    }
+}
