@@ -2,12 +2,16 @@
 
 #[cfg(rust_analyzer)]
 mod shown {
-    #![allow(missing_docs, clippy::all)]
+    #![allow(missing_docs, non_upper_case_globals, unused_variables, clippy::all)]
 
     use std::marker::PhantomData;
 
     /// An array of the network, with its shape.
-    pub struct Tensor<Shape = Unknown>(PhantomData<Shape>);
+    pub struct Tensor<Shape = Unknown> {
+        shape: PhantomData<Shape>,
+        #[doc(hidden)]
+        pub the_name_that_is_being_typed: (),
+    }
 
     /// Not known: something is wrong or still to be typed.
     pub struct Unknown;
@@ -30,8 +34,8 @@ mod shown {
         loop {}
     }
 
-    /// A value under a name that refers to something else.
-    pub fn of<T>(_: impl Sized, value: T) -> T {
+    /// A value, and what its name refers to.
+    pub fn of<T>(value: T, _: impl Sized) -> T {
         value
     }
 
@@ -49,7 +53,12 @@ mod shown {
     pub fn touch(_: impl Sized) {}
 
     /// Of which nothing is known.
-    pub fn unknown(_: impl Sized) -> Tensor {
+    #[doc(hidden)]
+    pub const the_name_that_is_being_typed: Tensor = any(());
+
+    /// The same of what is called.
+    #[doc(hidden)]
+    pub fn the_call_that_is_being_typed(_: impl Sized) -> Tensor {
         loop {}
     }
 
@@ -88,10 +97,6 @@ mod shown {
         loop {}
     }
 
-    /// The same under a longer name.
-    pub fn rest_of_the_options_that_are_left_at_their_defaults<T>() -> T {
-        loop {}
-    }
 }
 
 #[cfg(rust_analyzer)]

@@ -47,7 +47,7 @@ impl<'a> Body<'a> {
 
     /// The function, and the module of what is known about it.
     pub(super) fn written(mut self) -> (TokenStream, TokenStream) {
-        let (head, declared) = self.head();
+        let (head, locals, declared) = self.head();
         let item = self.item;
         let defaults: Vec<TokenStream> = item.params.iter().filter_map(|p| self.default(p)).collect();
         let stmts = self.statements(&item.body);
@@ -58,6 +58,7 @@ impl<'a> Body<'a> {
         let body = quote! {
             #head {
                 use #module::{#(#symbols),*};
+                #locals
                 __ide::touch((#(#declared,)* #(#defaults,)*));
                 #stmts
                 __ide::result((#tail))
@@ -69,12 +70,12 @@ impl<'a> Body<'a> {
 
     /// A function of elsewhere: what it takes.
     pub(super) fn signature(mut self) -> (TokenStream, TokenStream) {
-        let (head, _) = self.head();
+        let (head, ..) = self.head();
         (quote!(#head { loop {} }), self.module.written())
     }
 
-    /// Attributes and signature, and the extents that it names.
-    fn head(&mut self) -> (TokenStream, Vec<TokenStream>) {
+    /// Attributes and signature; the inputs with their shapes; and the extents that it names.
+    fn head(&mut self) -> (TokenStream, TokenStream, Vec<TokenStream>) {
         let item = self.item;
         let own = self.source.fns.iter().any(|f| std::ptr::eq(f, item));
         let mut declared = Vec::new();
@@ -91,8 +92,16 @@ impl<'a> Body<'a> {
         for (name, ..) in &fields {
             self.scope.push((name_of(name), Bound::Field(quote!(#module::inputs))));
         }
-        let params = fields.iter().map(|(name, _, ty)| {
-            let name = unspanned(name);
+        let params = item.params.iter().map(|p| {
+            let name = unspanned(&p.name);
+            let ty = match p.ty.kind {
+                TypeKind::Tensor(_) | TypeKind::Error => quote!(Tensor),
+                TypeKind::Int => quote!(usize),
+                TypeKind::Float => quote!(f64),
+                TypeKind::Bool => quote!(bool),
+                TypeKind::Word => quote!(&'static str),
+                TypeKind::List => quote!(__ide::List),
+            };
             quote!(#name: #ty)
         });
         // The struct of a network has the token of its name, and the docs.
@@ -105,10 +114,15 @@ impl<'a> Body<'a> {
         let docs = item.attrs.iter().filter(|a| a.name == "doc").map(|a| &a.tokens);
         let (generic, result) = match self.gives_several(item) {
             true => (quote!(Results), quote!(Results)),
-            false => (quote!(Shape), quote!(__ide::Tensor<Shape>)),
+            false => (quote!(Shape), quote!(Tensor<Shape>)),
         };
         let cfg = cfg(item);
-        (quote!(#(#cfg)* #(#docs)* fn #name<#generic>(#(#params),*) -> #result), declared)
+        let head = quote!(#(#cfg)* #(#docs)* fn #name<#generic>(#(#params),*) -> #result);
+        let locals = fields.iter().map(|(name, _, ty)| {
+            let name = unspanned(name);
+            quote!(let #name: #ty = __ide::any(());)
+        });
+        (head, quote!(#(#locals)*), declared)
     }
 
     pub(super) fn gives_several(&self, item: &Fn) -> bool {
@@ -142,11 +156,11 @@ impl<'a> Body<'a> {
         let TypeKind::Tensor(Some(list)) = &ty.kind else { return Vec::new() };
         let mut out = Vec::new();
         for e in list {
-            if let Some(input) = input {
-                self.declare(e, input);
-            }
+            let new = input.is_some_and(|input| self.declare(e, input));
             match &e.kind {
                 ExprKind::Int(_) => {}
+                // A token is said once: as what it declares.
+                _ if new => {}
                 ExprKind::Name(name) if DType::from_name(&name_of(name)).is_some() => {}
                 _ => out.push(self.expr(e)),
             }
@@ -154,8 +168,8 @@ impl<'a> Body<'a> {
         out
     }
 
-    /// New names in an extent.
-    fn declare(&mut self, e: &Expr, input: &Ident) {
+    /// New names in an extent; whether there are any.
+    fn declare(&mut self, e: &Expr, input: &Ident) -> bool {
         match &e.kind {
             ExprKind::Name(name) => {
                 let text = name_of(name);
@@ -168,16 +182,17 @@ impl<'a> Body<'a> {
                             format!("{all}\n\nAn extent of `{input}`.")
                         }
                     };
-                    self.module.declare(name, &doc);
+                    return self.module.declare(name, &doc);
                 }
+                false
             }
             ExprKind::Unary(_, a) => self.declare(a, input),
             ExprKind::Binary(_, a, b) => {
-                self.declare(a, input);
-                self.declare(b, input);
+                let (a, b) = (self.declare(a, input), self.declare(b, input));
+                a || b
             }
-            ExprKind::Block(b) => b.tail.iter().for_each(|t| self.declare(t, input)),
-            _ => {}
+            ExprKind::Block(b) => b.tail.as_ref().is_some_and(|t| self.declare(t, input)),
+            _ => false,
         }
     }
 
@@ -247,8 +262,7 @@ impl<'a> Body<'a> {
                 let bound = match layer {
                     true => Bound::Layer,
                     false => {
-                        let of = unspanned(&self.name);
-                        Bound::Field(self.module.name(&of, ident, self.seen.all(ident), &ty))
+                        Bound::Field(self.module.name(ident, self.seen.all(ident)))
                     }
                 };
                 self.scope.push((name_of(ident), bound));
@@ -305,20 +319,21 @@ impl<'a> Body<'a> {
 
     /// A name and its value.
     pub(super) fn named(&self, ident: &Ident) -> TokenStream {
-        let text = name_of(ident);
+        // The word itself comes first, known or not: with a mark behind it, it would stand at the same place.
         if self.is_bound(ident) {
             let (reference, local) = (self.reference(ident), unspanned(ident));
-            quote!(__ide::of(#reference, #local))
-        } else if self.source.consts.iter().any(|c| c.name == *ident) {
-            quote!(#ident)
-        } else if self.module.is_declared(&text) {
-            let module = module_of(&self.name);
-            quote!(#module::#ident)
-        } else if is_marked(ident) {
-            quote!(#ident)
+            quote!(__ide::of(#local, #reference))
+        } else if self.is_known(ident) || is_marked(ident) {
+            quote!(__ide::of(#ident, ()))
         } else {
-            quote!(__ide::unknown(()))
+            quote!(__ide::of(the_name_that_is_being_typed, ()))
         }
+    }
+
+    /// Whether a name stands for something.
+    pub(super) fn is_known(&self, ident: &Ident) -> bool {
+        let constant = || self.source.consts.iter().any(|c| c.name == *ident);
+        self.is_bound(ident) || constant() || self.module.is_declared(&name_of(ident))
     }
 
     pub(super) fn expr(&mut self, e: &'a Expr) -> TokenStream {
@@ -356,20 +371,20 @@ impl<'a> Body<'a> {
             ExprKind::Call(call) => self.call(e, call),
             ExprKind::Field(of, name) => {
                 let receiver = self.expr(of);
-                match (self.seen.first(e), is_marked(name)) {
-                    (_, true) => quote!(__ide::part(#receiver.#name, ())),
-                    (Shown::Unknown, _) => quote!(__ide::part(#receiver, ())),
-                    (shown, _) => {
-                        let parameter = self.module.parameter(name, shown);
-                        quote!(__ide::part(#receiver, #parameter))
-                    }
+                if is_marked(name) {
+                    return quote!(__ide::part(#receiver.#name, ()));
                 }
+                let parameter = match self.seen.first(e) {
+                    Shown::Unknown => quote!(()),
+                    shown => self.module.parameter(name, shown),
+                };
+                quote!(__ide::part(#receiver.the_name_that_is_being_typed, #parameter))
             }
             ExprKind::Error(Some(receiver)) => {
                 let receiver = self.expr(receiver);
-                quote!(__ide::part(#receiver, ()))
+                quote!(__ide::part(#receiver.the_name_that_is_being_typed, ()))
             }
-            ExprKind::Error(None) => quote!(__ide::unknown(())),
+            ExprKind::Error(None) => quote!(the_name_that_is_being_typed),
             ExprKind::If(condition, then, otherwise) => {
                 let condition = self.expr(condition);
                 let then = self.braces(then);

@@ -1,14 +1,14 @@
 //! Calls: of operators, of blocks and networks, of instances, and of what is still being typed.
 
 use super::bodies::Body;
-use super::{MARK, is_marked, module_of, unspanned};
+use super::{is_marked, module_of, unmarked, unspanned};
 use crate::ast::{Arg, Call, Expr, ExprKind, Fn, name_of};
 use crate::elaborate::Shown;
 use crate::operators;
 use mxr_graph::ops;
 use mxr_graph::schema::{OperandKind, Schema};
-use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
 
 impl<'a> Body<'a> {
     pub(super) fn call(&mut self, e: &'a Expr, call: &'a Call) -> TokenStream {
@@ -48,44 +48,39 @@ impl<'a> Body<'a> {
     /// A network or a block: its inputs in order, and those that are given by name in a struct of their names.
     fn function(&mut self, e: &Expr, item: &'a Fn, call: &'a Call) -> TokenStream {
         let name = &call.name;
-        let mut places = (0..item.params.len()).filter(|p| !is_named(call, &item.params[*p].name));
+        let given = |input: &Ident| call.args.iter().any(|a| a.name.as_ref().is_some_and(|n| n == input));
+        let mut places = (0..item.params.len()).filter(|p| !given(&item.params[*p].name));
         let mut placed = vec![quote!(()); item.params.len()];
-        let (mut fields, mut more) = (Vec::new(), Vec::new());
-        let mut marked = false;
-        let words: Vec<Ident> = item.params.iter().map(|p| p.name.clone()).collect();
+        let (mut fields, mut more) = (Fields::default(), Vec::new());
+        let words: Vec<String> = item.params.iter().map(|p| name_of(&p.name)).collect();
         for arg in &call.args {
             match &arg.name {
-                Some(n) if words.iter().any(|w| w == n) || is_marked(n) => {
+                Some(n) if words.contains(&name_of(n)) || is_marked(n) => {
                     let value = self.word(arg);
-                    fields.push(quote!(#n: __ide::any(#value)));
-                    marked |= is_marked(n);
+                    fields.named(n.clone(), value, is_marked(n));
                 }
                 Some(_) => more.push(self.expr(&arg.value)),
-                None => match places.next() {
-                    _ if self.is_option(&arg.value, words.iter().map(name_of)) => {
-                        if let Some(n) = half_typed(&arg.value).filter(|n| is_marked(n)) {
-                            fields.push(quote!(#n));
-                            marked = true;
-                        }
-                    }
-                    Some(place) => placed[place] = self.expr(&arg.value),
-                    None => more.push(self.expr(&arg.value)),
+                None => match self.half_typed(&arg.value, &words) {
+                    Some((name, true)) => fields.half_typed(name),
+                    _ => match places.next() {
+                        Some(place) => placed[place] = self.expr(&arg.value),
+                        None => more.push(self.expr(&arg.value)),
+                    },
                 },
             }
         }
         let (several, module) = (self.gives_several(item), module_of(name));
         let shape = self.module.shape(self.seen.first(e), several);
-        let own = self.source.fns.iter().any(|f| std::ptr::eq(f, item));
-        let args = quote!(#(__ide::any(#placed)),*);
-        let called = match own && item.is_network() {
-            true => {
-                let function = unspanned(name);
-                quote!(__ide::of(__ide::any::<#name>(()), #function::<#shape>(#args)))
-            }
-            false => quote!(#name::<#shape>(#args)),
-        };
-        let rest = rest(marked);
-        quote!(__ide::set(#called, #module::inputs { #(#fields,)* ..#rest }, (#(#more,)*)))
+        let mut function = name.clone();
+        // The struct of a network has its name.
+        if item.is_network() && self.source.fns.iter().any(|f| std::ptr::eq(f, item)) {
+            function = unspanned(name);
+            more.push(quote!(__ide::any::<#name>(())));
+        }
+        let fields = fields.written();
+        quote! {
+            __ide::set(#function::<#shape>(#(__ide::any(#placed)),*), #module::inputs { #fields }, (#(#more,)*))
+        }
     }
 
     /// An operator: operands in order, options in a struct.
@@ -98,45 +93,40 @@ impl<'a> Body<'a> {
         let mut options = schema.options.iter().filter(|o| o.positional && !given(o.name));
         let mut operands = vec![quote!(()); data.len()];
         let mut receiver = None;
-        let (mut fields, mut more, mut several) = (Vec::new(), Vec::new(), Vec::new());
-        let mut names: Vec<String> = Vec::new();
-        let mut marked = false;
+        let (mut fields, mut more, mut several) = (Fields::default(), Vec::new(), Vec::new());
         let words: Vec<String> = operators::fields(schema).map(str::to_string).collect();
         for (place, arg) in call.args.iter().enumerate() {
-            let is_receiver = place == 0 && call.method;
             if let Some(name) = &arg.name {
                 let text = name_of(name);
                 if let Some(slot) = data.iter().position(|d| *d == text) {
                     operands[slot] = self.expr(&arg.value);
-                } else if is_marked(name) || words.contains(&text) && !names.contains(&text) {
+                } else if is_marked(name) || words.contains(&text) && !fields.has(&text) {
                     let value = self.word(arg);
-                    marked |= is_marked(name);
-                    let field = operators::spanned(&text, name.span());
-                    fields.push(quote!(#field: __ide::any(#value)));
-                    names.push(text);
+                    fields.named(operators::spanned(&text, name.span()), value, is_marked(name));
                 } else {
                     more.push(self.expr(&arg.value));
                 }
-            } else if is_receiver {
+                continue;
+            }
+            if place == 0 && call.method {
                 slots.next();
                 receiver = Some(self.expr(&arg.value));
-            } else if variadic {
-                several.push(self.expr(&arg.value));
-            } else if let Some(slot) = slots.next() {
-                operands[slot] = self.expr(&arg.value);
-            } else if self.is_option(&arg.value, words.iter().cloned())
-                || half_typed(&arg.value).is_some_and(|n| is_marked(n)) && options.clone().next().is_none()
-            {
-                if let Some(n) = half_typed(&arg.value).filter(|n| is_marked(n)) {
-                    fields.push(quote!(#n));
-                    marked = true;
-                }
-            } else if let Some(option) = options.next() {
-                let (value, field) = (self.word(arg), operators::spanned(option.name, proc_macro2::Span::call_site()));
-                fields.push(quote!(#field: __ide::any(#value)));
-                names.push(option.name.to_string());
-            } else {
-                more.push(self.expr(&arg.value));
+                continue;
+            }
+            let half = self.half_typed(&arg.value, &words);
+            let slot = if variadic { None } else { slots.next() };
+            match (slot, half) {
+                (_, Some((name, true))) => fields.half_typed(name),
+                (Some(slot), _) => operands[slot] = self.expr(&arg.value),
+                _ if variadic => several.push(self.expr(&arg.value)),
+                (None, half) => match (options.next(), half) {
+                    (Some(option), _) => {
+                        let value = self.word(arg);
+                        fields.named(operators::spanned(option.name, Span::call_site()), value, false);
+                    }
+                    (None, Some((name, _))) => fields.half_typed(name),
+                    (None, None) => more.push(self.expr(&arg.value)),
+                },
             }
         }
         let name = operators::spanned(&name_of(&call.name), call.name.span());
@@ -154,8 +144,8 @@ impl<'a> Body<'a> {
                 quote!(#name::<#shape>(#(#all),*))
             }
         };
-        let (opts, rest) = (operators::builder(schema), rest(marked));
-        quote!(__ide::set(#called, __ide::opts::#opts { #(#fields,)* ..#rest }, (#(#more,)*)))
+        let (opts, fields) = (operators::builder(schema), fields.written());
+        quote!(__ide::set(#called, __ide::opts::#opts { #fields }, (#(#more,)*)))
     }
 
     /// A value, or a word that stands for itself.
@@ -169,12 +159,18 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Whether what is half-typed can only be the name of an option: something that is visible is meant otherwise.
-    fn is_option(&self, value: &Expr, mut words: impl Iterator<Item = String>) -> bool {
-        let Some(name) = half_typed(value) else { return false };
-        let text = name_of(name).replace(MARK, "");
-        let visible = self.visible().any(|v| v.starts_with(&text));
-        !text.is_empty() && !self.is_bound(name) && !visible && words.any(|w| w.starts_with(&text) && w != text)
+    /// A name that stands for nothing, and whether it can only become the name of an option: what is visible would be called
+    /// otherwise.
+    fn half_typed<'e>(&self, value: &'e Expr, words: &[String]) -> Option<(&'e Ident, bool)> {
+        let ExprKind::Name(name) = &value.kind else { return None };
+        if self.is_known(name) {
+            return None;
+        }
+        let text = unmarked(name);
+        let option = !text.is_empty()
+            && words.iter().any(|w| w.starts_with(&text))
+            && !self.visible().any(|v| v.starts_with(&text));
+        Some((name, option))
     }
 
     /// A name that is not known, with what is called so far.
@@ -187,30 +183,47 @@ impl<'a> Body<'a> {
         let args = self.all(args);
         match (receiver, is_marked(name)) {
             (Some(r), true) => quote!(__ide::set(#r.#name(#args), (), ())),
-            (Some(r), false) => quote!(__ide::set(#r, #args, ())),
+            (Some(r), false) => quote!(__ide::set(#r.the_name_that_is_being_typed, #args, ())),
             (None, true) => quote!(__ide::set(#name(#args), (), ())),
-            (None, false) => quote_spanned!(name.span()=> __ide::set(__ide::unknown(()), #args, ())),
+            (None, false) => quote!(__ide::set(the_call_that_is_being_typed(#args), (), ())),
         }
     }
 }
 
-fn is_named(call: &Call, input: &Ident) -> bool {
-    call.args.iter().any(|a| a.name.as_ref().is_some_and(|n| n == input))
+/// The fields of a struct of options.
+#[derive(Default)]
+struct Fields {
+    names: Vec<String>,
+    written: TokenStream,
+    /// What is half-typed has its place.
+    placed: bool,
 }
 
-/// A plain name among the arguments.
-fn half_typed(value: &Expr) -> Option<&Ident> {
-    match &value.kind {
-        ExprKind::Name(name) => Some(name),
-        _ => None,
+impl Fields {
+    fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|n| n == name)
     }
-}
 
-/// The fields that are not there. An editor looks for the struct without its mark where it found it with the mark, and a field
-/// more: without a mark it has to be the longer one.
-fn rest(marked: bool) -> TokenStream {
-    match marked {
-        true => quote!(__ide::rest()),
-        false => quote!(__ide::rest_of_the_options_that_are_left_at_their_defaults()),
+    fn named(&mut self, name: Ident, value: TokenStream, marked: bool) {
+        self.written.extend(quote!(#name: __ide::any(#value),));
+        self.names.push(name_of(&name));
+        self.placed |= marked;
+    }
+
+    fn half_typed(&mut self, name: &Ident) {
+        if is_marked(name) {
+            self.written.extend(quote!(#name,));
+        } else if !self.placed {
+            self.written.extend(quote!(the_name_that_is_being_typed: __ide::any(()),));
+        }
+        self.placed = true;
+    }
+
+    /// An editor asks which fields are missing where there is a mark; it finds them without it, and there it must not find the field
+    /// of this name missing.
+    fn written(self) -> TokenStream {
+        let Fields { written, placed, .. } = self;
+        let place = (!placed).then(|| quote!(the_name_that_is_being_typed: __ide::any(()),));
+        quote!(#written #place ..__ide::rest())
     }
 }

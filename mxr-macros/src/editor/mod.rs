@@ -21,8 +21,9 @@
 //!   completed, and its type is the shape.
 //! * Types are loose: everything is given through `any`, `result` and `impl` parameters, so nothing is ever reported about them.
 //! * **The text of a body depends on the words of the source alone**: what inference finds stands behind it, in aliases. An editor
-//!   completes a name by expanding once more with a mark in its place and looks up what surrounds it at the same offset in the
-//!   expansion without, so both have to be the same up to there. For the same reason all of this comes first in an expansion.
+//!   completes a name by expanding once more with a mark behind it and looks up what surrounds it at the same offset in the
+//!   expansion without, so both have to be the same up to there, where a name has to stand in both: `the_name_that_is_being_typed`, if
+//!   there is no better one. For the same reason all of this comes first in an expansion.
 
 mod bodies;
 mod calls;
@@ -34,8 +35,8 @@ use bodies::Body;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
-/// What rust-analyzer writes behind a name that is to be completed.
-const MARK: &str = "intellijRulezz";
+/// What rust-analyzer writes behind a name that is to be completed; the second one until 2025.
+const MARKS: [&str; 2] = ["raCompletionMarker", "intellijRulezz"];
 
 /// Whether it is an editor that expands the macro: macros run in a server of its own, whose program says so. The compiler pays for
 /// one look at the name.
@@ -45,7 +46,13 @@ pub(crate) fn is_asking() -> bool {
 
 /// A name that is to be completed; nothing else of what is not known is restated, since faults have been told.
 fn is_marked(ident: &Ident) -> bool {
-    ident.to_string().contains(MARK)
+    let text = ident.to_string();
+    MARKS.iter().any(|m| text.contains(m))
+}
+
+/// A name without the mark.
+fn unmarked(ident: &Ident) -> String {
+    MARKS.iter().fold(name_of(ident), |text, m| text.replace(m, ""))
 }
 
 /// The source restated. `layers` are the tokens that name a layer's constant.
@@ -79,7 +86,7 @@ pub(crate) fn shadow(source: &Source, seen: &Seen, layers: &[Ident]) -> TokenStr
             #[allow(warnings, non_snake_case, non_camel_case_types, non_upper_case_globals)]
             const _: () = {
                 #[allow(unused_imports)]
-                use ::mxr::__ide::{self, ops::*};
+                use ::mxr::__ide::{self, Tensor, the_call_that_is_being_typed, the_name_that_is_being_typed, ops::*};
                 #(#consts)*
                 #bodies
                 #modules

@@ -84,11 +84,13 @@ impl Module {
         quote!((#(#all,)*))
     }
 
-    /// A symbol of the signature, at its first token.
-    pub(super) fn declare(&mut self, symbol: &Ident, doc: &str) {
-        if self.declared.insert(symbol.to_string()) {
+    /// A symbol of the signature, at its first token; `false` when it is there already.
+    pub(super) fn declare(&mut self, symbol: &Ident, doc: &str) -> bool {
+        let new = self.declared.insert(symbol.to_string());
+        if new {
             self.items.extend(quote!(#[doc = #doc] pub struct #symbol;));
         }
+        new
     }
 
     pub(super) fn is_declared(&self, name: &str) -> bool {
@@ -99,19 +101,12 @@ impl Module {
         self.declared.iter().map(|s| Ident::new(s, Span::call_site()))
     }
 
-    /// A name that is no layer's: a field of a struct that is called like the function. Gives the struct's path.
-    pub(super) fn name(&mut self, of: &Ident, ident: &Ident, values: &[Shown], ty: &TokenStream) -> TokenStream {
+    /// A name that is no layer's: a field of a struct of its own. Gives the struct's path.
+    pub(super) fn name(&mut self, ident: &Ident, values: &[Shown]) -> TokenStream {
         let (at, module, doc) = (self.next("at"), self.name.clone(), describe(&ident.to_string(), values));
-        let ty = within(ty);
-        self.items.extend(quote! {
-            pub mod #at {
-                pub struct #of {
-                    #[doc = #doc]
-                    pub #ident: super::#ty,
-                }
-            }
-        });
-        quote!(#module::#at::#of)
+        let ty = self.type_of(values.first().unwrap_or(&Shown::Unknown));
+        self.items.extend(quote!(pub struct #at { #[doc = #doc] pub #ident: #ty }));
+        quote!(#module::#at)
     }
 
     /// The inputs: fields with docs and types.
@@ -120,7 +115,7 @@ impl Module {
             let ty = within(ty);
             quote!(#[doc = #doc] pub #name: #ty)
         });
-        self.items.extend(quote!(pub struct inputs { #(#fields,)* }));
+        self.items.extend(quote!(pub struct inputs { #(#fields,)* pub the_name_that_is_being_typed: () }));
     }
 
     /// What a `_` is: a constant, or what is said where it is not known.

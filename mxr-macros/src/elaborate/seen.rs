@@ -68,10 +68,15 @@ impl Seen {
         self.last.get(&place(of)).unwrap_or(&Shown::Unknown)
     }
 
-    /// What another network of the same source says about places of which nothing is known.
+    /// And what another network of the same source says.
     pub(crate) fn merge(&mut self, other: Seen) {
         for (place, values) in other.places {
-            self.places.entry(place).or_insert(values);
+            let list = self.places.entry(place).or_default();
+            for value in values {
+                if list.len() < MOST && !list.contains(&value) {
+                    list.push(value);
+                }
+            }
         }
         for (place, value) in other.last {
             self.last.entry(place).or_insert(value);

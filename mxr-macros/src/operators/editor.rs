@@ -97,5 +97,5 @@ fn options(schema: &'static Schema) -> TokenStream {
         }
     });
     let doc = format!("Options of `{}`.", schema.name);
-    quote!(#[doc = #doc] pub struct #name { #(#fields,)* })
+    quote!(#[doc = #doc] pub struct #name { #(#fields,)* #[doc(hidden)] pub the_name_that_is_being_typed: () })
 }
