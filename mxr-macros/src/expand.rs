@@ -13,18 +13,19 @@ use proc_macro2::TokenStream;
 /// The expansion. A pure function of its tokens, whatever they are.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut faults = Faults::default();
-    let out = expanded(input, &mut faults);
+    let out = expanded(input, editor::is_asking(), &mut faults);
     // Behind the rest: what an editor is shown has to begin at the same place whether there are faults or not.
     out.into_iter().chain(faults.to_tokens()).collect()
 }
 
-/// What a source becomes apart from its faults.
-fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
+/// What a source becomes apart from its faults, for the compiler or for an `editor`.
+pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) -> TokenStream {
     if let Some(call) = imports::bring(&input, faults) {
         return call;
     }
     let mut source = parse::source(input.clone(), faults);
-    source.watched = editor::is_asking();
+    let completing = editor && editor::is_completing(&input);
+    source.watched = editor && !completing;
     let source = source;
     elaborate::items(&source, faults);
     let mut out = TokenStream::new();
@@ -32,7 +33,11 @@ fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
     let (mut seen, mut layers) = (Seen::default(), Vec::new());
     for (at, item) in source.fns.iter().enumerate().filter(|(_, f)| f.is_network()) {
         let mut network = elaborate::network(&source, item, faults);
-        let code = emit::network(item, &network, faults);
+        if completing {
+            layers.extend(emit::own_layers(&network).cloned());
+            continue;
+        }
+        let code = emit::network(item, &network, faults, source.watched);
         if source.watched {
             seen.merge(std::mem::take(&mut network.seen));
             layers.extend(emit::own_layers(&network).cloned());
@@ -44,6 +49,10 @@ fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
         for (place, (ident, read)) in network.reads {
             reads.entry(place).or_insert((ident, false)).1 |= read;
         }
+    }
+    if completing {
+        // What is around the name is all that is looked at.
+        return editor::shadow(&source, &seen, &layers);
     }
     let reached = elaborate::reached(&source);
     let blocks = source.fns.iter().filter(|f| !f.is_network());
@@ -66,7 +75,7 @@ fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
         seen.merge(std::mem::take(&mut network.seen));
         // The compiler's own word on the letter would be a second one.
         out.extend(quote::quote!(#[allow(non_camel_case_types)]));
-        out.extend(emit::network(block, &network, faults));
+        out.extend(emit::network(block, &network, faults, source.watched));
     }
     out.extend(imports::leave(&input, &source, faults.len() == 0));
     if source.watched {
@@ -93,6 +102,6 @@ fn camel_case(name: &str) -> String {
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
 mod typing;

@@ -7,6 +7,7 @@ mod shown {
     use std::marker::PhantomData;
 
     /// An array of the network, with its shape.
+    #[doc(hidden)] // nobody writes it into an expression
     pub struct Tensor<Shape = Unknown> {
         shape: PhantomData<Shape>,
         #[doc(hidden)]

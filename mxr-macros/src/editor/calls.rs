@@ -131,16 +131,17 @@ impl<'a> Body<'a> {
         }
         let name = operators::spanned(&name_of(&call.name), call.name.span());
         let shape = self.module.shape(self.seen.first(e), schema.visible != 1);
-        let positional = schema.options.iter().filter(|o| o.positional).map(|_| quote!(()));
+        let positional = schema.options.iter().filter(|o| o.positional).map(|_| quote!(__ide::any(())));
+        let operands = operands.iter().map(|o| quote!(__ide::any(#o)));
         let called = match (receiver, variadic) {
-            (Some(r), true) => quote!(#r.#name::<#shape>((#(#several,)*) #(, #positional)*)),
-            (None, true) => quote!(#name::<#shape>((#(#several,)*) #(, #positional)*)),
+            (Some(r), true) => quote!(#r.#name::<#shape>(__ide::any((#(#several,)*)) #(, #positional)*)),
+            (None, true) => quote!(#name::<#shape>(__ide::any((#(#several,)*)) #(, #positional)*)),
             (Some(r), false) => {
-                let others = operands.iter().skip(1).cloned().chain(positional);
+                let others = operands.skip(1).chain(positional);
                 quote!(#r.#name::<#shape>(#(#others),*))
             }
             (None, false) => {
-                let all = operands.iter().cloned().chain(positional);
+                let all = operands.chain(positional);
                 quote!(#name::<#shape>(#(#all),*))
             }
         };

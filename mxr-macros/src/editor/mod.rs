@@ -32,7 +32,7 @@ mod types;
 use crate::ast::{Fn, Source, name_of};
 use crate::elaborate::Seen;
 use bodies::Body;
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 
 /// What rust-analyzer writes behind a name that is to be completed; the second one until 2025.
@@ -42,6 +42,15 @@ const MARKS: [&str; 2] = ["raCompletionMarker", "intellijRulezz"];
 /// one look at the name.
 pub(crate) fn is_asking() -> bool {
     std::env::current_exe().is_ok_and(|p| p.file_name().is_some_and(|n| n.to_string_lossy().contains("rust-analyzer")))
+}
+
+/// Whether a name somewhere inside is to be completed: such an expansion is looked at for that alone.
+pub(crate) fn is_completing(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|t| match t {
+        TokenTree::Group(g) => is_completing(&g.stream()),
+        TokenTree::Ident(i) => is_marked(&i),
+        _ => false,
+    })
 }
 
 /// A name that is to be completed; nothing else of what is not known is restated, since faults have been told.
@@ -111,3 +120,6 @@ fn unspanned(ident: &Ident) -> Ident {
 fn cfg(item: &Fn) -> impl Iterator<Item = &TokenStream> {
     item.attrs.iter().filter(|a| a.name == "cfg").map(|a| &a.tokens)
 }
+
+#[cfg(test)]
+mod tests;

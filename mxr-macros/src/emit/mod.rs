@@ -38,8 +38,9 @@ const TAKEN: [&str; 10] = [
     "Self",
 ];
 
-/// The Rust code of a network. After a fault everything that could be typed is still there.
-pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> TokenStream {
+/// The Rust code of a network. After a fault everything that could be typed is still there. For an `editor` the tables are empty: it
+/// would read a hundred thousand tokens of which it shows none.
+pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults, editor: bool) -> TokenStream {
     for site in &network.sites {
         if let Some(ident) = &site.ident
             && TAKEN.contains(&name_of(ident).as_str())
@@ -84,7 +85,10 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
     });
     let summary = predict.as_ref().map_or(Summary::UNKNOWN, |p| Summary::of(train.as_ref(), p));
     let summary = tokens(&self::summary::summary(&summary));
-    let programs = tokens(&programs(train.as_ref(), predict.as_ref(), &graph.name));
+    let programs = match editor {
+        true => tokens(&programs(None, None, &graph.name)),
+        false => tokens(&programs(train.as_ref(), predict.as_ref(), &graph.name)),
+    };
     let bind = bind(graph);
     quote! {
         #(#attrs)*

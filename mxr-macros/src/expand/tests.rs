@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// What stands inside every `network!( … )` of the zoo's files, with the file's name.
-fn zoo() -> Vec<(String, TokenStream)> {
+pub(crate) fn zoo() -> Vec<(String, TokenStream)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/src/zoo");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("the zoo lies beside this crate")
@@ -64,7 +64,7 @@ fn good_sources_expand_without_a_fault() {
 const RUNS: u32 = 10;
 
 /// The time that this thread has had a processor, where the system tells; others may be using the machine.
-fn clock() -> Duration {
+pub(crate) fn clock() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     match text.split(' ').next().and_then(|n| n.parse().ok()) {

@@ -32,7 +32,7 @@ pub fn Other(data: Tensor<N, 8>) {
 fn expansion(text: &str) -> (Vec<String>, String) {
     let mut faults = Faults::default();
     let tokens = TokenStream::from_str(&repair(text)).expect("balanced by now");
-    let out = expanded(tokens, &mut faults);
+    let out = expanded(tokens, false, &mut faults);
     let first = |m: String| m.lines().next().unwrap_or_default().to_string();
     (faults.list().iter().map(|f| first(f.message())).collect(), out.to_string())
 }

@@ -1,7 +1,7 @@
 //! The operators as an editor sees them in `network!`: one documented function each, the same as a method, and a struct of its
 //! options.
 
-use super::{builder, docs, fields, ident, option_type, variadic};
+use super::{builder, docs, fields, ident, variadic};
 use mxr_graph::schema::{OperandKind, OptionKind, Schema};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -43,17 +43,11 @@ fn function(schema: &'static Schema, method: bool) -> TokenStream {
     }
     // The receiver of a method stands for the first of several operands.
     let given = operands(schema).into_iter().skip(usize::from(method && !variadic(schema)));
-    params.extend(given.map(|o| quote!(#o: impl Into<Tensor>)));
+    params.extend(given.map(|o| quote!(#o: Tensor)));
     let positional = schema.options.iter().filter(|o| o.positional);
     params.extend(positional.map(|o| {
-        let (name, (ty, _)) = (ident(o.name), option_type(o));
-        match o.kind {
-            // Of these nothing is known but that it is one.
-            OptionKind::Int(..) | OptionKind::Float(..) | OptionKind::Bool | OptionKind::Choice(_) => {
-                quote!(#name: impl Into<#ty>)
-            }
-            _ => quote!(#name: #ty),
-        }
+        let (name, ty) = (ident(o.name), type_of(o.kind));
+        quote!(#name: #ty)
     }));
     let (generic, result) = match schema.visible {
         1 => (quote!(Shape), quote!(Tensor<Shape>)),
@@ -76,17 +70,7 @@ fn options(schema: &'static Schema) -> TokenStream {
             Some(at) => {
                 let o = &schema.options[at];
                 let doc = docs::option(o);
-                let ty = match o.kind {
-                    OptionKind::Dim => quote!(crate::opts::Extent),
-                    OptionKind::Pair(_) => quote!(crate::opts::Pair),
-                    OptionKind::Pad => quote!(crate::opts::Padding),
-                    OptionKind::Ints => quote!(crate::opts::Ints),
-                    OptionKind::Shape | OptionKind::Indices => quote!(crate::opts::Extents),
-                    OptionKind::Int(..) => quote!(i64),
-                    OptionKind::Float(..) => quote!(f64),
-                    OptionKind::Bool => quote!(bool),
-                    OptionKind::Choice(_) | OptionKind::Expr => quote!(&'static str),
-                };
+                let ty = type_of(o.kind);
                 quote!(#[doc = #doc] pub #field: #ty)
             }
             None => {
@@ -98,4 +82,19 @@ fn options(schema: &'static Schema) -> TokenStream {
     });
     let doc = format!("Options of `{}`.", schema.name);
     quote!(#[doc = #doc] pub struct #name { #(#fields,)* #[doc(hidden)] pub the_name_that_is_being_typed: () })
+}
+
+/// What an option holds.
+fn type_of(kind: OptionKind) -> TokenStream {
+    match kind {
+        OptionKind::Dim => quote!(crate::opts::Extent),
+        OptionKind::Pair(_) => quote!(crate::opts::Pair),
+        OptionKind::Pad => quote!(crate::opts::Padding),
+        OptionKind::Ints => quote!(crate::opts::Ints),
+        OptionKind::Shape | OptionKind::Indices => quote!(crate::opts::Extents),
+        OptionKind::Int(..) => quote!(i64),
+        OptionKind::Float(..) => quote!(f64),
+        OptionKind::Bool => quote!(bool),
+        OptionKind::Choice(_) | OptionKind::Expr => quote!(&'static str),
+    }
 }
