@@ -1,21 +1,9 @@
-//! What rust-analyzer sees inside of `network!`, and nobody else: see `mxr-macros/src/editor/`.
+//! What an editor is shown inside of `network!`: see `mxr-macros/src/editor/`. For the compiler the macro around it gives nothing.
 
-#[cfg(rust_analyzer)]
-mod shown {
-    #![allow(missing_docs, non_upper_case_globals, unused_variables, clippy::all)]
+mxr_macros::__for_editors! {
+    pub use words::Tensor;
 
-    use std::marker::PhantomData;
-
-    /// An array of the network, with its shape.
-    #[doc(hidden)] // nobody writes it into an expression
-    pub struct Tensor<Shape = Unknown> {
-        shape: PhantomData<Shape>,
-        #[doc(hidden)]
-        pub the_name_that_is_being_typed: (),
-    }
-
-    /// Not known: something is wrong or still to be typed.
-    pub struct Unknown;
+    mxr_macros::__operators!(editor);
 
     /// A list of constants.
     pub struct List;
@@ -23,98 +11,66 @@ mod shown {
     /// A block with weights of its own: `block::new(…)`.
     pub struct Block;
 
-    mxr_macros::__operators!(editor);
+    /// Not known: something is wrong or still to be typed.
+    pub struct Unknown;
 
-    /// What is expected there.
-    pub const fn any<T>(_: impl Sized) -> T {
-        loop {}
+    /// The words that expansions are written with. Nothing is ever reported about a call of them, and an editor does not offer them.
+    pub mod words {
+        use super::{Block, Unknown};
+        use std::marker::PhantomData;
+
+        /// An array of the network, with its shape.
+        #[doc(hidden)]
+        pub struct Tensor<Shape = Unknown> {
+            shape: PhantomData<Shape>,
+            #[doc(hidden)]
+            pub the_name_that_is_being_typed: (),
+        }
+
+        macro_rules! words {
+            ($($(#[$doc:meta])* fn $name:ident<$($of:ident),*>($($arg:ident: $ty:ty),*) -> $result:ty;)*) => {$(
+                $(#[$doc])*
+                #[doc(hidden)]
+                pub const fn $name<$($of),*>($($arg: $ty),*) -> $result {
+                    loop {}
+                }
+            )*};
+        }
+
+        words! {
+            /// What is expected there.
+            fn __any<T>(of: impl Sized) -> T;
+            /// The value of an expression.
+            fn __result<T>(of: impl Sized) -> T;
+            /// A value, and what its name refers to.
+            fn __of<T>(value: T, reference: impl Sized) -> T;
+            /// A call with what is given by name, and with what has no place.
+            fn __set<T>(called: T, named: impl Sized, more: impl Sized) -> T;
+            /// A receiver, and what is asked of it.
+            fn __part<>(of: impl Sized, parameter: impl Sized) -> Tensor;
+            /// What is mentioned.
+            fn __touch<>(of: impl Sized) -> ();
+            /// `-a`, `!a`
+            fn __unary<Shape>(a: impl Sized) -> Tensor<Shape>;
+            /// `a + b`
+            fn __binary<Shape>(a: impl Sized, b: impl Sized) -> Tensor<Shape>;
+            /// `a == b`
+            fn __compare<>(a: impl Sized, b: impl Sized) -> bool;
+            /// `if a { b } else { c }`
+            fn __choice<Shape>(a: impl Sized, b: impl Sized, c: impl Sized) -> Tensor<Shape>;
+            /// `block::new(…)`
+            fn __instance<>(block: impl Sized, given: impl Sized) -> Block;
+            /// A call of one.
+            fn __apply<Shape>(block: impl Sized, given: impl Sized) -> Tensor<Shape>;
+            /// The fields that are not given.
+            fn __rest<T>() -> T;
+            /// Something that is called by a name that is not known.
+            fn the_call_that_is_being_typed<>(given: impl Sized) -> Tensor;
+        }
+
+        /// A name that is not known.
+        #[doc(hidden)]
+        #[allow(non_upper_case_globals)]
+        pub const the_name_that_is_being_typed: Tensor = __any(());
     }
-
-    /// The value of an expression.
-    pub fn result<T>(_: impl Sized) -> T {
-        loop {}
-    }
-
-    /// A value, and what its name refers to.
-    pub fn of<T>(value: T, _: impl Sized) -> T {
-        value
-    }
-
-    /// A call with what is given by name, and what has no place.
-    pub fn set<T>(called: T, _: impl Sized, _: impl Sized) -> T {
-        called
-    }
-
-    /// A receiver, and what is asked of it.
-    pub fn part<T>(receiver: T, _: impl Sized) -> Tensor {
-        loop {}
-    }
-
-    /// A name that is used.
-    pub fn touch(_: impl Sized) {}
-
-    /// Of which nothing is known.
-    #[doc(hidden)]
-    pub const the_name_that_is_being_typed: Tensor = any(());
-
-    /// The same of what is called.
-    #[doc(hidden)]
-    pub fn the_call_that_is_being_typed(_: impl Sized) -> Tensor {
-        loop {}
-    }
-
-    /// `-a`, `!a`
-    pub fn unary<Shape>(_: impl Sized) -> Tensor<Shape> {
-        loop {}
-    }
-
-    /// `a + b`
-    pub fn binary<Shape>(_: impl Sized, _: impl Sized) -> Tensor<Shape> {
-        loop {}
-    }
-
-    /// `a == b`
-    pub fn compare(_: impl Sized, _: impl Sized) -> bool {
-        loop {}
-    }
-
-    /// `if`
-    pub fn choice<Shape>(_: impl Sized, _: impl Sized, _: impl Sized) -> Tensor<Shape> {
-        loop {}
-    }
-
-    /// `block::new(…)`
-    pub fn instance(_: impl Sized, _: impl Sized) -> Block {
-        loop {}
-    }
-
-    /// A call of one.
-    pub fn apply<Shape>(_: impl Sized, _: impl Sized) -> Tensor<Shape> {
-        loop {}
-    }
-
-    /// The fields that are not given.
-    pub fn rest<T>() -> T {
-        loop {}
-    }
-
-}
-
-#[cfg(rust_analyzer)]
-pub use shown::*;
-
-/// The code inside, for an editor alone.
-#[cfg(rust_analyzer)]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __ide {
-    ($($code:tt)*) => { $($code)* };
-}
-
-/// Nothing: the code inside is for an editor.
-#[cfg(not(rust_analyzer))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __ide {
-    ($($code:tt)*) => {};
 }

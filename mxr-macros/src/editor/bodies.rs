@@ -59,9 +59,9 @@ impl<'a> Body<'a> {
             #head {
                 use #module::{#(#symbols),*};
                 #locals
-                __ide::touch((#(#declared,)* #(#defaults,)*));
+                __touch((#(#declared,)* #(#defaults,)*));
                 #stmts
-                __ide::result((#tail))
+                __result((#tail))
             }
         };
         let known = self.module.written();
@@ -120,7 +120,7 @@ impl<'a> Body<'a> {
         let head = quote!(#(#cfg)* #(#docs)* fn #name<#generic>(#(#params),*) -> #result);
         let locals = fields.iter().map(|(name, _, ty)| {
             let name = unspanned(name);
-            quote!(let #name: #ty = __ide::any(());)
+            quote!(let #name: #ty = __any(());)
         });
         (head, quote!(#(#locals)*), declared)
     }
@@ -206,7 +206,7 @@ impl<'a> Body<'a> {
                 let value = self.expr(value);
                 let extents = ty.iter().flat_map(|ty| self.types(ty, None)).collect::<Vec<_>>();
                 let (pat, ty) = self.bind(pat);
-                quote!(let #pat: #ty = __ide::result((#value, #(#extents,)*));)
+                quote!(let #pat: #ty = __result((#value, #(#extents,)*));)
             }
             Stmt::Assign { pat, value, .. } => {
                 // `x += y` has its name in the sum once more.
@@ -219,7 +219,7 @@ impl<'a> Body<'a> {
                 let names: Vec<TokenStream> = names.into_iter().map(|n| self.reference(n)).collect();
                 let value = self.expr(value);
                 let (pat, ty) = self.assigned(pat);
-                quote!(__ide::touch((#(#names,)*)); let #pat: #ty = __ide::result((#value));)
+                quote!(__touch((#(#names,)*)); let #pat: #ty = __result((#value));)
             }
             Stmt::For { pat, list, body } => {
                 let list = self.expr(list);
@@ -229,7 +229,7 @@ impl<'a> Body<'a> {
                 let tail = body.tail.as_ref().map(|e| self.expr(e));
                 self.scope.truncate(mark);
                 self.top = top;
-                quote!({ let #pat: #ty = __ide::result((#list)); #stmts #tail; })
+                quote!({ let #pat: #ty = __result((#list)); #stmts #tail; })
             }
             Stmt::Expr(e) => {
                 let e = self.expr(e);
@@ -246,7 +246,7 @@ impl<'a> Body<'a> {
             let last = inside[at + 1..].iter().all(|n| *n != *name);
             if last && self.scope.iter().any(|(n, _)| *n == name_of(name)) {
                 let (local, ty) = (unspanned(name), self.module.value(self.seen.last(*name)));
-                out.extend(quote!(let #local: #ty = __ide::result(());));
+                out.extend(quote!(let #local: #ty = __result(());));
             }
         }
         out
@@ -311,7 +311,7 @@ impl<'a> Body<'a> {
                 let network = unspanned(&self.name);
                 quote!(#network::#ident)
             }
-            Some(Bound::Field(path)) => quote!(__ide::any::<#path>(()).#ident),
+            Some(Bound::Field(path)) => quote!(__any::<#path>(()).#ident),
             None if is_marked(ident) => quote!(#ident),
             None => quote!(()),
         }
@@ -322,11 +322,11 @@ impl<'a> Body<'a> {
         // The word itself comes first, known or not: with a mark behind it, it would stand at the same place.
         if self.is_bound(ident) {
             let (reference, local) = (self.reference(ident), unspanned(ident));
-            quote!(__ide::of(#local, #reference))
+            quote!(__of(#local, #reference))
         } else if self.is_known(ident) || is_marked(ident) {
-            quote!(__ide::of(#ident, ()))
+            quote!(__of(#ident, ()))
         } else {
-            quote!(__ide::of(the_name_that_is_being_typed, ()))
+            quote!(__of(the_name_that_is_being_typed, ()))
         }
     }
 
@@ -356,33 +356,33 @@ impl<'a> Body<'a> {
             }
             ExprKind::Unary(_, a) => {
                 let (a, shape) = (self.expr(a), self.module.shape(self.seen.first(e), false));
-                quote!(__ide::unary::<#shape>(#a))
+                quote!(__unary::<#shape>(#a))
             }
             ExprKind::Binary(op, a, b) => {
                 let (a, b) = (self.expr(a), self.expr(b));
                 let shape = self.module.shape(self.seen.first(e), false);
                 match op {
                     Binary::Add | Binary::Sub | Binary::Mul | Binary::Div => {
-                        quote!(__ide::binary::<#shape>(#a, #b))
+                        quote!(__binary::<#shape>(#a, #b))
                     }
-                    _ => quote!(__ide::compare(#a, #b)),
+                    _ => quote!(__compare(#a, #b)),
                 }
             }
             ExprKind::Call(call) => self.call(e, call),
             ExprKind::Field(of, name) => {
                 let receiver = self.expr(of);
                 if is_marked(name) {
-                    return quote!(__ide::part(#receiver.#name, ()));
+                    return quote!(__part(#receiver.#name, ()));
                 }
                 let parameter = match self.seen.first(e) {
                     Shown::Unknown => quote!(()),
                     shown => self.module.parameter(name, shown),
                 };
-                quote!(__ide::part(#receiver.the_name_that_is_being_typed, #parameter))
+                quote!(__part(#receiver.the_name_that_is_being_typed, #parameter))
             }
             ExprKind::Error(Some(receiver)) => {
                 let receiver = self.expr(receiver);
-                quote!(__ide::part(#receiver.the_name_that_is_being_typed, ()))
+                quote!(__part(#receiver.the_name_that_is_being_typed, ()))
             }
             ExprKind::Error(None) => quote!(the_name_that_is_being_typed),
             ExprKind::If(condition, then, otherwise) => {
@@ -390,7 +390,7 @@ impl<'a> Body<'a> {
                 let then = self.braces(then);
                 let otherwise = otherwise.as_ref().map_or_else(|| quote!(()), |o| self.expr(o));
                 let shape = self.module.shape(self.seen.first(e), false);
-                quote!(__ide::choice::<#shape>(#condition, #then, #otherwise))
+                quote!(__choice::<#shape>(#condition, #then, #otherwise))
             }
             ExprKind::Block(block) => self.braces(block),
         }

@@ -19,11 +19,11 @@ impl<'a> Body<'a> {
             _ if self.is_bound(name) && own.is_none() && op.is_none() => {
                 let (block, args) = (self.named(name), self.all(&call.args));
                 let shape = self.module.shape(self.seen.first(e), false);
-                quote!(__ide::apply::<#shape>(#block, #args))
+                quote!(__apply::<#shape>(#block, #args))
             }
             (Some(item), _) if call.instance => {
                 let (callee, args) = (self.callee(item, name), self.all(&call.args));
-                quote!(__ide::instance(#callee, #args))
+                quote!(__instance(#callee, #args))
             }
             (Some(item), _) => self.function(e, item, call),
             (None, Some(schema)) => self.operator(e, schema, call),
@@ -40,7 +40,7 @@ impl<'a> Body<'a> {
     fn callee(&mut self, item: &Fn, name: &Ident) -> TokenStream {
         let own = self.source.fns.iter().any(|f| std::ptr::eq(f, item));
         match own && item.is_network() {
-            true => quote!(__ide::any::<#name>(())),
+            true => quote!(__any::<#name>(())),
             false => quote!(#name::<()>),
         }
     }
@@ -75,11 +75,11 @@ impl<'a> Body<'a> {
         // The struct of a network has its name.
         if item.is_network() && self.source.fns.iter().any(|f| std::ptr::eq(f, item)) {
             function = unspanned(name);
-            more.push(quote!(__ide::any::<#name>(())));
+            more.push(quote!(__any::<#name>(())));
         }
         let fields = fields.written();
         quote! {
-            __ide::set(#function::<#shape>(#(__ide::any(#placed)),*), #module::inputs { #fields }, (#(#more,)*))
+            __set(#function::<#shape>(#(__any(#placed)),*), #module::inputs { #fields }, (#(#more,)*))
         }
     }
 
@@ -131,11 +131,11 @@ impl<'a> Body<'a> {
         }
         let name = operators::spanned(&name_of(&call.name), call.name.span());
         let shape = self.module.shape(self.seen.first(e), schema.visible != 1);
-        let positional = schema.options.iter().filter(|o| o.positional).map(|_| quote!(__ide::any(())));
-        let operands = operands.iter().map(|o| quote!(__ide::any(#o)));
+        let positional = schema.options.iter().filter(|o| o.positional).map(|_| quote!(__any(())));
+        let operands = operands.iter().map(|o| quote!(__any(#o)));
         let called = match (receiver, variadic) {
-            (Some(r), true) => quote!(#r.#name::<#shape>(__ide::any((#(#several,)*)) #(, #positional)*)),
-            (None, true) => quote!(#name::<#shape>(__ide::any((#(#several,)*)) #(, #positional)*)),
+            (Some(r), true) => quote!(#r.#name::<#shape>(__any((#(#several,)*)) #(, #positional)*)),
+            (None, true) => quote!(#name::<#shape>(__any((#(#several,)*)) #(, #positional)*)),
             (Some(r), false) => {
                 let others = operands.skip(1).chain(positional);
                 quote!(#r.#name::<#shape>(#(#others),*))
@@ -146,7 +146,10 @@ impl<'a> Body<'a> {
             }
         };
         let (opts, fields) = (operators::builder(schema), fields.written());
-        quote!(__ide::set(#called, __ide::opts::#opts { #fields }, (#(#more,)*)))
+        match words.is_empty() {
+            true => quote!(__set(#called, (), (#(#more,)*))),
+            false => quote!(__set(#called, __ide::opts::#opts { #fields }, (#(#more,)*))),
+        }
     }
 
     /// A value, or a word that stands for itself.
@@ -183,10 +186,10 @@ impl<'a> Body<'a> {
         };
         let args = self.all(args);
         match (receiver, is_marked(name)) {
-            (Some(r), true) => quote!(__ide::set(#r.#name(#args), (), ())),
-            (Some(r), false) => quote!(__ide::set(#r.the_name_that_is_being_typed, #args, ())),
-            (None, true) => quote!(__ide::set(#name(#args), (), ())),
-            (None, false) => quote!(__ide::set(the_call_that_is_being_typed(#args), (), ())),
+            (Some(r), true) => quote!(__set(#r.#name(#args), (), ())),
+            (Some(r), false) => quote!(__set(#r.the_name_that_is_being_typed, #args, ())),
+            (None, true) => quote!(__set(#name(#args), (), ())),
+            (None, false) => quote!(__set(the_call_that_is_being_typed(#args), (), ())),
         }
     }
 }
@@ -206,7 +209,7 @@ impl Fields {
     }
 
     fn named(&mut self, name: Ident, value: TokenStream, marked: bool) {
-        self.written.extend(quote!(#name: __ide::any(#value),));
+        self.written.extend(quote!(#name: __any(#value),));
         self.names.push(name_of(&name));
         self.placed |= marked;
     }
@@ -215,7 +218,7 @@ impl Fields {
         if is_marked(name) {
             self.written.extend(quote!(#name,));
         } else if !self.placed {
-            self.written.extend(quote!(the_name_that_is_being_typed: __ide::any(()),));
+            self.written.extend(quote!(the_name_that_is_being_typed: __any(()),));
         }
         self.placed = true;
     }
@@ -224,7 +227,7 @@ impl Fields {
     /// of this name missing.
     fn written(self) -> TokenStream {
         let Fields { written, placed, .. } = self;
-        let place = (!placed).then(|| quote!(the_name_that_is_being_typed: __ide::any(()),));
-        quote!(#written #place ..__ide::rest())
+        let place = (!placed).then(|| quote!(the_name_that_is_being_typed: __any(()),));
+        quote!(#written #place ..__rest())
     }
 }

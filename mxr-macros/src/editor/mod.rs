@@ -4,15 +4,17 @@
 //! macro, the body is restated in a form that it understands, and that nobody compiles:
 //!
 //! ```text
-//! ::mxr::__ide! { const _: () = {
-//!     fn LeNet<Shape>(data: __LeNet::shape_0) -> __ide::Tensor<Shape> {
-//!         let conv1: __LeNet::shape_2 = __ide::result(__ide::set(
-//!             conv2d::<__LeNet::shape_1>(__ide::of(__ide::any::<__LeNet::inputs>(()).data, data), ()),
-//!             __ide::opts::Conv2d { filters: __ide::any(20), kernel: __ide::any(5), ..__ide::rest() }, ()));
+//! const _: () = {
+//!     fn LeNet<Shape>(data: Tensor, label: Tensor) -> Tensor<Shape> {
+//!         let data: __LeNet::shape_0 = __any(());
+//!         …
+//!         let conv1: __LeNet::shape_3 = __result(__set(
+//!             conv2d::<__LeNet::shape_2>(__any(__of(data, __any::<__LeNet::inputs>(()).data)), __any(())),
+//!             __ide::opts::Conv2d { filters: __any(20), kernel: __any(5), … }, ()));
 //!         …
 //!     }
 //!     mod __LeNet { … }
-//! }; }
+//! };
 //! ```
 //!
 //! * Every name of the user's is a reference to **one** definition with its span: a layer to the constant `LeNet::conv1`, an input to a
@@ -38,8 +40,9 @@ use quote::{format_ident, quote};
 /// What rust-analyzer writes behind a name that is to be completed; the second one until 2025.
 const MARKS: [&str; 2] = ["raCompletionMarker", "intellijRulezz"];
 
-/// Whether it is an editor that expands the macro: macros run in a server of its own, whose program says so. The compiler pays for
-/// one look at the name.
+/// Whether it is rust-analyzer that expands the macro. It has a server for that, in a program of that name. (`cfg(rust_analyzer)`
+/// is set for the packages of the workspace alone, not for a library that comes from a registry.) The compiler pays for one look at the
+/// name of its own program.
 pub(crate) fn is_asking() -> bool {
     std::env::current_exe().is_ok_and(|p| p.file_name().is_some_and(|n| n.to_string_lossy().contains("rust-analyzer")))
 }
@@ -91,16 +94,14 @@ pub(crate) fn shadow(source: &Source, seen: &Seen, layers: &[Ident]) -> TokenStr
         quote!(const #name: #ty = #value;)
     });
     quote! {
-        ::mxr::__ide! {
-            #[allow(warnings, non_snake_case, non_camel_case_types, non_upper_case_globals)]
-            const _: () = {
-                #[allow(unused_imports)]
-                use ::mxr::__ide::{self, Tensor, the_call_that_is_being_typed, the_name_that_is_being_typed, ops::*};
-                #(#consts)*
-                #bodies
-                #modules
-            };
-        }
+        #[allow(warnings, non_snake_case, non_camel_case_types, non_upper_case_globals)]
+        const _: () = {
+            #[allow(unused_imports)]
+            use ::mxr::__ide::{self, words::*, ops::*};
+            #(#consts)*
+            #bodies
+            #modules
+        };
     }
 }
 

@@ -139,7 +139,7 @@ impl Module {
         let (at, module, ty) = (self.next("at"), self.name.clone(), self.type_of(shown));
         let (field, doc) = (super::unspanned(ident), describe(&ident.to_string(), std::slice::from_ref(shown)));
         self.items.extend(quote!(pub struct #at { #[doc = #doc] pub #field: #ty }));
-        quote!(__ide::any::<#module::#at>(()).#ident)
+        quote!(__any::<#module::#at>(()).#ident)
     }
 
     pub(super) fn written(self) -> TokenStream {
@@ -160,7 +160,7 @@ fn within(path: &TokenStream) -> TokenStream {
 }
 
 fn any() -> TokenStream {
-    quote!(::mxr::__ide::any(()))
+    quote!(::mxr::__ide::words::__any(()))
 }
 
 /// Type and value of a constant.

@@ -43,6 +43,9 @@ impl<'a> Elab<'a> {
         for a in &call.args {
             self.unplaced(a);
         }
+        if !self.told.insert(call) {
+            return Value::Unknown;
+        }
         let operators = OPS.iter().map(|op| op.schema()).filter(|s| !s.internal).map(|s| s.name);
         let fns = self.source.fns.iter().map(|f| &f.name);
         let blocks: Vec<String> =

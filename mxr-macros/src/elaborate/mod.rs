@@ -274,6 +274,8 @@ struct Elab<'a> {
     half: bool,
     /// Names that are not known and like no other, each said once.
     missing: BTreeSet<String>,
+    /// The calls of what there is not, each said once however often it is laid out.
+    told: BTreeSet<*const crate::ast::Call>,
     /// What things turn out to be, where an editor asks.
     watched: Option<seen::Watched>,
 }
@@ -298,6 +300,7 @@ impl<'a> Elab<'a> {
             segments: 0,
             half: false,
             missing: BTreeSet::new(),
+            told: BTreeSet::new(),
             watched: source.watched.then(Default::default),
         }
     }
