@@ -30,10 +30,10 @@
 // The generated code says `::mxr::…`, in this crate's own tests as well.
 extern crate self as mxr;
 
-mod device;
 #[path = "editor.rs"]
 #[doc(hidden)]
 pub mod __ide;
+mod device;
 pub mod engine;
 mod error;
 mod executor;

@@ -173,7 +173,8 @@ impl<'a> Body<'a> {
         match &e.kind {
             ExprKind::Name(name) => {
                 let text = name_of(name);
-                let known = DType::from_name(&text).is_some() || self.source.consts.iter().any(|c| c.name == *name);
+                let known =
+                    DType::from_name(&text).is_some() || self.source.consts.iter().any(|c| c.name == *name);
                 if !known && !is_marked(name) {
                     let doc = match self.item.is_network() {
                         true => format!("`{text}`: a symbol, gets its number when the network is bound."),
@@ -240,7 +241,9 @@ impl<'a> Body<'a> {
         let mut inside = Vec::new();
         match s {
             Stmt::For { body, .. } => assignments(body, &mut inside),
-            Stmt::Let { value, .. } | Stmt::Assign { value, .. } | Stmt::Expr(value) => inner(value, &mut inside),
+            Stmt::Let { value, .. } | Stmt::Assign { value, .. } | Stmt::Expr(value) => {
+                inner(value, &mut inside)
+            }
         }
         for (at, name) in inside.iter().enumerate() {
             let last = inside[at + 1..].iter().all(|n| *n != *name);
@@ -261,9 +264,7 @@ impl<'a> Body<'a> {
                 let layer = self.top && self.item.is_network() && self.layers.contains(&key(ident));
                 let bound = match layer {
                     true => Bound::Layer,
-                    false => {
-                        Bound::Field(self.module.name(ident, self.seen.all(ident)))
-                    }
+                    false => Bound::Field(self.module.name(ident, self.seen.all(ident))),
                 };
                 self.scope.push((name_of(ident), bound));
                 let local = unspanned(ident);

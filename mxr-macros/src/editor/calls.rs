@@ -88,7 +88,8 @@ impl<'a> Body<'a> {
         let variadic = schema.inputs.iter().any(|i| i.kind == OperandKind::Variadic);
         let data: Vec<&str> =
             schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).map(|i| i.name).collect();
-        let given = |name: &str| call.args.iter().any(|a| a.name.as_ref().is_some_and(|n| name_of(n) == name));
+        let given =
+            |name: &str| call.args.iter().any(|a| a.name.as_ref().is_some_and(|n| name_of(n) == name));
         let mut slots = (0..data.len()).filter(|i| !given(data[*i]));
         let mut options = schema.options.iter().filter(|o| o.positional && !given(o.name));
         let mut operands = vec![quote!(()); data.len()];
@@ -155,10 +156,12 @@ impl<'a> Body<'a> {
     /// A value, or a word that stands for itself.
     fn word(&mut self, arg: &'a Arg) -> TokenStream {
         match &arg.value.kind {
-            ExprKind::Name(name) if !self.is_bound(name) && !is_marked(name) => match self.seen.first(&arg.value) {
-                Shown::Unknown => quote!(()),
-                _ => self.named(name),
-            },
+            ExprKind::Name(name) if !self.is_bound(name) && !is_marked(name) => {
+                match self.seen.first(&arg.value) {
+                    Shown::Unknown => quote!(()),
+                    _ => self.named(name),
+                }
+            }
             _ => self.expr(&arg.value),
         }
     }

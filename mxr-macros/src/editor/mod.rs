@@ -44,7 +44,8 @@ const MARKS: [&str; 2] = ["raCompletionMarker", "intellijRulezz"];
 /// is set for the packages of the workspace alone, not for a library that comes from a registry.) The compiler pays for one look at the
 /// name of its own program.
 pub(crate) fn is_asking() -> bool {
-    std::env::current_exe().is_ok_and(|p| p.file_name().is_some_and(|n| n.to_string_lossy().contains("rust-analyzer")))
+    std::env::current_exe()
+        .is_ok_and(|p| p.file_name().is_some_and(|n| n.to_string_lossy().contains("rust-analyzer")))
 }
 
 /// Whether a name somewhere inside is to be completed: such an expansion is looked at for that alone.

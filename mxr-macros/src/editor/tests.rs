@@ -10,7 +10,9 @@ use std::str::FromStr;
 fn completing_is_quick() {
     for (name, source) in zoo() {
         let text = source.to_string().replacen("relu", "raCompletionMarker", 1);
-        for (what, tokens) in [("shown", source.clone()), ("completed", TokenStream::from_str(&text).expect("tokens"))] {
+        for (what, tokens) in
+            [("shown", source.clone()), ("completed", TokenStream::from_str(&text).expect("tokens"))]
+        {
             let mut size = 0;
             let start = clock();
             for _ in 0..10 {

@@ -126,7 +126,9 @@ impl Module {
                 let value = proc_macro2::Literal::i64_unsuffixed(*n);
                 (quote!(usize), quote!(#value), format!("`_` is {n}, inferred."))
             }
-            Shown::Extent(Extent::Text(text)) => (quote!(usize), any(), format!("`_` is `{text}`, inferred.")),
+            Shown::Extent(Extent::Text(text)) => {
+                (quote!(usize), any(), format!("`_` is `{text}`, inferred."))
+            }
             _ => (quote!(usize), any(), "`_`: to be inferred.".to_string()),
         };
         self.items.extend(quote!(#[doc = #doc] pub const #at: #ty = #value;));
@@ -137,7 +139,8 @@ impl Module {
     /// The parameter of a layer that is used once more.
     pub(super) fn parameter(&mut self, ident: &Ident, shown: &Shown) -> TokenStream {
         let (at, module, ty) = (self.next("at"), self.name.clone(), self.type_of(shown));
-        let (field, doc) = (super::unspanned(ident), describe(&ident.to_string(), std::slice::from_ref(shown)));
+        let (field, doc) =
+            (super::unspanned(ident), describe(&ident.to_string(), std::slice::from_ref(shown)));
         self.items.extend(quote!(pub struct #at { #[doc = #doc] pub #field: #ty }));
         quote!(__any::<#module::#at>(()).#ident)
     }

@@ -129,7 +129,8 @@ impl Elab<'_> {
             .filter(|o| schema.options[*o].positional && !named(schema.options[*o].name));
         let unnamed = call.args.iter().filter(|a| a.name.is_none()).skip(data);
         let by_place: Vec<_> = unnamed.filter_map(|a| Some((open.next()?, &a.value))).collect();
-        let by_name = call.args.iter().filter_map(|a| Some((schema.option(&name_of(a.name.as_ref()?))?, &a.value)));
+        let by_name =
+            call.args.iter().filter_map(|a| Some((schema.option(&name_of(a.name.as_ref()?))?, &a.value)));
         for (at, value) in by_place.into_iter().chain(by_name) {
             let Some(l) = self.graph.layers.last() else { return };
             match (&value.kind, l.attrs[at].clone()) {

@@ -31,7 +31,9 @@ pub(super) fn expand(schemas: &[&'static Schema]) -> TokenStream {
 fn operands(schema: &Schema) -> Vec<Ident> {
     match variadic(schema) {
         true => vec![ident("operands")],
-        false => schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).map(|i| ident(i.name)).collect(),
+        false => {
+            schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).map(|i| ident(i.name)).collect()
+        }
     }
 }
 

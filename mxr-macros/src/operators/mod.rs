@@ -39,7 +39,9 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         "ndarray" => methods::ndarray(&schemas()),
         "symbol" => methods::symbol(&schemas()),
         "editor" => editor::expand(&schemas()),
-        _ => quote! { ::core::compile_error!("__operators! takes `options`, `ndarray`, `symbol` or `editor`"); },
+        _ => {
+            quote! { ::core::compile_error!("__operators! takes `options`, `ndarray`, `symbol` or `editor`"); }
+        }
     }
 }
 
