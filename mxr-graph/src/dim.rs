@@ -495,6 +495,16 @@ impl Symbols {
         false
     }
 
+    /// Whether there has been a hole at all.
+    pub(crate) fn any_hole(&self) -> bool {
+        self.list.iter().any(|s| s.def == SymbolDef::Hole)
+    }
+
+    /// Whether a hole has been solved: [`Symbols::resolve`] may change something.
+    pub(crate) fn any_solved(&self) -> bool {
+        self.any_solved
+    }
+
     /// Whether a dimension still has a hole in it.
     pub fn has_hole(&mut self, dim: &Dim) -> bool {
         self.resolve(dim).symbols().iter().any(|s| match &self.list[usize::from(*s)].def {

@@ -4,6 +4,7 @@ use crate::catalogue::Code;
 use crate::dim::{Dim, Symbols};
 use crate::dtype::DType;
 use crate::error::{At, ShapeError};
+use crate::fnv;
 use crate::infer::Infer;
 use crate::ops::Operator;
 use crate::schema::{Arg, Attr, Attrs, OperandKind};
@@ -145,7 +146,9 @@ pub struct Graph {
     pub training: Training,
     /// What the weights and states that the calls that follow make are called after, instead of their layer.
     pub owner: Option<String>,
-    names: BTreeMap<String, u32>,
+    /// What names are taken, by their FNV-1a numbers, and how often each was asked for again. Two names with one number would be told
+    /// apart without need.
+    names: BTreeMap<u64, u32>,
     /// While the backward pass is built: the layer whose gradient it is.
     pub(crate) backward_of: Option<LayerId>,
     /// While a composed operator is built: its layer.
@@ -175,8 +178,11 @@ impl Graph {
 
     /// A value's shape with every hole that is known by now filled in.
     pub fn shape(&mut self, id: ValueId) -> Shape {
-        let shape = self.values[id.index()].shape.clone();
-        Shape(shape.iter().map(|d| self.symbols.resolve(d)).collect())
+        let mut shape = self.values[id.index()].shape.clone();
+        if self.symbols.any_solved() {
+            shape.0.iter_mut().for_each(|d| *d = self.symbols.resolve(d));
+        }
+        shape
     }
 
     /// The node that makes a value.
@@ -235,34 +241,25 @@ impl Graph {
             (Some(l), _) | (None, Some(l)) => (l, false),
             (None, None) => {
                 let name = match name {
-                    Some(n) => self.unique(n),
+                    Some(n) => self.unique(n.to_string()),
                     None => self.auto_name(schema.auto_name),
                 };
-                self.layers.push(Layer {
-                    name,
-                    op,
-                    attrs: attrs.clone(),
-                    inputs: inputs.to_vec(),
-                    outputs: Vec::new(),
-                    segment: self.segment,
-                });
+                let segment = self.segment;
+                let (attrs, inputs, outputs) = Default::default();
+                self.layers.push(Layer { name, op, attrs, inputs, outputs, segment });
                 (LayerId(self.layers.len() as u32 - 1), true)
             }
         };
-        let result = self.apply_in(op, attrs, inputs, layer);
-        match result {
-            Ok((attrs, inputs, outputs)) => {
-                if own {
-                    let l = &mut self.layers[layer.index()];
-                    (l.attrs, l.inputs, l.outputs) = (attrs, inputs, outputs.clone());
-                }
+        match self.apply_in(op, attrs, inputs, layer, own) {
+            Ok(mut outputs) => {
                 let visible = schema.visible.min(outputs.len());
                 let keep = if self.backward_of.is_some() || self.composing.is_some() || schema.visible == 0 {
                     outputs.len()
                 } else {
                     visible
                 };
-                Ok(outputs[..keep].to_vec())
+                outputs.truncate(keep);
+                Ok(outputs)
             }
             Err(mut e) => {
                 if e.layer.is_empty() && !schema.internal {
@@ -276,14 +273,15 @@ impl Graph {
         }
     }
 
-    #[allow(clippy::type_complexity)] // one private caller that takes it apart at once
+    /// All results, the hidden ones too. The call is put down in the layer where it is the layer's `own`.
     fn apply_in(
         &mut self,
         op: &'static dyn Operator,
         attrs: Attrs,
         inputs: &[ValueId],
         layer: LayerId,
-    ) -> Result<(Attrs, Vec<ValueId>, Vec<ValueId>), ShapeError> {
+        own: bool,
+    ) -> Result<Vec<ValueId>, ShapeError> {
         let schema = op.schema();
         for (o, a) in schema.options.iter().zip(&attrs) {
             if matches!(a, Attr::Absent) && o.default == crate::schema::Default::Required {
@@ -330,13 +328,17 @@ impl Graph {
                 return Err(e);
             }
             Some(Ok(outputs)) => {
-                let mut all = inputs.to_vec();
-                let made = (before..self.values.len()).map(|v| ValueId(v as u32));
-                all.extend(made.filter(|v| matches!(self.value(*v).source, Source::Param | Source::Aux)));
+                if own {
+                    let mut all = inputs.to_vec();
+                    let made = (before..self.values.len()).map(|v| ValueId(v as u32));
+                    all.extend(made.filter(|v| matches!(self.value(*v).source, Source::Param | Source::Aux)));
+                    let l = &mut self.layers[layer.index()];
+                    (l.attrs, l.inputs, l.outputs) = (attrs, all, outputs.clone());
+                }
                 if outer.is_none() && self.backward_of.is_none() {
                     self.name_outputs(schema, layer, &outputs, before);
                 }
-                return Ok((attrs, all, outputs));
+                return Ok(outputs);
             }
             None => {}
         }
@@ -348,27 +350,42 @@ impl Graph {
             return Err(e);
         }
         let (attrs, inputs, results) = infer.finish();
-        let node = self.nodes.len() as u32;
-        let name = self.layers.get(layer.index()).map(|l| l.name.clone()).unwrap_or_default();
+        if own {
+            let l = &mut self.layers[layer.index()];
+            (l.attrs, l.inputs) = (attrs.clone(), inputs.clone());
+        }
+        let outputs = self.add_node(op, attrs, inputs, layer, results);
+        if own {
+            self.layers[layer.index()].outputs = outputs.clone();
+        }
+        Ok(outputs)
+    }
+
+    /// A node whose results are known; they are named after its layer.
+    pub(crate) fn add_node(
+        &mut self,
+        op: &'static dyn Operator,
+        attrs: Attrs,
+        inputs: Vec<ValueId>,
+        layer: LayerId,
+        results: Vec<(Shape, DType)>,
+    ) -> Vec<ValueId> {
+        let schema = op.schema();
+        let (node, backward) = (self.nodes.len() as u32, self.backward_of.is_some());
         let mut outputs = Vec::with_capacity(results.len());
         for (i, (shape, dtype)) in results.into_iter().enumerate() {
             let label = schema.outputs.get(i).copied().unwrap_or("output");
-            let stem = match (self.backward_of, outer) {
-                (None, None) => format!("{name}_{label}"),
-                (None, Some(_)) => format!("{name}_{}_{label}", schema.name),
-                (Some(_), _) => format!("{name}_grad_{}", schema.name),
+            let parts = match (backward, self.composing) {
+                (false, None) => ["_", label, "", ""],
+                (false, Some(_)) => ["_", schema.name, "_", label],
+                (true, _) => ["_grad_", schema.name, "", ""],
             };
-            outputs.push(self.add_value(&stem, shape, dtype, Source::Node { node, output: i as u32 }));
+            let mut name = self.layers.get(layer.index()).map(|l| l.name.clone()).unwrap_or_default();
+            parts.iter().for_each(|p| name.push_str(p));
+            outputs.push(self.name_value(name, shape, dtype, Source::Node { node, output: i as u32 }));
         }
-        self.nodes.push(Node {
-            op,
-            attrs: attrs.clone(),
-            inputs: inputs.clone(),
-            outputs: outputs.clone(),
-            layer,
-            backward: self.backward_of.is_some(),
-        });
-        Ok((attrs, inputs, outputs))
+        self.nodes.push(Node { op, attrs, inputs, outputs: outputs.clone(), layer, backward });
+        outputs
     }
 
     /// Build nodes that belong to a layer which is there already (rewriting passes do).
@@ -381,7 +398,7 @@ impl Graph {
 
     fn forget_values(&mut self, from: usize) {
         for v in self.values.drain(from..) {
-            self.names.remove(&v.name);
+            self.names.remove(&fnv::text(&v.name));
         }
     }
 
@@ -396,9 +413,9 @@ impl Graph {
         let layer = self.layers[layer.index()].name.clone();
         for (i, v) in outputs.iter().enumerate().filter(|(_, v)| v.index() >= before) {
             let label = schema.outputs.get(i).copied().unwrap_or("output");
-            let name = self.unique(&format!("{layer}_{label}"));
+            let name = self.unique(format!("{layer}_{label}"));
             let old = core::mem::replace(&mut self.values[v.index()].name, name);
-            self.names.remove(&old);
+            self.names.remove(&fnv::text(&old));
         }
     }
 
@@ -441,6 +458,11 @@ impl Graph {
 
     /// Add a value; the name is made unique.
     pub fn add_value(&mut self, name: &str, shape: Shape, dtype: DType, source: Source) -> ValueId {
+        self.name_value(name.to_string(), shape, dtype, source)
+    }
+
+    /// Add a value; the name is made unique.
+    pub(crate) fn name_value(&mut self, name: String, shape: Shape, dtype: DType, source: Source) -> ValueId {
         let name = self.unique(name);
         let training = if source == Source::Param { self.training } else { Training::DEFAULT };
         self.values.push(Value { name, dtype, shape, source, training });
@@ -448,38 +470,38 @@ impl Graph {
     }
 
     pub(crate) fn has_name(&self, name: &str) -> bool {
-        self.names.contains_key(name)
+        self.names.contains_key(&fnv::text(name))
     }
 
     /// `name`, or `name_1`, `name_2`, … when it is taken.
-    fn unique(&mut self, name: &str) -> String {
-        let mut count = match self.names.entry(name.to_string()) {
+    fn unique(&mut self, name: String) -> String {
+        let key = fnv::text(&name);
+        let mut count = match self.names.entry(key) {
             Entry::Vacant(free) => {
                 free.insert(0);
-                return name.to_string();
+                return name;
             }
             Entry::Occupied(taken) => *taken.get(),
         };
-        let new = loop {
+        loop {
             count += 1;
             let new = format!("{name}_{count}");
-            if !self.names.contains_key(&new) {
-                break new;
+            if let Entry::Vacant(free) = self.names.entry(fnv::text(&new)) {
+                free.insert(0);
+                self.names.insert(key, count);
+                return new;
             }
-        };
-        self.names.insert(name.to_string(), count);
-        self.names.insert(new.clone(), 0);
-        new
+        }
     }
 
     fn auto_name(&mut self, stem: &str) -> String {
-        let key = format!("{stem}*");
+        let key = fnv::text(&format!("{stem}*"));
         loop {
-            let count = self.names.entry(key.clone()).or_insert(0);
+            let count = self.names.entry(key).or_insert(0);
             let name = format!("{stem}{count}");
             *count += 1;
-            if !self.names.contains_key(&name) {
-                self.names.insert(name.clone(), 0);
+            if let Entry::Vacant(free) = self.names.entry(fnv::text(&name)) {
+                free.insert(0);
                 return name;
             }
         }
@@ -489,6 +511,9 @@ impl Graph {
     /// shape still has a hole come back.
     pub fn settle(&mut self) -> Vec<ValueId> {
         let mut open = Vec::new();
+        if !self.symbols.any_hole() {
+            return open;
+        }
         for i in 0..self.values.len() {
             let id = ValueId(i as u32);
             self.values[i].shape = self.shape(id);

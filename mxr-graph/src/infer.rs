@@ -259,8 +259,9 @@ impl<'a> Infer<'a> {
                 ));
             }
             let source = if schema.inputs[at].kind == OperandKind::Aux { Source::Aux } else { Source::Param };
-            let owner = self.graph.owner.clone().unwrap_or_else(|| self.layer_name());
-            let full = format!("{owner}_{name}");
+            let mut full = self.graph.owner.clone().unwrap_or_else(|| self.layer_name());
+            full.push('_');
+            full.push_str(name);
             if self.graph.has_name(&full) {
                 let mut e = self.err(
                     Code::WeightNameTaken,
@@ -270,7 +271,7 @@ impl<'a> Infer<'a> {
                 e.help = Some("give the layer or the other value another name".to_string());
                 return Err(e);
             }
-            let id = self.graph.add_value(&full, shape, dtype, source);
+            let id = self.graph.name_value(full, shape, dtype, source);
             self.inputs.push(id);
             return Ok(());
         }
@@ -351,8 +352,22 @@ impl<'a> Infer<'a> {
 
 /// Whether no machine could hold it: an extent or the number of elements is beyond [`MAX_DIM`].
 pub(crate) fn too_large(shape: &Shape) -> bool {
+    // A product of single terms is one term.
+    let mut product = 1_i64;
+    let mut single = true;
+    for d in shape.iter() {
+        match &d.terms()[..] {
+            [] => product = 0,
+            [t] if t.coef.unsigned_abs() > MAX_DIM.unsigned_abs() => return true,
+            [t] => product = product.saturating_mul(t.coef),
+            _ => single = false,
+        }
+    }
     let big = |d: &Dim| d.terms().iter().any(|t| t.coef > MAX_DIM || t.coef < -MAX_DIM);
-    shape.iter().any(big) || big(&shape.elements())
+    match single {
+        true => product.unsigned_abs() > MAX_DIM.unsigned_abs(),
+        false => shape.iter().any(big) || big(&shape.elements()),
+    }
 }
 
 /// An option of an operator by name.

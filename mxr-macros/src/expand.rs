@@ -104,4 +104,4 @@ mod catalogue;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]
-mod typing;
+pub(crate) mod typing;

@@ -1,15 +1,17 @@
 //! Prediction: a normalisation by fixed statistics becomes part of the weights before it.
 
 use super::readers::Readers;
-use super::{Renamed, dce, is, push, trains, unchanged};
+use super::{dce, is, push, trains, unchanged};
+use crate::dim::Dim;
 use crate::expr::Expr;
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::instr::{BinOp, UnOp};
 use crate::ops::batch_norm::BatchNormInfer;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::dense::Dense;
-use crate::ops::{Map, Reshape};
+use crate::ops::{Map, Operator, Reshape};
 use crate::schema::{Attr, Options};
+use crate::shape::Shape;
 use alloc::vec::Vec;
 
 /// Where only a normalisation by running statistics reads a convolution or a dense layer, that layer computes with
@@ -23,46 +25,28 @@ pub fn fold_norm(graph: &mut Graph) -> Vec<Option<ValueId>> {
         return unchanged(graph);
     }
     let readers = Readers::new(graph);
-    // By node: the normalisation that it takes over; by normalisation: whether one does.
+    // By node: the normalisation that it takes over.
     let mut takes: Vec<Option<usize>> = alloc::vec![None; graph.nodes.len()];
-    let mut taken = alloc::vec![false; graph.nodes.len()];
-    for (at, taken) in taken.iter_mut().enumerate() {
+    let mut any = false;
+    for at in 0..graph.nodes.len() {
         if let Some(maker) = folds_into(graph, &readers, at) {
             takes[maker] = Some(at);
-            *taken = true;
+            any = true;
         }
     }
-    if !taken.contains(&true) {
+    if !any {
         return unchanged(graph);
     }
-    let count = graph.values.len();
-    let mut renamed = Renamed::new(graph);
-    let nodes = core::mem::take(&mut graph.nodes);
-    for (at, n) in nodes.iter().enumerate() {
-        let mut n = n.clone();
-        renamed.update(&mut n.inputs);
-        match takes[at] {
-            Some(norm) => {
-                let norm = &nodes[norm];
-                let new = folded(graph, &n, norm);
-                let old = norm.outputs[0];
-                // The result keeps its name.
-                let name = core::mem::take(&mut graph.values[old.index()].name);
-                graph.values[old.index()].name =
-                    core::mem::replace(&mut graph.values[new.index()].name, name);
-                renamed.set(old, new);
-            }
-            None if taken[at] => {}
-            None => push(graph, n),
+    let mut nodes: Vec<Option<Node>> = core::mem::take(&mut graph.nodes).into_iter().map(Some).collect();
+    let mut known = None;
+    for at in 0..nodes.len() {
+        let Some(mut layer) = nodes[at].take() else { continue };
+        if let Some(norm) = takes[at].and_then(|norm| nodes[norm].take()) {
+            fold(graph, &mut layer, &norm, &mut known);
         }
+        push(graph, layer);
     }
-    renamed.finish(graph);
-    let mut moved = dce(graph);
-    for v in 0..count {
-        moved[v] = moved[renamed.get(ValueId(v as u32)).index()];
-    }
-    moved.truncate(count);
-    moved
+    dce(graph)
 }
 
 /// The node whose weights take in normalisation `at`.
@@ -90,12 +74,47 @@ fn options(node: &Node) -> Options<'_> {
     Options { schema: node.op.schema(), attrs: &node.attrs }
 }
 
-/// The layer with the normalisation in its weights, and its result.
-fn folded(graph: &mut Graph, layer: &Node, norm: &Node) -> ValueId {
+/// `scale` and the offset as expressions, and of what kind of layer and normalisation: most of a network are of one kind.
+type Exprs = ((f64, bool, bool), [Expr; 3]);
+
+/// Put the normalisation into the weights of the layer, which makes its result now.
+fn fold(graph: &mut Graph, layer: &mut Node, norm: &Node, known: &mut Option<Exprs>) {
     let [_, gamma, beta, mean, var] = norm.inputs[..] else { panic!("five operands of a normalisation") };
-    // As the instruction has it.
-    let eps = f64::from(options(norm).float("eps") as f32);
+    let bias = layer.inputs.get(2).copied();
     let fix_gamma = options(norm).bool("fix_gamma");
+    // As the instruction has it.
+    let kind = (f64::from(options(norm).float("eps") as f32), fix_gamma, bias.is_some());
+    if known.as_ref().is_none_or(|(k, _)| *k != kind) {
+        *known = Some((kind, exprs(kind)));
+    }
+    let Some((_, [scale, offset, product])) = known else { unreachable!("just made") };
+    let weight = layer.inputs[1];
+    let (whole, dtype) = (graph.value(weight).shape.clone(), graph.value(weight).dtype);
+    let channels = graph.value(var).shape.clone();
+    let mut column = alloc::vec![Dim::ONE; whole.rank()];
+    column[0] = whole[0].clone();
+    let at = layer.layer;
+    graph.within(at, |g| {
+        let mut node = |op: &'static dyn Operator, attr: Attr, inputs: Vec<ValueId>, shape: &Shape| {
+            g.add_node(op, alloc::vec![attr], inputs, at, alloc::vec![(shape.clone(), dtype)])[0]
+        };
+        let of = if fix_gamma { alloc::vec![var] } else { alloc::vec![var, gamma] };
+        let scale = node(&Map, Attr::Expr(scale.clone()), of, &channels);
+        let mut of = alloc::vec![beta, mean, scale];
+        of.extend(bias);
+        let offset = node(&Map, Attr::Expr(offset.clone()), of, &channels);
+        let extents = Attr::Dims(column.iter().cloned().map(Some).collect());
+        let column = node(&Reshape, extents, alloc::vec![scale], &Shape(column));
+        let weight = node(&Map, Attr::Expr(product.clone()), alloc::vec![weight, column], &whole);
+        layer.inputs.truncate(1);
+        layer.inputs.extend([weight, offset]);
+    });
+    layer.attrs[layer.op.schema().option("bias").expect("an option of the schema")] = Attr::Bool(true);
+    layer.outputs.clone_from(&norm.outputs);
+}
+
+/// The scale, the offset, and the product with the weights.
+fn exprs((eps, fix_gamma, bias): (f64, bool, bool)) -> [Expr; 3] {
     let scale = Expr::build(|e| {
         let (var, eps) = (e.input(0), e.constant(eps));
         let spread = e.bin(BinOp::Add, var, eps);
@@ -103,10 +122,9 @@ fn folded(graph: &mut Graph, layer: &Node, norm: &Node) -> ValueId {
         let gamma = if fix_gamma { e.constant(1.0) } else { e.input(1) };
         e.bin(BinOp::Div, gamma, spread)
     });
-    let bias = layer.inputs.get(2).copied();
     let offset = Expr::build(|e| {
         let (beta, mean, scale) = (e.input(0), e.input(1), e.input(2));
-        if bias.is_some() {
+        if bias {
             let bias = e.input(3);
             let off = e.bin(BinOp::Sub, bias, mean);
             let off = e.bin(BinOp::Mul, off, scale);
@@ -116,23 +134,7 @@ fn folded(graph: &mut Graph, layer: &Node, norm: &Node) -> ValueId {
             e.bin(BinOp::Sub, beta, off)
         }
     });
-    let weight = layer.inputs[1];
-    let mut column: Vec<_> = graph.value(weight).shape.iter().map(|_| Some(crate::dim::Dim::ONE)).collect();
-    column[0] = Some(graph.value(weight).shape[0].clone());
-    let mut attrs = layer.attrs.clone();
-    attrs[layer.op.schema().option("bias").expect("an option of the schema")] = Attr::Bool(true);
-    let made = graph.within(layer.layer, |g| {
-        let map = |e: Expr| alloc::vec![Attr::Expr(e)];
-        let of: &[ValueId] = if fix_gamma { &[var] } else { &[var, gamma] };
-        let scale = g.apply(&Map, map(scale), of, None)?[0];
-        let mut of = alloc::vec![beta, mean, scale];
-        of.extend(bias);
-        let offset = g.apply(&Map, map(offset), &of, None)?[0];
-        let column = g.apply(&Reshape, alloc::vec![Attr::Dims(column)], &[scale], None)?[0];
-        let weight = g.apply(&Map, map(Expr::binary(BinOp::Mul)), &[weight, column], None)?[0];
-        g.apply(layer.op, attrs, &[layer.inputs[0], weight, offset], None)
-    });
-    made.expect("shapes that fit before fit after")[0]
+    [scale, offset, Expr::binary(BinOp::Mul)]
 }
 
 #[cfg(test)]

@@ -95,8 +95,9 @@ impl Watched {
     /// What they turn out to be.
     pub(super) fn seen(self, graph: &mut Graph) -> Seen {
         let mut layers = HashMap::new();
-        for l in graph.layers.iter().filter(|l| !l.op.schema().internal) {
-            layers.extend(l.outputs.iter().map(|v| (v.index(), emit::layer_doc(graph, l))));
+        for (at, l) in graph.layers.iter().enumerate().filter(|(_, l)| !l.op.schema().internal) {
+            let doc = emit::layer_doc(graph, at);
+            layers.extend(l.outputs.iter().map(|v| (v.index(), doc.clone())));
         }
         let mut show = |v: &Value| shown(v, graph, &layers);
         let places = self.places.into_iter().map(|(p, list)| (p, list.iter().map(&mut show).collect()));

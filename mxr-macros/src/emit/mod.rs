@@ -2,19 +2,20 @@
 
 mod docs;
 mod formulas;
+mod halves;
 mod instr;
 mod memory;
 mod printing;
 mod program;
 mod summary;
+mod text;
 
 use crate::ast::{Fn, name_of};
 use crate::elaborate::{Network, Reads};
 use crate::errors::Faults;
 use mxr_graph::catalogue::Code;
-use mxr_graph::compile;
 use mxr_graph::dim::{Dim, SymbolDef};
-use mxr_graph::graph::{Graph, Layer};
+use mxr_graph::graph::Graph;
 use mxr_graph::program::Program;
 use mxr_graph::summary::Summary;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -23,6 +24,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::str::FromStr;
+
+pub(crate) use halves::{Compiled, compile};
 
 /// Names that the generated struct has already.
 const TAKEN: [&str; 10] = [
@@ -53,13 +56,12 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults, editor:
     let (mut train, mut predict) = (None, None);
     if network.sound {
         let passes = printing::passes(item.name.span(), faults);
-        if item.marks.predict.is_none() {
-            train = compiled(compile::train_with(network.graph.clone(), &passes), network, faults);
-            if let Some(train) = &train {
-                network.gradients(train, faults);
-            }
+        let (trains, predicts) = compile(&network.graph, &passes, item.marks.predict.is_none());
+        train = trains.and_then(|t| compiled(t, network, faults));
+        if let Some(train) = &train {
+            network.gradients(train, faults);
         }
-        predict = compiled(compile::predict_with(network.graph.clone(), &passes), network, faults);
+        predict = compiled(predicts, network, faults);
         if let Some(limit) = &item.marks.memory {
             memory::limit(limit, &network.graph, [&mut train, &mut predict], faults);
         }
@@ -142,17 +144,13 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults, editor:
     }
 }
 
-/// What is said about a layer.
-pub(crate) fn layer_doc(graph: &Graph, l: &Layer) -> String {
-    docs::layer(graph, l)
+/// What is said about the layer of this number.
+pub(crate) fn layer_doc(graph: &Graph, at: usize) -> String {
+    docs::layer_with_cost(graph, at)
 }
 
 /// The program, or the fault on the call that is to blame.
-fn compiled(
-    result: Result<Program, mxr_graph::error::ShapeError>,
-    network: &Network,
-    faults: &mut Faults,
-) -> Option<Program> {
+fn compiled(result: Compiled, network: &Network, faults: &mut Faults) -> Option<Program> {
     result
         .map_err(|error| {
             let (at, text) = network.fault(&error);
@@ -178,19 +176,20 @@ fn layers(network: &Network) -> TokenStream {
     let mut out = TokenStream::new();
     let mut text = String::new();
     // What the macro itself makes, constants of arithmetic, is nobody's call.
-    let calls = graph.layers.iter().zip(&network.sites).filter(|(l, _)| !l.op.schema().internal);
-    for (i, (l, site)) in calls.enumerate() {
-        let (doc, name) = (docs::layer(graph, l), &l.name);
+    let calls = graph.layers.iter().zip(&network.sites).enumerate();
+    for (i, (at, (l, site))) in calls.filter(|(_, (l, _))| !l.op.schema().internal).enumerate() {
+        let name = &l.name;
         let own = site.ident.as_ref().filter(|ident| name_of(ident) == *name && !taken.contains(name));
         if let Some(ident) = own {
             taken.insert(name.clone());
+            let doc = docs::layer_with_cost(graph, at);
             let number = proc_macro2::Literal::usize_unsuffixed(i);
             out.extend(quote! {
                 #[doc = #doc]
                 pub const #ident: ::mxr::LayerId = ::mxr::LayerId::new(#number, #name);
             });
         } else if !named.contains(name) && taken.insert(name.clone()) {
-            let raw = if is_keyword(name) { "r#" } else { "" };
+            let (doc, raw) = (docs::layer(graph, l), if is_keyword(name) { "r#" } else { "" });
             let _ = write!(
                 text,
                 "#[doc = {doc:?}] pub const {raw}{name}: ::mxr::LayerId = ::mxr::LayerId::new({i}, {name:?}); "
@@ -214,22 +213,19 @@ fn layers(network: &Network) -> TokenStream {
 
 /// The text of the constant `Programs`.
 pub(crate) fn programs(train: Option<&Program>, predict: Option<&Program>, name: &str) -> String {
+    // Only a network with a fault has no prediction, and it is never run.
+    let written = || predict.map_or_else(|| program::program(&empty(name)), program::program);
+    let (trains, predicts) = halves::side_by_side(|| train.map(program::program), written);
     let mut text = String::from("{ use ::mxr::__private::*; ");
-    let part = match train {
+    let part = match trains {
         Some(p) => {
-            let _ = write!(text, "static TRAIN: Program = {}; ", program::program(p));
+            let _ = write!(text, "static TRAIN: Program = {p}; ");
             "Some(&TRAIN)"
         }
         None => "None",
     };
-    let with = predict;
-    // Only a network with a fault has none, and it is never run.
-    let predict = match predict {
-        Some(p) => program::program(p),
-        None => program::program(&empty(name)),
-    };
-    let _ = write!(text, "static PREDICT: Program = {predict}; ");
-    let all: Vec<&Program> = train.into_iter().chain(with).collect();
+    let _ = write!(text, "static PREDICT: Program = {predicts}; ");
+    let all: Vec<&Program> = train.into_iter().chain(predict).collect();
     text.push_str(&formulas::functions(&all));
     let _ = write!(text, "&::mxr::Programs {{ train: {part}, predict: &PREDICT, functions: FUNCTIONS }} }}");
     text

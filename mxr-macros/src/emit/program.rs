@@ -5,6 +5,7 @@
 //! faster than to hand over its tokens one by one.
 
 use super::instr::{instr, scalar};
+use super::text::{number, numbers, quoted};
 use mxr_graph::dim::{Dim, SymbolDef, Term};
 use mxr_graph::dtype::DType;
 use mxr_graph::fnv;
@@ -41,17 +42,18 @@ pub(super) fn program(p: &Program) -> String {
 #[derive(Default)]
 struct Numbered {
     list: Vec<String>,
-    places: BTreeMap<String, usize>,
+    places: BTreeMap<String, u32>,
 }
 
 impl Numbered {
-    fn number(&mut self, text: String) -> usize {
+    fn number(&mut self, text: String) -> u32 {
         if let Some(at) = self.places.get(&text) {
             return *at;
         }
-        self.places.insert(text.clone(), self.list.len());
+        let at = self.list.len() as u32;
+        self.places.insert(text.clone(), at);
         self.list.push(text);
-        self.list.len() - 1
+        at
     }
 }
 
@@ -61,13 +63,13 @@ struct Tables<'p> {
     shapes: Vec<String>,
     /// By a number made of their extents: shapes and where they are written. Most occur many times, so they are compared before
     /// they are written.
-    known: BTreeMap<u64, Vec<(&'p [Dim], usize)>>,
+    known: BTreeMap<u64, Vec<(&'p [Dim], u32)>>,
     instrs: Numbered,
 }
 
 impl<'p> Tables<'p> {
     /// The number of a dimension among the polynomials.
-    fn terms(&mut self, d: &Dim) -> usize {
+    fn terms(&mut self, d: &Dim) -> u32 {
         let terms: Vec<String> = d.terms().iter().map(term).collect();
         self.polynomials.number(format!("&[{}]", terms.join(", ")))
     }
@@ -79,7 +81,7 @@ impl<'p> Tables<'p> {
         }
     }
 
-    fn shape(&mut self, shape: &'p [Dim]) -> usize {
+    fn shape(&mut self, shape: &'p [Dim]) -> u32 {
         let hash = shape.iter().fold(fnv::START, hash);
         if let Some((_, at)) =
             self.known.get(&hash).and_then(|list| list.iter().find(|(known, _)| *known == shape))
@@ -88,7 +90,7 @@ impl<'p> Tables<'p> {
         }
         let dims: Vec<String> = shape.iter().map(|d| self.dim(d)).collect();
         self.shapes.push(format!("&[{}]", dims.join(", ")));
-        let at = self.shapes.len() - 1;
+        let at = self.shapes.len() as u32 - 1;
         self.known.entry(hash).or_default().push((shape, at));
         at
     }
@@ -125,27 +127,44 @@ fn write<'p>(p: &'p Program, tables: &mut Tables<'p>, out: &mut String) -> fmt::
     write!(out, "]; static VALUES: [ProgramValue; {}] = values(S, &[", p.values.len())?;
     for v in p.values.iter() {
         let (shape, dtype, role) = (tables.shape(&v.shape), dtype(v.dtype), role(v.role));
-        write!(out, "({:?}, DType::{dtype}, {shape}, Role::{role}), ", v.name)?;
+        out.push('(');
+        quoted(&v.name, out);
+        for part in [", DType::", dtype, ", "] {
+            out.push_str(part);
+        }
+        number(shape, out);
+        for part in [", Role::", role, "), "] {
+            out.push_str(part);
+        }
     }
     write!(out, "]); static STEPS: [Step; {}] = steps(INSTRS, &[", p.steps.len())?;
     for s in p.steps.iter() {
-        numbers(s.reads.iter().chain(s.writes.iter()), out)?;
+        numbers(&s.reads, out);
+        numbers(&s.writes, out);
     }
     out.push_str("], &[");
     for s in p.steps.iter() {
-        let number = tables.instrs.number(instr(&s.instr));
-        write!(out, "({number}, {}, {}, {}), ", s.reads.len(), s.writes.len(), s.layer)?;
+        let instr = tables.instrs.number(instr(&s.instr));
+        out.push('(');
+        numbers(&[instr, s.reads.len() as u32, s.writes.len() as u32, s.layer], out);
+        out.push_str("), ");
     }
     write!(out, "]); static LAYERS: [ProgramLayer; {}] = layers(S, T, &[", p.layers.len())?;
     for l in p.layers.iter() {
-        numbers(l.params.iter().chain(l.operands.iter()), out)?;
+        numbers(&l.params, out);
+        numbers(&l.operands, out);
     }
     out.push_str("], &[");
     for l in p.layers.iter() {
         let (shape, flops, output) =
             (tables.shape(&l.shape), tables.terms(&l.flops), l.output.map_or(0, |o| o + 1));
-        let (own, reads) = (l.params.len(), l.operands.len());
-        write!(out, "({:?}, {:?}, {output}, {shape}, {own}, {reads}, {flops}), ", l.name, l.op)?;
+        out.push('(');
+        quoted(&l.name, out);
+        out.push_str(", ");
+        quoted(&l.op, out);
+        out.push_str(", ");
+        numbers(&[output, shape, l.params.len() as u32, l.operands.len() as u32, flops], out);
+        out.push_str("), ");
     }
     out.push_str("]); const EXPRS: &[List<Scalar>] = &[");
     for e in p.exprs.iter() {
@@ -181,13 +200,6 @@ fn write<'p>(p: &'p Program, tables: &mut Tables<'p>, out: &mut String) -> fmt::
             let (symbol, scaled, fixed) = (plan.symbol, plan.per_symbol, plan.fixed);
             write!(out, "Some(ProgramPlan::new({symbol}, {scaled}, {fixed})) }}")?;
         }
-    }
-    Ok(())
-}
-
-fn numbers<'a>(list: impl Iterator<Item = &'a u32>, out: &mut String) -> fmt::Result {
-    for n in list {
-        write!(out, "{n}, ")?;
     }
     Ok(())
 }

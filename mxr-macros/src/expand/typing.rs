@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use std::str::FromStr;
 
 /// A source whose every token is typed anew.
-const SOURCE: &str = "
+pub(crate) const SOURCE: &str = "
 const WIDTH: usize = 16;
 fn conv_bn(x: Tensor<N, C, _, _>, filters: usize, stride: usize) {
     batch_norm(conv2d(x, filters, kernel = (3, 3), stride = stride, pad = same, bias = false))
