@@ -126,7 +126,8 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn gives_several(&self, item: &Fn) -> bool {
-        matches!(self.seen.first(&item.body), Shown::List(_))
+        let tail = item.body.tail.as_deref();
+        tail.is_some_and(|tail| gives_several(self.source, tail, MOST_CALLS))
     }
 
     /// What an input is, or by its type may be.
@@ -356,12 +357,12 @@ impl<'a> Body<'a> {
                 quote!((#a, #b))
             }
             ExprKind::Unary(_, a) => {
-                let (a, shape) = (self.expr(a), self.module.shape(self.seen.first(e), false));
+                let (a, shape) = (self.expr(a), self.shape(e));
                 quote!(__unary::<#shape>(#a))
             }
             ExprKind::Binary(op, a, b) => {
                 let (a, b) = (self.expr(a), self.expr(b));
-                let shape = self.module.shape(self.seen.first(e), false);
+                let shape = self.shape(e);
                 match op {
                     Binary::Add | Binary::Sub | Binary::Mul | Binary::Div => {
                         quote!(__binary::<#shape>(#a, #b))
@@ -371,13 +372,14 @@ impl<'a> Body<'a> {
             }
             ExprKind::Call(call) => self.call(e, call),
             ExprKind::Field(of, name) => {
+                let at = self.module.reserve();
                 let receiver = self.expr(of);
                 if is_marked(name) {
                     return quote!(__part(#receiver.#name, ()));
                 }
                 let parameter = match self.seen.first(e) {
                     Shown::Unknown => quote!(()),
-                    shown => self.module.parameter(name, shown),
+                    shown => self.module.parameter(&at, name, shown),
                 };
                 quote!(__part(#receiver.the_name_that_is_being_typed, #parameter))
             }
@@ -390,11 +392,16 @@ impl<'a> Body<'a> {
                 let condition = self.expr(condition);
                 let then = self.braces(then);
                 let otherwise = otherwise.as_ref().map_or_else(|| quote!(()), |o| self.expr(o));
-                let shape = self.module.shape(self.seen.first(e), false);
+                let shape = self.shape(e);
                 quote!(__choice::<#shape>(#condition, #then, #otherwise))
             }
             ExprKind::Block(block) => self.braces(block),
         }
+    }
+
+    fn shape(&mut self, e: &Expr) -> TokenStream {
+        let alias = self.module.reserve();
+        self.module.shape(alias, self.seen.first(e), false)
     }
 
     fn braces(&mut self, block: &'a Block) -> TokenStream {
@@ -410,6 +417,26 @@ impl<'a> Body<'a> {
 fn number(mut literal: Literal, span: Span) -> TokenStream {
     literal.set_span(span);
     quote_spanned!(span=> #literal)
+}
+
+/// No function gives what another gives through more calls than this; one that calls itself has been reported.
+const MOST_CALLS: usize = 16;
+
+/// Whether an expression has several values, by its words.
+fn gives_several(source: &Source, e: &Expr, calls: usize) -> bool {
+    let block = |b: &Block| b.tail.as_deref().is_some_and(|t| gives_several(source, t, calls));
+    match &e.kind {
+        ExprKind::List(_) => true,
+        ExprKind::If(_, then, _) => block(then),
+        ExprKind::Block(b) => block(b),
+        ExprKind::Call(call) => match source.function(&call.name) {
+            Some((home, f)) => {
+                f.body.tail.as_deref().is_some_and(|t| calls > 0 && gives_several(home, t, calls - 1))
+            }
+            None => mxr_graph::ops::find(&name_of(&call.name)).is_some_and(|op| op.schema().visible != 1),
+        },
+        _ => false,
+    }
 }
 
 /// A token by its place.

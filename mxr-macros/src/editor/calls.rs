@@ -3,7 +3,6 @@
 use super::bodies::Body;
 use super::{is_marked, module_of, unmarked, unspanned};
 use crate::ast::{Arg, Call, Expr, ExprKind, Fn, name_of};
-use crate::elaborate::Shown;
 use crate::operators;
 use mxr_graph::ops;
 use mxr_graph::schema::{OperandKind, Schema};
@@ -15,18 +14,20 @@ impl<'a> Body<'a> {
         let (name, source) = (&call.name, self.source);
         let own = source.function(name).map(|(_, item)| item);
         let op = ops::find(&name_of(name)).map(|op| op.schema()).filter(|s| !s.internal);
+        // However it is called, it takes one number, in the order of the text.
+        let alias = self.module.reserve();
         match (own, op) {
             _ if self.is_bound(name) && own.is_none() && op.is_none() => {
                 let (block, args) = (self.named(name), self.all(&call.args));
-                let shape = self.module.shape(self.seen.first(e), false);
+                let shape = self.module.shape(alias, self.seen.first(e), false);
                 quote!(__apply::<#shape>(#block, #args))
             }
             (Some(item), _) if call.instance => {
                 let (callee, args) = (self.callee(item, name), self.all(&call.args));
                 quote!(__instance(#callee, #args))
             }
-            (Some(item), _) => self.function(e, item, call),
-            (None, Some(schema)) => self.operator(e, schema, call),
+            (Some(item), _) => self.function(e, alias, item, call),
+            (None, Some(schema)) => self.operator(e, alias, schema, call),
             (None, None) => self.unknown(call),
         }
     }
@@ -46,7 +47,7 @@ impl<'a> Body<'a> {
     }
 
     /// A network or a block: its inputs in order, and those that are given by name in a struct of their names.
-    fn function(&mut self, e: &Expr, item: &'a Fn, call: &'a Call) -> TokenStream {
+    fn function(&mut self, e: &Expr, alias: Ident, item: &'a Fn, call: &'a Call) -> TokenStream {
         let name = &call.name;
         let given = |input: &Ident| call.args.iter().any(|a| a.name.as_ref().is_some_and(|n| n == input));
         let mut places = (0..item.params.len()).filter(|p| !given(&item.params[*p].name));
@@ -56,7 +57,7 @@ impl<'a> Body<'a> {
         for arg in &call.args {
             match &arg.name {
                 Some(n) if words.contains(&name_of(n)) || is_marked(n) => {
-                    let value = self.word(arg);
+                    let value = self.expr(&arg.value);
                     fields.named(n.clone(), value, is_marked(n));
                 }
                 Some(_) => more.push(self.expr(&arg.value)),
@@ -70,7 +71,7 @@ impl<'a> Body<'a> {
             }
         }
         let (several, module) = (self.gives_several(item), module_of(name));
-        let shape = self.module.shape(self.seen.first(e), several);
+        let shape = self.module.shape(alias, self.seen.first(e), several);
         let mut function = name.clone();
         // The struct of a network has its name.
         if item.is_network() && self.source.fns.iter().any(|f| std::ptr::eq(f, item)) {
@@ -84,7 +85,7 @@ impl<'a> Body<'a> {
     }
 
     /// An operator: operands in order, options in a struct.
-    fn operator(&mut self, e: &Expr, schema: &'static Schema, call: &'a Call) -> TokenStream {
+    fn operator(&mut self, e: &Expr, alias: Ident, schema: &'static Schema, call: &'a Call) -> TokenStream {
         let variadic = schema.inputs.iter().any(|i| i.kind == OperandKind::Variadic);
         let data: Vec<&str> =
             schema.inputs.iter().filter(|i| i.kind == OperandKind::Data).map(|i| i.name).collect();
@@ -102,7 +103,7 @@ impl<'a> Body<'a> {
                 if let Some(slot) = data.iter().position(|d| *d == text) {
                     operands[slot] = self.expr(&arg.value);
                 } else if is_marked(name) || words.contains(&text) && !fields.has(&text) {
-                    let value = self.word(arg);
+                    let value = self.expr(&arg.value);
                     fields.named(operators::spanned(&text, name.span()), value, is_marked(name));
                 } else {
                     more.push(self.expr(&arg.value));
@@ -122,7 +123,7 @@ impl<'a> Body<'a> {
                 _ if variadic => several.push(self.expr(&arg.value)),
                 (None, half) => match (options.next(), half) {
                     (Some(option), _) => {
-                        let value = self.word(arg);
+                        let value = self.expr(&arg.value);
                         fields.named(operators::spanned(option.name, Span::call_site()), value, false);
                     }
                     (None, Some((name, _))) => fields.half_typed(name),
@@ -131,7 +132,7 @@ impl<'a> Body<'a> {
             }
         }
         let name = operators::spanned(&name_of(&call.name), call.name.span());
-        let shape = self.module.shape(self.seen.first(e), schema.visible != 1);
+        let shape = self.module.shape(alias, self.seen.first(e), schema.visible != 1);
         let positional = schema.options.iter().filter(|o| o.positional).map(|_| quote!(__any(())));
         let operands = operands.iter().map(|o| quote!(__any(#o)));
         let called = match (receiver, variadic) {
@@ -150,19 +151,6 @@ impl<'a> Body<'a> {
         match words.is_empty() {
             true => quote!(__set(#called, (), (#(#more,)*))),
             false => quote!(__set(#called, __ide::opts::#opts { #fields }, (#(#more,)*))),
-        }
-    }
-
-    /// A value, or a word that stands for itself.
-    fn word(&mut self, arg: &'a Arg) -> TokenStream {
-        match &arg.value.kind {
-            ExprKind::Name(name) if !self.is_bound(name) && !is_marked(name) => {
-                match self.seen.first(&arg.value) {
-                    Shown::Unknown => quote!(()),
-                    _ => self.named(name),
-                }
-            }
-            _ => self.expr(&arg.value),
         }
     }
 

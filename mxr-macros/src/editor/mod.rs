@@ -99,8 +99,8 @@ pub(crate) fn shadow(source: &Source, seen: &Seen, layers: &[Ident]) -> TokenStr
         const _: () = {
             #[allow(unused_imports)]
             use ::mxr::__ide::{self, words::*, ops::*};
-            #(#consts)*
             #bodies
+            #(#consts)*
             #modules
         };
     }

@@ -23,7 +23,7 @@ fn the_compiler_gets_nothing_of_it() {
         assert!(!compiler.contains("__ide"), "{name}");
         assert!(editor.starts_with("# [allow"), "{name}: {}", &editor[..100]);
         // And an editor nothing of the tables.
-        assert!(editor.len() < compiler.len() / 2, "{name}: {} of {}", editor.len(), compiler.len());
+        assert!(compiler.contains("static TRAIN") && !editor.contains("static TRAIN"), "{name}");
     }
 }
 
@@ -96,7 +96,7 @@ fn a_mark_changes_nothing_in_front_of_it() {
     let mark = super::MARKS[0];
     let (plain, _) = shown(SOURCE);
     let words = words();
-    assert!(words.len() > 60, "{}", words.len());
+    assert!(words.len() > 40, "{}", words.len());
     for (start, end) in words {
         // Typed to its end, and one letter of it.
         for upto in [end, start + 1] {

@@ -40,14 +40,19 @@ impl Module {
         quote!(#module::#alias)
     }
 
+    /// The place of an alias that is written later.
+    pub(super) fn reserve(&mut self) -> Ident {
+        self.next("shape")
+    }
+
     /// The alias of a result's shape, which is what an operator is generic over; of several results, of their types.
-    pub(super) fn shape(&mut self, shown: &Shown, several: bool) -> TokenStream {
+    pub(super) fn shape(&mut self, alias: Ident, shown: &Shown, several: bool) -> TokenStream {
         let ty = match shown {
             Shown::Tensor(shape, ..) => self.extents(shape),
             Shown::List(_) if several => self.type_of(shown),
             _ => quote!(::mxr::__ide::Unknown),
         };
-        let (alias, module) = (self.next("shape"), &self.name);
+        let module = &self.name;
         self.items.extend(quote!(pub type #alias = #ty;));
         quote!(#module::#alias)
     }
@@ -137,8 +142,8 @@ impl Module {
     }
 
     /// The parameter of a layer that is used once more.
-    pub(super) fn parameter(&mut self, ident: &Ident, shown: &Shown) -> TokenStream {
-        let (at, module, ty) = (self.next("at"), self.name.clone(), self.type_of(shown));
+    pub(super) fn parameter(&mut self, at: &Ident, ident: &Ident, shown: &Shown) -> TokenStream {
+        let (module, ty) = (self.name.clone(), self.type_of(shown));
         let (field, doc) =
             (super::unspanned(ident), describe(&ident.to_string(), std::slice::from_ref(shown)));
         self.items.extend(quote!(pub struct #at { #[doc = #doc] pub #field: #ty }));

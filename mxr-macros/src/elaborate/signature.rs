@@ -252,14 +252,14 @@ impl Elab<'_> {
         }
         for (axis, (e, have)) in extents.iter().zip(have.iter()).enumerate() {
             if matches!(e.kind, ExprKind::Hole) {
-                self.watch(e, &Value::of_dim(have.clone()));
+                self.watch(*e, &Value::of_dim(have.clone()));
                 continue;
             }
             if let Some(symbol) = as_symbol(e)
                 && !self.extents.iter().any(|(n, _)| *n == symbol)
                 && !self.scope.names().any(|n| n == symbol)
             {
-                self.watch(e, &Value::of_dim(have.clone()));
+                self.watch(*e, &Value::of_dim(have.clone()));
                 self.extents.push((symbol, Value::of_dim(have.clone())));
                 continue;
             }
