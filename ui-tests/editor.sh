@@ -31,7 +31,6 @@ cargo test -p ui-tests --test editor -- --nocapture 2>&1 | tee "$log"
     echo
     echo '```text'
     echo "$server"
-    "$RUST_ANALYZER" --version
     grep -E '^(completion inside|[0-9]+ faults|test result)' "$log"
     grep -E '^test .* \.\.\. |^ok$' "$log" | grep -E '\.\.\. ' | sed 's/ has been running.*//' | sort
     echo '```'

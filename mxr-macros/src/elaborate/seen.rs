@@ -10,6 +10,7 @@ use mxr_graph::dim::{Dim, Symbols};
 use mxr_graph::dtype::DType;
 use mxr_graph::graph::Graph;
 use mxr_graph::schema::{Attr, OperandKind, OptionKind, Schema};
+use proc_macro2::Ident;
 use std::collections::HashMap;
 
 /// Different values at one place beyond this many are not kept.
@@ -96,14 +97,20 @@ impl Watched {
     pub(super) fn seen(self, graph: &mut Graph) -> Seen {
         let mut layers = HashMap::new();
         for (at, l) in graph.layers.iter().enumerate().filter(|(_, l)| !l.op.schema().internal) {
-            let doc = emit::layer_doc(graph, at);
-            layers.extend(l.outputs.iter().map(|v| (v.index(), doc.clone())));
+            layers.extend(l.outputs.iter().map(|v| (v.index(), at)));
         }
-        let mut show = |v: &Value| shown(v, graph, &layers);
-        let places = self.places.into_iter().map(|(p, list)| (p, list.iter().map(&mut show).collect()));
-        let places = places.collect();
-        Seen { places, last: self.last.into_iter().map(|(p, v)| (p, show(&v))).collect() }
+        // Of an expression the shape is all that is shown.
+        let mut show = |of: &Place, v: &Value| {
+            shown(v, graph, if of.1 == place_of_name() { Some(&layers) } else { None })
+        };
+        let all = |(p, list): (Place, Vec<Value>)| (p, list.iter().map(|v| show(&p, v)).collect());
+        let places = self.places.into_iter().map(all).collect();
+        Seen { places, last: self.last.into_iter().map(|(p, v)| (p, shown(&v, graph, None))).collect() }
     }
+}
+
+fn place_of_name() -> &'static str {
+    std::any::type_name::<Ident>()
 }
 
 impl Elab<'_> {
@@ -153,14 +160,17 @@ impl Elab<'_> {
     }
 }
 
-fn shown(value: &Value, graph: &mut Graph, layers: &HashMap<usize, String>) -> Shown {
+fn shown(value: &Value, graph: &mut Graph, layers: Option<&HashMap<usize, usize>>) -> Shown {
     match value {
         Value::Tensor(id) => {
             let (shape, dtype) = (graph.shape(*id), graph.value(*id).dtype);
-            let doc = layers.get(&id.index()).cloned().unwrap_or_else(|| {
-                let holds = if dtype == DType::F32 { String::new() } else { format!(" of {dtype}") };
-                format!("`{}`{holds}", shape.display(&graph.symbols))
-            });
+            let doc = match layers.and_then(|l| l.get(&id.index())) {
+                Some(at) => emit::layer_doc(graph, *at),
+                None => {
+                    let holds = if dtype == DType::F32 { String::new() } else { format!(" of {dtype}") };
+                    format!("`{}`{holds}", shape.display(&graph.symbols))
+                }
+            };
             Shown::Tensor(shape.iter().map(|d| extent(d, &graph.symbols)).collect(), dtype, doc)
         }
         Value::Int(n) => Shown::Extent(Extent::Number(*n)),
