@@ -13,12 +13,13 @@ if [ -z "${RUST_ANALYZER:-}" ]; then
             cargo install ra_ap_rust-analyzer --version "$version" --locked --root "$tools"
     fi
     export RUST_ANALYZER=$tools/bin/rust-analyzer
+    echo "ra_ap_rust-analyzer $version"
 fi
 if [ -z "${RA_SYSROOT_SRC:-}" ] && [ ! -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ]; then
     rustup component add rust-src
 fi
 
-server="$("$RUST_ANALYZER" --version), ra_ap_rust-analyzer $version unless RUST_ANALYZER was given"
+server=$("$RUST_ANALYZER" --version)
 record=benches/records/$(date +%F)-editor.md
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -30,7 +31,7 @@ cargo test -p ui-tests --test editor -- --nocapture 2>&1 | tee "$log"
     echo "\`cargo check\`; it is built without most optimisations, and runs beside whatever else the machine does."
     echo
     echo '```text'
-    echo "$server"
+    echo "$server" # a crate built by cargo calls itself 0.0.0
     grep -E '^(completion inside|[0-9]+ faults|test result)' "$log"
     grep -E '^test .* \.\.\. |^ok$' "$log" | grep -E '\.\.\. ' | sed 's/ has been running.*//' | sort
     echo '```'
