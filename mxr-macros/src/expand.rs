@@ -13,9 +13,12 @@ use proc_macro2::TokenStream;
 /// The expansion. A pure function of its tokens, whatever they are.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut faults = Faults::default();
-    let out = expanded(input, editor::is_asking(), &mut faults);
-    // Behind the rest: what an editor is shown has to begin at the same place whether there are faults or not.
-    out.into_iter().chain(faults.to_tokens()).collect()
+    let editor = editor::is_asking();
+    let out = expanded(input, editor, &mut faults);
+    let faults = faults.to_tokens();
+    // What an editor is shown has to begin at the same place whether there are faults or not.
+    let (first, second) = if editor { (out, faults) } else { (faults, out) };
+    first.into_iter().chain(second).collect()
 }
 
 /// What a source becomes apart from its faults, for the compiler or for an `editor`.
