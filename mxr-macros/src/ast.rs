@@ -14,6 +14,8 @@ pub(crate) struct Source {
     pub(crate) imports: Vec<Import>,
     /// An item is half-typed, which has been said: names that are not known may be its own.
     pub(crate) half: bool,
+    /// An editor asks: what things turn out to be is kept for it.
+    pub(crate) watched: bool,
 }
 
 /// A function of another `network!`, with everything that stands beside it there.
@@ -162,6 +164,8 @@ pub(crate) struct Param {
     pub(crate) ty: Type,
     /// What it is where a call says nothing.
     pub(crate) default: Option<Expr>,
+    /// Its name where that is said.
+    pub(crate) defaulted: Option<Ident>,
     pub(crate) at: Spans,
 }
 
@@ -273,6 +277,17 @@ pub(crate) enum Pat {
     Tuple(Vec<Pat>),
 }
 
+impl Pat {
+    /// The names in it, in order.
+    pub(crate) fn names<'a>(&'a self, see: &mut impl FnMut(&'a Ident)) {
+        match self {
+            Pat::Wild => {}
+            Pat::Name(ident) => see(ident),
+            Pat::Tuple(parts) => parts.iter().for_each(|p| p.names(see)),
+        }
+    }
+}
+
 /// An expression.
 #[derive(Debug)]
 pub(crate) struct Expr {
@@ -323,8 +338,8 @@ pub(crate) enum ExprKind {
     Field(Box<Expr>, Ident),
     If(Box<Expr>, Block, Option<Box<Expr>>),
     Block(Block),
-    /// Already reported.
-    Error,
+    /// Already reported; the part in front of a dot is kept.
+    Error(Option<Box<Expr>>),
 }
 
 /// `name(args)` or `receiver.name(args)`.

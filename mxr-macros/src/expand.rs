@@ -1,7 +1,8 @@
 //! From the tokens inside `network!( … )` to those it becomes.
 
 use crate::ast::name_of;
-use crate::elaborate::{self, Reads};
+use crate::editor;
+use crate::elaborate::{self, Reads, Seen};
 use crate::emit;
 use crate::errors::Faults;
 use crate::imports;
@@ -12,24 +13,38 @@ use proc_macro2::TokenStream;
 /// The expansion. A pure function of its tokens, whatever they are.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut faults = Faults::default();
-    let out = expanded(input, &mut faults);
-    let mut all = faults.to_tokens();
-    all.extend(out);
-    all
+    let editor = editor::is_asking();
+    let out = expanded(input, editor, &mut faults);
+    let faults = faults.to_tokens();
+    // What an editor is shown has to begin at the same place whether there are faults or not.
+    let (first, second) = if editor { (out, faults) } else { (faults, out) };
+    first.into_iter().chain(second).collect()
 }
 
-/// What a source becomes apart from its faults.
-fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
+/// What a source becomes apart from its faults, for the compiler or for an `editor`.
+pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) -> TokenStream {
     if let Some(call) = imports::bring(&input, faults) {
         return call;
     }
-    let source = parse::source(input.clone(), faults);
+    let mut source = parse::source(input.clone(), faults);
+    let completing = editor && editor::is_completing(&input);
+    source.watched = editor && !completing;
+    let source = source;
     elaborate::items(&source, faults);
     let mut out = TokenStream::new();
     let mut reads = Reads::new();
+    let (mut seen, mut layers) = (Seen::default(), Vec::new());
     for (at, item) in source.fns.iter().enumerate().filter(|(_, f)| f.is_network()) {
-        let network = elaborate::network(&source, item, faults);
-        let code = emit::network(item, &network, faults);
+        let mut network = elaborate::network(&source, item, faults);
+        if completing {
+            layers.extend(emit::own_layers(&network).cloned());
+            continue;
+        }
+        let code = emit::network(item, &network, faults, source.watched);
+        if source.watched {
+            seen.merge(std::mem::take(&mut network.seen));
+            layers.extend(emit::own_layers(&network).cloned());
+        }
         // Two of one name have been reported: rustc would find each of their parts twice.
         if source.fns[..at].iter().all(|f| name_of(&f.name) != name_of(&item.name)) {
             out.extend(code);
@@ -37,6 +52,10 @@ fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
         for (place, (ident, read)) in network.reads {
             reads.entry(place).or_insert((ident, false)).1 |= read;
         }
+    }
+    if completing {
+        // What is around the name is all that is looked at.
+        return editor::shadow(&source, &seen, &layers);
     }
     let reached = elaborate::reached(&source);
     let blocks = source.fns.iter().filter(|f| !f.is_network());
@@ -55,12 +74,19 @@ fn expanded(input: TokenStream, faults: &mut Faults) -> TokenStream {
             format!("a network is called `{network}`, with a capital letter; networks may call it, too");
         faults.push_help(Code::SmallLetter, block.name.span(), text, help);
         // It is meant to be one, and what uses it need not fail as well.
-        let network = elaborate::network(&source, block, faults);
+        let mut network = elaborate::network(&source, block, faults);
+        seen.merge(std::mem::take(&mut network.seen));
         // The compiler's own word on the letter would be a second one.
         out.extend(quote::quote!(#[allow(non_camel_case_types)]));
-        out.extend(emit::network(block, &network, faults));
+        out.extend(emit::network(block, &network, faults, source.watched));
     }
     out.extend(imports::leave(&input, &source, faults.len() == 0));
+    if source.watched {
+        // Lints are the compiler's.
+        let mut all = editor::shadow(&source, &seen, &layers);
+        all.extend(out);
+        return all;
+    }
     if faults.len() == 0 {
         out.extend(emit::unused(&reads, &unread));
     }
@@ -79,6 +105,6 @@ fn camel_case(name: &str) -> String {
 #[cfg(test)]
 mod catalogue;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
-mod typing;
+pub(crate) mod typing;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod ast;
+mod editor;
 mod elaborate;
 mod emit;
 mod errors;
@@ -30,8 +31,15 @@ pub fn network_fn(_: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(item.into()).into()
 }
 
-/// The operator list as Rust methods: `__operators!(options)`, `__operators!(ndarray)`, `__operators!(symbol)`. For the
-/// crate `mxr` only.
+/// What is inside for an editor, nothing for the compiler. For the crate `mxr` only.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __for_editors(input: TokenStream) -> TokenStream {
+    if editor::is_asking() { input } else { TokenStream::new() }
+}
+
+/// The operator list as Rust methods: `__operators!(options)`, `__operators!(ndarray)`, `__operators!(symbol)`, and for an
+/// editor `__operators!(editor)`. For the crate `mxr` only.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __operators(input: TokenStream) -> TokenStream {

@@ -30,6 +30,9 @@
 // The generated code says `::mxr::…`, in this crate's own tests as well.
 extern crate self as mxr;
 
+#[path = "editor.rs"]
+#[doc(hidden)]
+pub mod __ide;
 mod device;
 pub mod engine;
 mod error;

@@ -93,6 +93,7 @@ impl<'a> Elab<'a> {
             if value == Value::Unknown {
                 self.unknown_symbols(&p.ty);
             }
+            self.watch(&p.name, &value);
             self.scope.bind(name_of(&p.name), value, Some(p.name.clone()));
         }
         let deeper = self.calls.iter().cloned().chain([frame]).collect();

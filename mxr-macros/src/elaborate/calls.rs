@@ -48,6 +48,9 @@ impl<'a> Elab<'a> {
         for a in &call.args {
             self.unplaced(a);
         }
+        if !self.told.insert(call) {
+            return Value::Unknown;
+        }
         let operators = OPS.iter().map(|op| op.schema()).filter(|s| !s.internal).map(|s| s.name);
         let fns = self.source.fns.iter().map(|f| &f.name);
         let blocks: Vec<String> =
@@ -109,7 +112,11 @@ impl<'a> Elab<'a> {
             name: call.name.span().into(),
         };
         let inputs: Vec<ValueId> = inputs.into_iter().map(|(id, _)| id).collect();
-        self.apply(op, sorted.attrs, &inputs, &spans, hint)
+        let result = self.apply(op, sorted.attrs, &inputs, &spans, hint);
+        if self.watched.is_some() && result != Value::Unknown {
+            self.watch_holes(schema, call);
+        }
+        result
     }
 
     /// Puts an argument in its place.

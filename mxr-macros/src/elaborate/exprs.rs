@@ -15,13 +15,19 @@ impl Elab<'_> {
 
     /// The value of an expression; the outermost layer that it makes is named by the hint.
     pub(super) fn expr_hint(&mut self, e: &Expr, hint: Option<&Hint>) -> Value {
+        let value = self.value(e, hint);
+        self.watch(e, &value);
+        value
+    }
+
+    fn value(&mut self, e: &Expr, hint: Option<&Hint>) -> Value {
         match &e.kind {
             ExprKind::Int(n) => Value::Int(*n),
             ExprKind::Float(x) => Value::Float(*x),
             ExprKind::Bool(b) => Value::Bool(*b),
             ExprKind::Text(t) => Value::Word(t.clone()),
             ExprKind::Hole => Value::Hole,
-            ExprKind::Error => Value::Unknown,
+            ExprKind::Error(_) => Value::Unknown,
             ExprKind::Name(name) => self.name(name),
             ExprKind::List(parts) => Value::List(parts.iter().map(|p| self.expr(p)).collect()),
             ExprKind::Range(..) => self.fault_help(

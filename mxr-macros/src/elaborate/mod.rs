@@ -8,6 +8,7 @@ mod exprs;
 mod gradients;
 mod instances;
 mod names;
+mod seen;
 mod signature;
 mod stmts;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use mxr_graph::error::{At, ShapeError};
 use mxr_graph::graph::Graph;
 use names::Names;
 use proc_macro2::{Ident, Span};
+pub(crate) use seen::{Extent, Seen, Shown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use value::{Scope, Value};
@@ -39,6 +41,8 @@ pub(crate) struct Network {
     pub(crate) reads: Reads,
     /// Whether it may be compiled: nothing was wrong with it.
     pub(crate) sound: bool,
+    /// What things turn out to be, where an editor asks.
+    pub(crate) seen: Seen,
 }
 
 /// Names by their place in the source, and whether any expansion reads them.
@@ -71,7 +75,8 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     elab.outputs(item, result);
     elab.holes(before);
     elab.scope.release(0);
-    let Elab { graph, sites, broken, scope, lame, .. } = elab;
+    let Elab { mut graph, sites, broken, scope, lame, watched, .. } = elab;
+    let seen = watched.map(|w| w.seen(&mut graph)).unwrap_or_default();
     let sound = faults.len() == before && !lame;
     if source.half || item.half || source.fns.iter().any(|f| f.half && !f.is_network()) {
         faults.forgive(before, &CONSEQUENCES);
@@ -79,7 +84,7 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     if item.lost {
         faults.forgive_if(before, |code| code.number() < 200);
     }
-    Network { graph, sites, broken, reads: scope.reads, sound }
+    Network { graph, sites, broken, reads: scope.reads, sound, seen }
 }
 
 /// Looks for faults in a block that nobody calls.
@@ -271,6 +276,10 @@ struct Elab<'a> {
     half: bool,
     /// Names that are not known and like no other, each said once.
     missing: BTreeSet<String>,
+    /// The calls of what there is not, each said once however often it is laid out.
+    told: BTreeSet<*const crate::ast::Call>,
+    /// What things turn out to be, where an editor asks.
+    watched: Option<seen::Watched>,
 }
 
 impl<'a> Elab<'a> {
@@ -294,6 +303,8 @@ impl<'a> Elab<'a> {
             segments: 0,
             half: false,
             missing: BTreeSet::new(),
+            told: BTreeSet::new(),
+            watched: source.watched.then(Default::default),
         }
     }
 
@@ -342,6 +353,7 @@ impl<'a> Elab<'a> {
             Some(tail) => self.expr_hint(tail, hint),
             None => Value::Hole,
         };
+        self.watch(block, &result);
         self.scope.release(mark);
         result
     }

@@ -17,6 +17,7 @@ impl Elab<'_> {
         for c in &source.consts {
             let value = self.expr(&c.value);
             let value = self.typed(&name_of(&c.name), &c.ty, value, c.value.at);
+            self.watch(&c.name, &value);
             self.extents.push((name_of(&c.name), value));
         }
     }
@@ -29,6 +30,7 @@ impl Elab<'_> {
         }
         for p in &item.params {
             let value = self.input(p);
+            self.watch(&p.name, &value);
             self.scope.bind(name_of(&p.name), value, Some(p.name.clone()));
         }
     }
@@ -63,6 +65,7 @@ impl Elab<'_> {
                 None if matches!(e.kind, ExprKind::Hole) => {
                     let hole = self.graph.symbols.hole();
                     self.open.push((hole.clone(), e.at));
+                    self.watch(e, &Value::Dim(hole.clone()));
                     Value::Dim(hole)
                 }
                 None => {
@@ -249,12 +252,14 @@ impl Elab<'_> {
         }
         for (axis, (e, have)) in extents.iter().zip(have.iter()).enumerate() {
             if matches!(e.kind, ExprKind::Hole) {
+                self.watch(*e, &Value::of_dim(have.clone()));
                 continue;
             }
             if let Some(symbol) = as_symbol(e)
                 && !self.extents.iter().any(|(n, _)| *n == symbol)
                 && !self.scope.names().any(|n| n == symbol)
             {
+                self.watch(*e, &Value::of_dim(have.clone()));
                 self.extents.push((symbol, Value::of_dim(have.clone())));
                 continue;
             }

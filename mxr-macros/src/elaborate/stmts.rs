@@ -55,6 +55,7 @@ impl Elab<'_> {
         match pat {
             Pat::Wild => {}
             Pat::Name(ident) => {
+                self.watch(ident, &value);
                 let watch = watched.then(|| ident.clone());
                 self.scope.bind(name_of(ident), value, watch);
             }
@@ -72,6 +73,7 @@ impl Elab<'_> {
             Pat::Wild => {}
             Pat::Name(ident) => {
                 let name = name_of(ident);
+                self.watch(ident, &value);
                 if self.scope.assign(&name, value) {
                     return;
                 }

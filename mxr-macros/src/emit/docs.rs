@@ -2,6 +2,7 @@
 
 use mxr_graph::dim::{Dim, Symbols};
 use mxr_graph::graph::{Graph, Layer, Source, ValueId};
+use mxr_graph::ops::Lower;
 use mxr_graph::program::{Program, Role};
 use mxr_graph::summary::Cost;
 use std::fmt::Write;
@@ -12,6 +13,17 @@ pub(super) fn layer(graph: &Graph, l: &Layer) -> String {
     let count = parameters(graph, l);
     if count != Dim::ZERO {
         let _ = write!(text, ", {} parameters", thousands(&count, &graph.symbols));
+    }
+    text
+}
+
+/// The same, and what it costs: ", 599,040*N floating-point operations".
+pub(super) fn layer_with_cost(graph: &Graph, at: usize) -> String {
+    let mut text = layer(graph, &graph.layers[at]);
+    let nodes = graph.nodes.iter().filter(|node| node.layer.index() == at && !node.backward);
+    let flops = nodes.fold(Dim::ZERO, |sum, node| sum.add(&node.op.flops(Lower { graph, node })));
+    if flops != Dim::ZERO {
+        let _ = write!(text, ", {} floating-point operations", thousands(&flops, &graph.symbols));
     }
     text
 }

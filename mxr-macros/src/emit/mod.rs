@@ -41,8 +41,9 @@ const TAKEN: [&str; 10] = [
     "Self",
 ];
 
-/// The Rust code of a network. After a fault everything that could be typed is still there.
-pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> TokenStream {
+/// The Rust code of a network. After a fault everything that could be typed is still there. For an `editor` the tables are empty: it
+/// would read a hundred thousand tokens of which it shows none.
+pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults, editor: bool) -> TokenStream {
     for site in &network.sites {
         if let Some(ident) = &site.ident
             && TAKEN.contains(&name_of(ident).as_str())
@@ -86,7 +87,10 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
     });
     let summary = predict.as_ref().map_or(Summary::UNKNOWN, |p| Summary::of(train.as_ref(), p));
     let summary = tokens(&self::summary::summary(&summary));
-    let programs = tokens(&programs(train.as_ref(), predict.as_ref(), &graph.name));
+    let programs = match editor {
+        true => tokens(&programs(None, None, &graph.name)),
+        false => tokens(&programs(train.as_ref(), predict.as_ref(), &graph.name)),
+    };
     let bind = bind(graph);
     quote! {
         #(#attrs)*
@@ -140,6 +144,11 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults) -> Toke
     }
 }
 
+/// What is said about the layer of this number.
+pub(crate) fn layer_doc(graph: &Graph, at: usize) -> String {
+    docs::layer_with_cost(graph, at)
+}
+
 /// The program, or the fault on the call that is to blame.
 fn compiled(result: Compiled, network: &Network, faults: &mut Faults) -> Option<Program> {
     result
@@ -150,6 +159,15 @@ fn compiled(result: Compiled, network: &Network, faults: &mut Faults) -> Option<
         .ok()
 }
 
+/// The tokens that name a constant of the network: of its layers, and of those that have an error.
+pub(crate) fn own_layers(network: &Network) -> impl Iterator<Item = &Ident> {
+    let mut taken: HashSet<String> = TAKEN.iter().map(|t| (*t).to_string()).collect();
+    let calls = network.graph.layers.iter().zip(&network.sites).filter(|(l, _)| !l.op.schema().internal);
+    let own = calls.filter_map(|(l, site)| site.ident.as_ref().filter(|ident| name_of(ident) == l.name));
+    let broken = network.broken.iter().filter_map(|(_, ident)| ident.as_ref());
+    own.chain(broken).filter(move |ident| taken.insert(name_of(ident)))
+}
+
 /// One constant per layer. Those that the user named carry the user's token, once.
 fn layers(network: &Network) -> TokenStream {
     let graph = &network.graph;
@@ -158,19 +176,20 @@ fn layers(network: &Network) -> TokenStream {
     let mut out = TokenStream::new();
     let mut text = String::new();
     // What the macro itself makes, constants of arithmetic, is nobody's call.
-    let calls = graph.layers.iter().zip(&network.sites).filter(|(l, _)| !l.op.schema().internal);
-    for (i, (l, site)) in calls.enumerate() {
-        let (doc, name) = (docs::layer(graph, l), &l.name);
+    let calls = graph.layers.iter().zip(&network.sites).enumerate();
+    for (i, (at, (l, site))) in calls.filter(|(_, (l, _))| !l.op.schema().internal).enumerate() {
+        let name = &l.name;
         let own = site.ident.as_ref().filter(|ident| name_of(ident) == *name && !taken.contains(name));
         if let Some(ident) = own {
             taken.insert(name.clone());
+            let doc = docs::layer_with_cost(graph, at);
             let number = proc_macro2::Literal::usize_unsuffixed(i);
             out.extend(quote! {
                 #[doc = #doc]
                 pub const #ident: ::mxr::LayerId = ::mxr::LayerId::new(#number, #name);
             });
         } else if !named.contains(name) && taken.insert(name.clone()) {
-            let raw = if is_keyword(name) { "r#" } else { "" };
+            let (doc, raw) = (docs::layer(graph, l), if is_keyword(name) { "r#" } else { "" });
             let _ = write!(
                 text,
                 "#[doc = {doc:?}] pub const {raw}{name}: ::mxr::LayerId = ::mxr::LayerId::new({i}, {name:?}); "

@@ -21,7 +21,7 @@ type Told = (Code, String, String);
 fn told(source: &str) -> Vec<Told> {
     let mut faults = Faults::default();
     let tokens = TokenStream::from_str(source).unwrap_or_else(|e| panic!("{e} in\n{source}"));
-    let _ = expanded(tokens, &mut faults);
+    let _ = expanded(tokens, false, &mut faults);
     let under = |f: &crate::errors::Fault| {
         let joined = f.at.first.join(f.at.last).and_then(|s| s.source_text());
         joined.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// What stands inside every `network!( … )` of the zoo's files, with the file's name.
-fn zoo() -> Vec<(String, TokenStream)> {
+pub(crate) fn zoo() -> Vec<(String, TokenStream)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/src/zoo");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .expect("the zoo lies beside this crate")

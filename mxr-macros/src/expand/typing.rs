@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use std::str::FromStr;
 
 /// A source whose every token is typed anew.
-const SOURCE: &str = "
+pub(crate) const SOURCE: &str = "
 const WIDTH: usize = 16;
 fn conv_bn(x: Tensor<N, C, _, _>, filters: usize, stride: usize) {
     batch_norm(conv2d(x, filters, kernel = (3, 3), stride = stride, pad = same, bias = false))
@@ -32,7 +32,7 @@ pub fn Other(data: Tensor<N, 8>) {
 fn expansion(text: &str) -> (Vec<String>, String) {
     let mut faults = Faults::default();
     let tokens = TokenStream::from_str(&repair(text)).expect("balanced by now");
-    let out = expanded(tokens, &mut faults);
+    let out = expanded(tokens, false, &mut faults);
     let first = |m: String| m.lines().next().unwrap_or_default().to_string();
     (faults.list().iter().map(|f| first(f.message())).collect(), out.to_string())
 }

@@ -1,5 +1,5 @@
 //! `__operators!`: the operator list of `mxr-graph` as methods of `NDArray` and `Symbol`, and one option builder per
-//! operator, with docs. Nobody writes a signature twice.
+//! operator, with docs; `__operators!(editor)`: what an editor is shown of them. Nobody writes a signature twice.
 //!
 //! What the generated code calls in the crate `mxr`:
 //!
@@ -19,6 +19,7 @@
 //! `invoke` cannot fail; it gives as many symbols as the operator has visible results.
 
 mod docs;
+mod editor;
 mod methods;
 mod options;
 
@@ -38,8 +39,9 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         "ndarray" => methods::ndarray(&schemas()),
         "symbol" => methods::symbol(&schemas()),
         "table" => docs::table(&schemas()),
+        "editor" => editor::expand(&schemas()),
         _ => {
-            quote! { ::core::compile_error!("__operators! takes `options`, `ndarray`, `symbol` or `table`"); }
+            quote! { ::core::compile_error!("__operators! takes `options`, `ndarray`, `symbol`, `table` or `editor`"); }
         }
     }
 }
@@ -50,13 +52,18 @@ fn schemas() -> Vec<&'static Schema> {
 
 /// An identifier, raw where the name is a keyword.
 fn ident(name: &str) -> Ident {
+    spanned(name, Span::call_site())
+}
+
+/// The same at a place of the user's.
+pub(crate) fn spanned(name: &str, span: Span) -> Ident {
     const KEYWORDS: [&str; 14] = [
         "as", "box", "do", "else", "final", "for", "if", "in", "loop", "match", "mod", "move", "type",
         "where",
     ];
     match KEYWORDS.contains(&name) {
-        true => Ident::new_raw(name, Span::call_site()),
-        false => Ident::new(name, Span::call_site()),
+        true => Ident::new_raw(name, span),
+        false => Ident::new(name, span),
     }
 }
 
@@ -66,7 +73,7 @@ fn local(name: &str) -> Ident {
 }
 
 /// `conv2d` → `Conv2d`, `batch_norm` → `BatchNorm`: the name of the option builder.
-fn builder(schema: &Schema) -> Ident {
+pub(crate) fn builder(schema: &Schema) -> Ident {
     let mut name = String::new();
     for word in schema.name.split('_') {
         let mut letters = word.chars();
@@ -74,6 +81,14 @@ fn builder(schema: &Schema) -> Ident {
         name.push_str(letters.as_str());
     }
     Ident::new(&name, Span::call_site())
+}
+
+/// What a call gives by name: options, and parameters of another layer.
+pub(crate) fn fields(schema: &'static Schema) -> impl Iterator<Item = &'static str> {
+    let options = schema.options.iter().map(|o| o.name);
+    let params = schema.inputs.iter().filter(|i| matches!(i.kind, OperandKind::Param | OperandKind::Aux));
+    // Whether there is a `bias`, or which, is one word.
+    options.chain(params.map(|i| i.name).filter(|name| schema.option(name).is_none()))
 }
 
 /// Options that have to be given.

@@ -131,7 +131,7 @@ impl Parser<'_> {
                         "layers cannot be put on devices one by one: a network runs on one device",
                         "leave it out; `BindOptions::device` says where the whole network runs",
                     );
-                } else if !matches!(number.kind, ExprKind::Error) {
+                } else if !matches!(number.kind, ExprKind::Error(_)) {
                     let text =
                         format!("`device` takes the number of a device, 0 or more, not {}", number.short());
                     self.faults.push_help(Code::LayerAttribute, number.at, text, "`#[device(1)]`");

@@ -4,7 +4,7 @@ use super::{Cursor, MAX_DEPTH, Parser, describe};
 use crate::ast::{Arg, Binary, Block, Call, Expr, ExprKind, Unary, name_of};
 use crate::errors::Spans;
 use mxr_graph::catalogue::Code;
-use proc_macro2::{Delimiter, Group, Ident, Literal, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenTree};
 
 /// Longer signs first: `<=` is not `<`.
 const BINARY: [Binary; 13] = [
@@ -60,7 +60,7 @@ impl Parser<'_> {
                 if let Some((sign, help)) = foreign(cursor) {
                     let here = Spans::from(cursor.here());
                     cursor.eat(sign);
-                    if !matches!(left.kind, ExprKind::Error) {
+                    if !matches!(left.kind, ExprKind::Error(_)) {
                         let text = format!("there is no `{sign}` in a network");
                         p.faults.push_help(Code::ForeignSign, here.to(cursor.last()), text, help);
                     }
@@ -115,7 +115,7 @@ impl Parser<'_> {
         });
         let (at, depth) = (Spans::from(start).to(operand.at), operand.depth + 1);
         match (op, operand.kind) {
-            (_, ExprKind::Error) => error(at),
+            (_, ExprKind::Error(_)) => error(at),
             (Some(Unary::Neg), ExprKind::Int(n)) => {
                 Expr { kind: ExprKind::Int(n.saturating_neg()), at, depth }
             }
@@ -149,7 +149,7 @@ impl Parser<'_> {
                     if matches!(cursor.peek(0), Some(TokenTree::Literal(_))) {
                         cursor.next();
                     }
-                    return error(value.at.to(dot));
+                    return half(value, dot);
                 };
                 cursor.next();
                 let Some(group) = cursor.eat_group(Delimiter::Parenthesis) else {
@@ -161,7 +161,7 @@ impl Parser<'_> {
                     }
                     let help = format!("`.{name}()` calls the operator `{name}`");
                     self.faults.push_help(Code::NoParentheses, name.span(), "expected `(` after this", help);
-                    return error(value.at.to(name.span()));
+                    return half(value, name.span());
                 };
                 value = self.call(cursor, Some(value), name, &group);
                 value = self.bounded(value);
@@ -324,7 +324,7 @@ impl Parser<'_> {
     fn conditional(&mut self, cursor: &mut Cursor, at: Spans) -> Expr {
         let condition = self.expr(cursor);
         let Some(group) = cursor.eat_group(Delimiter::Brace) else {
-            if !matches!(condition.kind, ExprKind::Error) {
+            if !matches!(condition.kind, ExprKind::Error(_)) {
                 self.faults.push(Code::NoBody, cursor.last(), "expected `{` after the condition");
             }
             return error(at);
@@ -364,7 +364,7 @@ impl Parser<'_> {
         let mut comma = false;
         while !inner.is_empty() {
             let item = self.expr(&mut inner);
-            let failed = matches!(item.kind, ExprKind::Error);
+            let failed = matches!(item.kind, ExprKind::Error(_));
             if !paren && items.is_empty() && inner.eat(";") {
                 let count = self.expr(&mut inner);
                 let depth = item.depth.max(count.depth) + 1;
@@ -378,7 +378,7 @@ impl Parser<'_> {
                             at,
                             "only `[number; count]` with a small count can be repeated here",
                         );
-                        ExprKind::Error
+                        ExprKind::Error(None)
                     }
                 };
                 return Expr { kind, at, depth };
@@ -456,7 +456,7 @@ impl Parser<'_> {
             } else {
                 self.expr(&mut inner)
             };
-            let failed = matches!(value.kind, ExprKind::Error);
+            let failed = matches!(value.kind, ExprKind::Error(_));
             if let Some((name, at)) = colon {
                 if !failed {
                     let help = format!("`{name} = {}`", value.short());
@@ -550,5 +550,11 @@ fn leaf(kind: ExprKind, at: Spans) -> Expr {
 }
 
 fn error(at: impl Into<Spans>) -> Expr {
-    leaf(ExprKind::Error, at.into())
+    leaf(ExprKind::Error(None), at.into())
+}
+
+/// `receiver.`: reported, but what a name behind the dot would be called on is still known.
+fn half(receiver: Expr, last: Span) -> Expr {
+    let (at, depth) = (receiver.at.to(last), receiver.depth + 1);
+    Expr { kind: ExprKind::Error(Some(Box::new(receiver))), at, depth }
 }

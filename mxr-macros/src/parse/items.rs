@@ -190,7 +190,7 @@ impl Parser<'_> {
         let end = cursor.last();
         let body = body.unwrap_or_else(|| Block {
             stmts: Vec::new(),
-            tail: Some(Box::new(Expr { kind: ExprKind::Error, at: end.into(), depth: 0 })),
+            tail: Some(Box::new(Expr { kind: ExprKind::Error(None), at: end.into(), depth: 0 })),
             end,
             depth: 0,
         });
@@ -213,7 +213,7 @@ impl Parser<'_> {
                     let text = format!("`{name}` is a tensor, which has no default");
                     self.faults.push(Code::DefaultValue, name.span(), text);
                 }
-                Some(p) => p.default = Some(arg.value),
+                Some(p) => (p.default, p.defaulted) = (Some(arg.value), Some(name)),
                 None => {
                     let known: Vec<String> = params.iter().map(|p| name_of(&p.name)).collect();
                     let known = known.iter().map(String::as_str);
@@ -278,7 +278,7 @@ impl Parser<'_> {
                     format!("`{function}` has two inputs called `{name}`"),
                 );
             } else {
-                params.push(Param { name, ty, default, at });
+                params.push(Param { name, ty, default, defaulted: None, at });
             }
             if !cursor.is_empty() && !cursor.at_op(",") {
                 self.faults.push(Code::NoComma, cursor.here(), "expected `,` and the next input");
@@ -297,7 +297,7 @@ impl Parser<'_> {
         let sign = Spans::from(cursor.here());
         cursor.next();
         let value = self.expr(cursor);
-        if !matches!(value.kind, ExprKind::Error) {
+        if !matches!(value.kind, ExprKind::Error(_)) {
             let help = format!("`#[defaults({name} = {})]`", value.short());
             let text = "a default stands in front of the block, where rustfmt understands it";
             self.faults.push_help(Code::DefaultValue, sign.to(value.at), text, help);
@@ -334,7 +334,7 @@ impl Parser<'_> {
             self.expr(cursor)
         } else {
             self.faults.push(Code::NoValue, cursor.last(), format!("expected `=` and the value of `{name}`"));
-            Expr { kind: ExprKind::Error, at: name.span().into(), depth: 0 }
+            Expr { kind: ExprKind::Error(None), at: name.span().into(), depth: 0 }
         };
         self.semicolon(cursor);
         Some(Const { name, ty, value })

@@ -65,7 +65,7 @@ impl Parser<'_> {
             } else {
                 self.faults.push(Code::NoValue, cursor.last(), "expected `=` and a layer after this");
                 let at = cursor.last().into();
-                Expr { kind: ExprKind::Error, at, depth: 0 }
+                Expr { kind: ExprKind::Error(None), at, depth: 0 }
             };
             self.end_of(cursor, &value);
             block.stmts.push(Stmt::Let { pat, ty, value, marks: LayerMarks::default() });
@@ -192,7 +192,7 @@ impl Parser<'_> {
 
     /// The end of a statement whose last part is `value`: after a fault the rest of it is skipped in silence.
     fn end_of(&mut self, cursor: &mut Cursor, value: &Expr) {
-        if !matches!(value.kind, ExprKind::Error) {
+        if !matches!(value.kind, ExprKind::Error(_)) {
             self.semicolon(cursor);
         } else if !cursor.eat(";") && !cursor.is_empty() && !cursor.at_restart() {
             self.skip_statement(cursor);
@@ -243,7 +243,7 @@ impl Parser<'_> {
                 let parts = parts.into_iter().map(|p| self.pat_of(p)).collect::<Option<Vec<_>>>()?;
                 Some(Pat::Tuple(parts))
             }
-            ExprKind::Error => None,
+            ExprKind::Error(_) => None,
             _ => {
                 self.faults.push(
                     Code::AssignedToNoName,

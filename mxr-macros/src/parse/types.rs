@@ -112,7 +112,7 @@ impl Parser<'_> {
             }
             let before = cursor.len();
             let extent = self.sum(cursor);
-            let failed = matches!(extent.kind, ExprKind::Error);
+            let failed = matches!(extent.kind, ExprKind::Error(_));
             list.push(extent);
             let closed = cursor.is_empty() || !close.is_empty() && cursor.at_op(close);
             if !cursor.eat(",") && !closed && !cursor.at_restart() {
