@@ -120,7 +120,7 @@ fn fire_modules_and_wide_blocks_learn() {
     assert!(last < 0.7 * first, "{first} to {last}");
     let mut narrow = Narrow::bind(8).expect("a network");
     narrow.init(&Msra::default(), 1).expect("start values");
-    let (first, last) = learn(&mut narrow, 40, 5e-4, &mut feed);
+    let (first, last) = learn(&mut narrow, 80, 5e-4, &mut feed);
     assert!(last < 0.7 * first, "{first} to {last}");
 }
 
