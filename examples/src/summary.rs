@@ -6,6 +6,7 @@ use mxr::graph::memory::{Problem, Strategy, lower_bound, mxnet2015, plan};
 use mxr::graph::program::{Program, Role};
 use mxr::{BindOptions, Error, Executor, Mode, Programs};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What a network consists of, for one batch size.
@@ -36,7 +37,7 @@ pub struct Layer {
     pub op: String,
     /// Extents of its first result.
     pub shape: Vec<usize>,
-    /// Trained numbers.
+    /// Trained numbers; those that several layers share count in the first.
     pub parameters: u64,
     /// Floating-point operations of the forward pass.
     pub flops: u64,
@@ -101,7 +102,9 @@ impl Summary {
     pub fn new(name: &str, programs: &'static Programs, batch: usize) -> Result<Summary, Error> {
         let whole = programs.train.unwrap_or(programs.predict);
         let symbols = bind(whole, batch)?;
-        let layers: Vec<Layer> = whole.layers.iter().map(|l| layer(whole, l, &symbols)).collect();
+        let mut counted = BTreeSet::new();
+        let layers: Vec<Layer> =
+            whole.layers.iter().map(|l| layer(whole, l, &symbols, &mut counted)).collect();
         Ok(Summary {
             net: name.to_string(),
             batch,
@@ -182,7 +185,13 @@ impl Bars {
     }
 }
 
-fn layer(program: &Program, l: &mxr::graph::program::ProgramLayer, symbols: &[i64]) -> Layer {
+fn layer(
+    program: &Program,
+    l: &mxr::graph::program::ProgramLayer,
+    symbols: &[i64],
+    counted: &mut BTreeSet<u32>,
+) -> Layer {
+    let own: Vec<u32> = l.params.iter().copied().filter(|v| counted.insert(*v)).collect();
     // Bound symbols give every extent a value; FLOPs beyond an i64 are more than any machine does.
     let number =
         |d: &mxr::graph::dim::Dim| d.eval(symbols).and_then(|n| u64::try_from(n).ok()).unwrap_or(u64::MAX);
@@ -190,7 +199,7 @@ fn layer(program: &Program, l: &mxr::graph::program::ProgramLayer, symbols: &[i6
         name: l.name.to_string(),
         op: l.op.to_string(),
         shape: l.shape.iter().map(|d| number(d) as usize).collect(),
-        parameters: parameters(program, &l.params, symbols),
+        parameters: parameters(program, &own, symbols),
         flops: number(&l.flops),
     }
 }
