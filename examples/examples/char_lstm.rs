@@ -10,7 +10,7 @@ use mxr::init::Uniform;
 use mxr::io::HostArray;
 use mxr::optimizer::Adam;
 use mxr::{BindOptions, Executor, Mode};
-use mxr_examples::steps::{Steps, print_parameters, train};
+use mxr_examples::steps::{Steps, ended, print_parameters, train};
 use mxr_examples::text::{README, Text};
 use mxr_examples::zoo;
 use mxr_examples::zoo::char_lstm::{CharLstm, CharStep, STEPS, VOCABULARY};
@@ -34,13 +34,7 @@ struct Options {
 const STATES: [&str; 4] = ["h1", "c1", "h2", "c2"];
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("error: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {

@@ -14,7 +14,7 @@ use mxr::optimizer::Adam;
 use mxr::{Executor, Mode, Network};
 use mxr_examples::digits::Digits;
 use mxr_examples::pairs::Pairs;
-use mxr_examples::steps::{Steps, print_parameters, train};
+use mxr_examples::steps::{Steps, ended, print_parameters, train};
 use mxr_examples::summary::grouped;
 use mxr_examples::zoo::{self, siamese::DigitPairs, siamese::Koch};
 use std::process::ExitCode;
@@ -30,13 +30,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("error: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), mxr::Error> {

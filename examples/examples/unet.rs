@@ -13,7 +13,7 @@ use mxr::Network;
 use mxr::init::Msra;
 use mxr::optimizer::Adam;
 use mxr_examples::generated::discs;
-use mxr_examples::steps::{Steps, print_parameters, train};
+use mxr_examples::steps::{Steps, ended, print_parameters, train};
 use mxr_examples::summary::grouped;
 use mxr_examples::zoo::{self, unet::UNet};
 use std::process::ExitCode;
@@ -46,13 +46,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("error: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), mxr::Error> {

@@ -9,7 +9,7 @@ use clap::Parser;
 use mxr::init::Msra;
 use mxr::optimizer::Sgd;
 use mxr_examples::generated::waves;
-use mxr_examples::steps::{Steps, print_parameters, train};
+use mxr_examples::steps::{Steps, ended, print_parameters, train};
 use mxr_examples::zoo;
 use std::process::ExitCode;
 
@@ -34,13 +34,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("error: {e}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<(), mxr::Error> {

@@ -5,6 +5,8 @@ use crate::zoo::Entry;
 use clap::Args;
 use mxr::optimizer::{Optimizer, Updater};
 use mxr::{Executor, Mode};
+use std::fmt::Display;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// How long, and with how much at a time.
@@ -48,6 +50,17 @@ impl Run {
         let (first, last) = self.ends();
         let time = self.time.as_secs_f64() * 1e3;
         println!("loss {first:.4} in the first quarter, {last:.4} in the last; {time:.1} ms a step");
+    }
+}
+
+/// The end of a program: what went wrong on the standard error.
+pub fn ended(result: Result<(), impl Display>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -129,8 +129,8 @@ pub fn plan(program: &Program) -> Option<ProgramPlan> {
     }
 }
 
-/// What later passes would change: the order of weights and states, the size of the layers.
-fn declared(graph: &Graph) -> Declared {
+/// The floating-point operations of each layer, of a graph as it is declared.
+pub fn flops(graph: &Graph) -> Vec<Dim> {
     let mut flops = alloc::vec![Dim::ZERO; graph.layers.len()];
     for node in &graph.nodes {
         let own = node.op.flops(Lower { graph, node });
@@ -139,6 +139,12 @@ fn declared(graph: &Graph) -> Declared {
             *sum = sum.add(&own);
         }
     }
+    flops
+}
+
+/// What later passes would change: the order of weights and states, the size of the layers.
+fn declared(graph: &Graph) -> Declared {
+    let flops = flops(graph);
     let shape = |l: &crate::graph::Layer| l.outputs.first().map(|o| graph.value(*o).shape.clone());
     let shapes = graph.layers.iter().map(|l| shape(l).unwrap_or_default()).collect();
     let operand = |v: &ValueId| match graph.value(*v).source {

@@ -97,7 +97,6 @@ pub(crate) fn shadow(source: &Source, seen: &Seen, layers: &[Ident]) -> TokenStr
     quote! {
         #[allow(warnings, non_snake_case, non_camel_case_types, non_upper_case_globals)]
         const _: () = {
-            #[allow(unused_imports)]
             use ::mxr::__ide::{self, words::*, ops::*};
             #bodies
             #(#consts)*

@@ -6,6 +6,7 @@
 use super::{Elab, value::Value};
 use crate::ast::{Call, ExprKind, name_of};
 use crate::emit;
+use mxr_graph::compile::flops;
 use mxr_graph::dim::{Dim, Symbols};
 use mxr_graph::dtype::DType;
 use mxr_graph::graph::Graph;
@@ -99,6 +100,7 @@ impl Watched {
         for (at, l) in graph.layers.iter().enumerate().filter(|(_, l)| !l.op.schema().internal) {
             layers.extend(l.outputs.iter().map(|v| (v.index(), at)));
         }
+        let layers = (layers, flops(graph));
         // Of an expression the shape is all that is shown.
         let mut show = |of: &Place, v: &Value| {
             shown(v, graph, if of.1 == place_of_name() { Some(&layers) } else { None })
@@ -160,12 +162,14 @@ impl Elab<'_> {
     }
 }
 
-fn shown(value: &Value, graph: &mut Graph, layers: Option<&HashMap<usize, usize>>) -> Shown {
+/// `layers`: which of them makes a value, and what each costs.
+fn shown(value: &Value, graph: &mut Graph, layers: Option<&(HashMap<usize, usize>, Vec<Dim>)>) -> Shown {
     match value {
         Value::Tensor(id) => {
             let (shape, dtype) = (graph.shape(*id), graph.value(*id).dtype);
-            let doc = match layers.and_then(|l| l.get(&id.index())) {
-                Some(at) => emit::layer_doc(graph, *at),
+            let made = layers.and_then(|(by, costs)| Some((*by.get(&id.index())?, costs)));
+            let doc = match made {
+                Some((at, costs)) => emit::layer_with_cost(graph, &graph.layers[at], &costs[at]),
                 None => {
                     let holds = if dtype == DType::F32 { String::new() } else { format!(" of {dtype}") };
                     format!("`{}`{holds}", shape.display(&graph.symbols))

@@ -2,7 +2,6 @@
 
 use mxr_graph::dim::{Dim, Symbols};
 use mxr_graph::graph::{Graph, Layer, Source, ValueId};
-use mxr_graph::ops::Lower;
 use mxr_graph::program::{Program, Role};
 use mxr_graph::summary::Cost;
 use std::fmt::Write;
@@ -18,12 +17,10 @@ pub(super) fn layer(graph: &Graph, l: &Layer) -> String {
 }
 
 /// The same, and what it costs: ", 599,040*N floating-point operations".
-pub(super) fn layer_with_cost(graph: &Graph, at: usize) -> String {
-    let mut text = layer(graph, &graph.layers[at]);
-    let nodes = graph.nodes.iter().filter(|node| node.layer.index() == at && !node.backward);
-    let flops = nodes.fold(Dim::ZERO, |sum, node| sum.add(&node.op.flops(Lower { graph, node })));
-    if flops != Dim::ZERO {
-        let _ = write!(text, ", {} floating-point operations", thousands(&flops, &graph.symbols));
+pub(crate) fn layer_with_cost(graph: &Graph, l: &Layer, flops: &Dim) -> String {
+    let mut text = layer(graph, l);
+    if *flops != Dim::ZERO {
+        let _ = write!(text, ", {} floating-point operations", thousands(flops, &graph.symbols));
     }
     text
 }

@@ -14,6 +14,7 @@ use crate::ast::{Fn, name_of};
 use crate::elaborate::{Network, Reads};
 use crate::errors::Faults;
 use mxr_graph::catalogue::Code;
+use mxr_graph::compile::flops;
 use mxr_graph::dim::{Dim, SymbolDef};
 use mxr_graph::graph::Graph;
 use mxr_graph::program::Program;
@@ -25,6 +26,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::str::FromStr;
 
+pub(crate) use docs::layer_with_cost;
 pub(crate) use halves::{Compiled, compile};
 
 /// Names that the generated struct has already.
@@ -144,11 +146,6 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults, editor:
     }
 }
 
-/// What is said about the layer of this number.
-pub(crate) fn layer_doc(graph: &Graph, at: usize) -> String {
-    docs::layer_with_cost(graph, at)
-}
-
 /// The program, or the fault on the call that is to blame.
 fn compiled(result: Compiled, network: &Network, faults: &mut Faults) -> Option<Program> {
     result
@@ -176,13 +173,14 @@ fn layers(network: &Network) -> TokenStream {
     let mut out = TokenStream::new();
     let mut text = String::new();
     // What the macro itself makes, constants of arithmetic, is nobody's call.
-    let calls = graph.layers.iter().zip(&network.sites).enumerate();
-    for (i, (at, (l, site))) in calls.filter(|(_, (l, _))| !l.op.schema().internal).enumerate() {
+    let costs = flops(graph);
+    let calls = graph.layers.iter().zip(&costs).zip(&network.sites);
+    for (i, ((l, cost), site)) in calls.filter(|((l, _), _)| !l.op.schema().internal).enumerate() {
         let name = &l.name;
         let own = site.ident.as_ref().filter(|ident| name_of(ident) == *name && !taken.contains(name));
         if let Some(ident) = own {
             taken.insert(name.clone());
-            let doc = docs::layer_with_cost(graph, at);
+            let doc = layer_with_cost(graph, l, cost);
             let number = proc_macro2::Literal::usize_unsuffixed(i);
             out.extend(quote! {
                 #[doc = #doc]
