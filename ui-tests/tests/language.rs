@@ -42,7 +42,7 @@ fn parts_of_other_crates_have_all_of_their_shapes() {
 }
 
 fn shape(programs: &mxr::Programs, value: u32) -> String {
-    let program = programs.train.unwrap_or(programs.predict);
+    let program = programs.train().unwrap_or(programs.predict());
     let symbols = mxr::graph::dim::Symbols::from(program.symbols.to_vec());
     let shape = mxr::graph::shape::Shape(program.values[value as usize].shape.to_vec());
     shape.display(&symbols).to_string()
@@ -50,7 +50,7 @@ fn shape(programs: &mxr::Programs, value: u32) -> String {
 
 #[test]
 fn layers_are_constants_in_order_of_declaration() {
-    let train = Residual::PROGRAMS.train.expect("it is trained");
+    let train = Residual::PROGRAMS.train().expect("it is trained");
     let some = [Residual::stem, Residual::basic0, Residual::basic1_shortcut, Residual::c_1_0, Residual::fc];
     for layer in some {
         assert!(train.layers.iter().any(|l| l.name == layer.name()), "{layer:?} in\n{train}");
@@ -62,18 +62,18 @@ fn layers_are_constants_in_order_of_declaration() {
 
 #[test]
 fn outputs_have_their_shapes() {
-    let train = Residual::PROGRAMS.train.expect("it is trained");
+    let train = Residual::PROGRAMS.train().expect("it is trained");
     assert_eq!(train.outputs.len(), 2);
     assert_eq!(shape(Residual::PROGRAMS, train.outputs[1]), "[N]");
-    assert!(Sequence::PROGRAMS.train.is_none());
-    assert_eq!(shape(Sequence::PROGRAMS, Sequence::PROGRAMS.predict.outputs[0]), "[N, 5*T]");
+    assert!(Sequence::PROGRAMS.train().is_none());
+    assert_eq!(shape(Sequence::PROGRAMS, Sequence::PROGRAMS.predict().outputs[0]), "[N, 5*T]");
 }
 
 #[test]
 fn parameters_are_counted_and_named() {
     assert_eq!(Attribute::PARAMETERS, 4 * 3 + 3);
     assert_eq!(Small::PARAMETERS, 0);
-    let train = Residual::PROGRAMS.train.expect("it is trained");
+    let train = Residual::PROGRAMS.train().expect("it is trained");
     let names: Vec<&str> = train.params.iter().map(|p| &*train.values[*p as usize].name).collect();
     assert_eq!(names[..2], ["convolution0_weight", "convolution0_bias"]);
     assert!(names.contains(&"basic1_shortcut_weight"), "{names:?}");

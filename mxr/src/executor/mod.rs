@@ -142,9 +142,10 @@ impl Executor {
         mut options: BindOptions,
     ) -> Result<Executor> {
         if !options.interpreted {
-            options.functions = programs.functions;
+            options.functions = programs.functions();
         }
-        Executor::bind_programs(programs.train.cloned(), programs.predict.clone(), symbols, &options)
+        let (train, predict) = (programs.train().cloned(), programs.predict().clone());
+        Executor::bind_programs(train, predict, symbols, &options)
     }
 
     /// Bind a network of [`Symbol`](crate::Symbol). See [`Executor::bind`].
@@ -240,16 +241,16 @@ impl Executor {
         options: &BindOptions,
         mode: Mode,
     ) -> Result<Option<MemoryReport>> {
-        asked::check(programs.train, programs.predict, options)?;
+        asked::check(programs.train(), programs.predict(), options)?;
         let given = asked::numbers(symbols)?;
         let program = match (mode, &options.outputs) {
             (Mode::Train, None) => {
-                let asked = programs.train.map(|p| bound::requested(p.clone(), options)).transpose()?;
+                let asked = programs.train().map(|p| bound::requested(p.clone(), options)).transpose()?;
                 asked.map(|p| bound::summed(p, options))
             }
             (Mode::Train, Some(_)) => None,
-            (Mode::Predict, None) => Some((programs.predict.clone(), Vec::new())),
-            (Mode::Predict, Some(layers)) => Some((partial::up_to(programs.predict, layers)?, Vec::new())),
+            (Mode::Predict, None) => Some((programs.predict().clone(), Vec::new())),
+            (Mode::Predict, Some(layers)) => Some((partial::up_to(programs.predict(), layers)?, Vec::new())),
         };
         let arranged = |(p, sums): (Program, Vec<(u32, u32)>)| {
             images::arranged(budget::fitted(p, mode, &given, &sums, options)?, &sums, &given, options)

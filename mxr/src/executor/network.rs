@@ -7,6 +7,7 @@ use mxr_graph::instr::Scalar;
 use mxr_graph::program::Program;
 use mxr_kernels::map::Function;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A layer of a network, by number and name: `LeNet::conv1`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,15 +46,44 @@ impl fmt::Debug for LayerId {
     }
 }
 
-/// The compiled forms of a network.
+/// The compiled forms of a network, each put together from the macro's tables when it is first asked for, in microseconds.
 #[derive(Debug)]
 pub struct Programs {
+    train: Option<&'static LazyLock<Program>>,
+    predict: &'static LazyLock<Program>,
+    functions: &'static [Compiled],
+}
+
+impl Programs {
+    /// Made by `network!`.
+    #[doc(hidden)]
+    pub const fn new(
+        train: Option<&'static LazyLock<Program>>,
+        predict: &'static LazyLock<Program>,
+        functions: &'static [Compiled],
+    ) -> Programs {
+        Programs { train, predict, functions }
+    }
+
     /// Forward and backward; `None` for a network that only predicts.
-    pub train: Option<&'static Program>,
+    pub fn train(&self) -> Option<&'static Program> {
+        self.train.map(|p| &**p)
+    }
+
     /// Forward alone, without what only training needs.
-    pub predict: &'static Program,
+    pub fn predict(&self) -> &'static Program {
+        self.predict
+    }
+
     /// Elementwise expressions of both that were compiled as functions.
-    pub functions: &'static [Compiled],
+    pub fn functions(&self) -> &'static [Compiled] {
+        self.functions
+    }
+
+    /// The same network without its training, which then takes no memory when it is bound.
+    pub const fn predicting(&self) -> Programs {
+        Programs { train: None, predict: self.predict, functions: self.functions }
+    }
 }
 
 /// An elementwise expression with the function that rustc made of it.
