@@ -14,6 +14,7 @@ mod expand;
 mod imports;
 mod operators;
 mod parse;
+mod shape;
 
 use proc_macro::TokenStream;
 
@@ -44,4 +45,18 @@ pub fn __for_editors(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn __operators(input: TokenStream) -> TokenStream {
     operators::expand(input.into()).into()
+}
+
+/// A shape as a type: `shape![N, 3, 224, 224]`. Extents are numbers, or symbols of one letter for what is known at run time alone.
+/// See `mxr::tensor`.
+#[proc_macro]
+pub fn shape(input: TokenStream) -> TokenStream {
+    shape::expand(input.into()).into()
+}
+
+/// The numbers that have a type of their own. For the crate `mxr` only.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __small_numbers(_: TokenStream) -> TokenStream {
+    shape::small().into()
 }

@@ -47,6 +47,7 @@ mod passes;
 pub mod schedule;
 pub mod storage;
 mod symbol;
+pub mod tensor;
 pub mod train;
 
 pub use device::Device;

@@ -1,0 +1,300 @@
+//! Operators between typed tensors: the rule of the shapes, and the array's own operator.
+
+use super::dim::{D, Dim};
+use super::rules::{Broadcast, Concat, Flatten, Window};
+use super::{Shape, Tensor};
+use crate::error::Result;
+use crate::io::HostElement;
+use crate::ndarray::NDArray;
+use mxr_graph::schema::Arg;
+use std::ops::{Add, Div, Mul, Sub};
+
+/// The extent of a window, in both directions.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel<const N: usize>;
+
+/// The step of a window, in both directions.
+#[derive(Clone, Copy, Debug)]
+pub struct Stride<const N: usize>;
+
+/// What is added at each of the four sides of an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Pad<const N: usize>;
+
+fn int(n: usize) -> Arg {
+    // What a type of ours says is at most 1,024.
+    Arg::Int(n as i64)
+}
+
+/// The single result of an operator.
+#[track_caller]
+fn one(op: &str, operands: &[&NDArray], options: &[(&str, Arg)]) -> Result<NDArray> {
+    NDArray::apply(op, operands, options).map(|mut all| all.swap_remove(0))
+}
+
+/// Operators of one operand that leave the shape as it is.
+macro_rules! unary {
+    ($($(#[$doc:meta])* $name:ident)*) => {
+        impl<T: HostElement, S: Shape> Tensor<T, S> {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            ///
+            /// When the element type is none that the operator takes.
+            #[track_caller]
+            pub fn $name(&self) -> Result<Self> {
+                self.array.$name().map(Tensor::checked)
+            }
+        )*}
+    };
+}
+
+unary! {
+    /// `max(x, 0)`.
+    relu
+    /// The hyperbolic tangent.
+    tanh
+    /// `1 / (1 + exp(−x))`.
+    sigmoid
+    /// `exp(x)`.
+    exp
+    /// The natural logarithm.
+    log
+    /// The square root.
+    sqrt
+    /// `exp(x) / Σ exp(x)` over the last axis.
+    softmax
+}
+
+impl<T: HostElement, M: Dim, I: Dim> Tensor<T, (M, I)> {
+    /// The product of matrices, `[m, i] × [i, n] → [m, n]`.
+    ///
+    /// # Errors
+    ///
+    /// When symbols that should agree do not, or the element type is none that the operator takes.
+    #[track_caller]
+    pub fn matmul<N: Dim>(&self, other: &Tensor<T, (I, N)>) -> Result<Tensor<T, (M, N)>> {
+        Tensor::result(self.array.matmul(&other.array)?)
+    }
+
+    /// A fully connected layer, `x·wᵀ + b`: `[m, i]`, weight `[o, i]`, bias `[o]` → `[m, o]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tensor::matmul`].
+    #[track_caller]
+    pub fn dense<O: Dim>(
+        &self,
+        weight: &Tensor<T, (O, I)>,
+        bias: &Tensor<T, (O,)>,
+    ) -> Result<Tensor<T, (M, O)>> {
+        Tensor::result(one("dense", &[&self.array, &weight.array, &bias.array], &[])?)
+    }
+
+    /// Rows as columns.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong before.
+    #[track_caller]
+    pub fn transpose(&self) -> Result<Tensor<T, (I, M)>> {
+        Tensor::result(self.array.transpose()?)
+    }
+}
+
+impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {
+    /// Two-dimensional convolution without bias: `[n, c, h, w]`, weight `[o, c, kh, kw]` → `[n, o, h', w']` with
+    /// `h' = (h + 2·pad − kh) / stride + 1`, rounded down.
+    ///
+    /// # Errors
+    ///
+    /// When the element type is none that the operator takes.
+    ///
+    /// ```
+    /// use mxr::tensor::{Pad, Stride, Tensor, shape};
+    /// let x = Tensor::<f32, shape![2, 3, 224, 224]>::zeros()?;
+    /// let weight = Tensor::<f32, shape![64, 3, 7, 7]>::zeros()?;
+    /// let y: Tensor<f32, shape![2, 64, 112, 112]> = x.conv2d(&weight, Stride::<2>, Pad::<3>)?;
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    ///
+    /// A window that is larger than the padded image does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// # use mxr::tensor::{Pad, Stride, Tensor, shape};
+    /// # fn f(x: Tensor<f32, shape![N, 3, 5, 5]>, weight: Tensor<f32, shape![8, 3, 7, 7]>) {
+    /// let y = x.conv2d(&weight, Stride::<1>, Pad::<0>);
+    /// # }
+    /// ```
+    #[track_caller]
+    #[allow(clippy::type_complexity)] // the rule of the shape is the type
+    pub fn conv2d<O: Dim, KH: Dim, KW: Dim, const STRIDE: usize, const PAD: usize>(
+        &self,
+        weight: &Tensor<T, (O, C, KH, KW)>,
+        _: Stride<STRIDE>,
+        _: Pad<PAD>,
+    ) -> Result<
+        Tensor<T, (N, O, <H as Window<KH, STRIDE, PAD>>::Output, <W as Window<KW, STRIDE, PAD>>::Output)>,
+    >
+    where
+        H: Window<KH, STRIDE, PAD>,
+        W: Window<KW, STRIDE, PAD>,
+    {
+        let kernel = weight.array.shape()[2..].iter().map(|n| int(*n)).collect();
+        let options = [
+            ("kernel", Arg::List(kernel)),
+            ("stride", int(STRIDE)),
+            ("pad", int(PAD)),
+            ("bias", Arg::Bool(false)),
+        ];
+        Tensor::result(one("conv2d", &[&self.array, &weight.array], &options)?)
+    }
+
+    /// The largest number of each window.
+    ///
+    /// # Errors
+    ///
+    /// When the element type is none that the operator takes, or `PAD` is not smaller than the window.
+    #[track_caller]
+    #[allow(clippy::type_complexity)] // the rule of the shape is the type
+    pub fn max_pool<const KERNEL: usize, const STRIDE: usize, const PAD: usize>(
+        &self,
+        _: Kernel<KERNEL>,
+        _: Stride<STRIDE>,
+        _: Pad<PAD>,
+    ) -> Result<
+        Tensor<
+            T,
+            (
+                N,
+                C,
+                <H as Window<D<KERNEL>, STRIDE, PAD>>::Output,
+                <W as Window<D<KERNEL>, STRIDE, PAD>>::Output,
+            ),
+        >,
+    >
+    where
+        H: Window<D<KERNEL>, STRIDE, PAD>,
+        W: Window<D<KERNEL>, STRIDE, PAD>,
+    {
+        Tensor::result(pool("max_pool", &self.array, KERNEL, STRIDE, PAD)?)
+    }
+
+    /// The mean of each window, without the padding.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tensor::max_pool`].
+    #[track_caller]
+    #[allow(clippy::type_complexity)] // the rule of the shape is the type
+    pub fn avg_pool<const KERNEL: usize, const STRIDE: usize, const PAD: usize>(
+        &self,
+        _: Kernel<KERNEL>,
+        _: Stride<STRIDE>,
+        _: Pad<PAD>,
+    ) -> Result<
+        Tensor<
+            T,
+            (
+                N,
+                C,
+                <H as Window<D<KERNEL>, STRIDE, PAD>>::Output,
+                <W as Window<D<KERNEL>, STRIDE, PAD>>::Output,
+            ),
+        >,
+    >
+    where
+        H: Window<D<KERNEL>, STRIDE, PAD>,
+        W: Window<D<KERNEL>, STRIDE, PAD>,
+    {
+        Tensor::result(pool("avg_pool", &self.array, KERNEL, STRIDE, PAD)?)
+    }
+
+    /// The mean of each plane, `[n, c]`.
+    ///
+    /// # Errors
+    ///
+    /// When the element type is none that the operator takes.
+    #[track_caller]
+    pub fn global_avg_pool(&self) -> Result<Tensor<T, (N, C)>> {
+        Tensor::result(self.array.global_avg_pool()?)
+    }
+}
+
+#[track_caller]
+fn pool(op: &str, x: &NDArray, kernel: usize, stride: usize, pad: usize) -> Result<NDArray> {
+    one(op, &[x], &[("kernel", int(kernel)), ("stride", int(stride)), ("pad", int(pad))])
+}
+
+impl<T: HostElement, S: Shape> Tensor<T, S> {
+    /// All axes behind the first as one: `[n, c, h, w] → [n, c·h·w]`.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong before.
+    #[track_caller]
+    pub fn flatten(&self) -> Result<Tensor<T, <S as Flatten>::Output>>
+    where
+        S: Flatten,
+    {
+        Tensor::result(self.array.flatten()?)
+    }
+
+    /// Side by side in axis 1: `[n, a, …]` and `[n, b, …] → [n, a + b, …]`.
+    ///
+    /// # Errors
+    ///
+    /// When symbols that should agree do not.
+    #[track_caller]
+    pub fn concat<O: Shape>(&self, other: &Tensor<T, O>) -> Result<Tensor<T, <S as Concat<O>>::Output>>
+    where
+        S: Concat<O>,
+    {
+        Tensor::result(NDArray::concat(&[&self.array, &other.array])?)
+    }
+
+    /// The sum of all elements.
+    ///
+    /// # Errors
+    ///
+    /// When the element type is none that the operator takes.
+    #[track_caller]
+    pub fn sum(&self) -> Result<Tensor<T, ()>> {
+        Tensor::result(self.array.sum()?)
+    }
+
+    /// The mean of all elements.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tensor::sum`].
+    #[track_caller]
+    pub fn mean(&self) -> Result<Tensor<T, ()>> {
+        Tensor::result(self.array.mean()?)
+    }
+}
+
+/// `&a + &b`, broadcasting. Symbols that should agree and do not become a fault of the result, as with [`NDArray`].
+macro_rules! binary {
+    ($($op:ident $name:ident)*) => {$(
+        impl<T: HostElement, S: Shape + Broadcast<O>, O: Shape> $op<&Tensor<T, O>> for &Tensor<T, S> {
+            type Output = Tensor<T, <S as Broadcast<O>>::Output>;
+
+            #[track_caller]
+            fn $name(self, other: &Tensor<T, O>) -> Self::Output {
+                Tensor::checked($op::$name(&self.array, &other.array))
+            }
+        }
+
+        impl<T: HostElement, S: Shape> $op<f64> for &Tensor<T, S> {
+            type Output = Tensor<T, S>;
+
+            #[track_caller]
+            fn $name(self, other: f64) -> Self::Output {
+                Tensor::checked($op::$name(&self.array, other))
+            }
+        }
+    )*};
+}
+
+binary! { Add add Sub sub Mul mul Div div }
