@@ -81,10 +81,11 @@ def summed(lines):
         return {"failed": failed[0]}
     got = {
         "ms": statistics.median(line["median_ms"] for line in lines),
-        "spread": max(line["median_ms"] for line in lines) / min(line["median_ms"] for line in lines) - 1,
         "foreign": max(line["foreign"] for line in lines),
         "version": lines[0].get("version"),
     }
+    if len(lines) > 1:
+        got["spread"] = max(line["median_ms"] for line in lines) / min(line["median_ms"] for line in lines) - 1
     if "peak_share" in lines[0]:
         got["share"] = statistics.median(line["peak_share"] for line in lines)
         got["peak"] = statistics.median(line["gflops"] / line["peak_share"] for line in lines)

@@ -9,7 +9,7 @@ use crate::gemm::pack;
 use crate::simd::vector::{MAX_LANES, Vector, first};
 
 /// The largest kernel extent that fits the tables of a [`Plan`].
-const MAX_TAPS: usize = 32;
+pub(super) const MAX_TAPS: usize = 32;
 
 /// What the implicit products can do: kernels up to 32×32, and images small enough for 32-bit offsets between the pixels of a register.
 pub(super) fn accepts(conv: &Conv2d) -> bool {

@@ -19,6 +19,7 @@ pub(crate) mod dense;
 pub(crate) mod driver;
 pub(crate) mod micro;
 mod narrow;
+mod outer;
 pub(crate) mod pack;
 mod reference;
 mod skinny;
@@ -214,7 +215,7 @@ pub struct Candidate<T: 'static> {
 type Run<T> = fn(&Gemm, &[T], &[T], Epilogue<'_, T>, &mut [T]);
 
 impl<T: GemmElement> Candidate<T> {
-    /// Its name: the instruction set, or `skinny-` or `narrow-` and the instruction set, or `reference`.
+    /// Its name: the instruction set, or `skinny-`, `outer-` or `narrow-` and the instruction set, or `reference`.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -248,11 +249,12 @@ impl<T: GemmElement> Candidate<T> {
 }
 
 macro_rules! candidates {
-    ($t:ty: $($isa:ident $skinny:literal $narrow:literal $tiled:literal $vector:ty),*) => {
+    ($t:ty: $($isa:ident $skinny:literal $outer:literal $narrow:literal $tiled:literal $vector:ty),*) => {
         impl GemmElement for $t {
             const CANDIDATES: &'static [Candidate<Self>] = &[
                 $(
                     Candidate { name: $skinny, isa: Isa::$isa, accepts: skinny::accepts, run: skinny::run::<$vector> },
+                    Candidate { name: $outer, isa: Isa::$isa, accepts: outer::accepts, run: outer::run::<$vector> },
                     Candidate { name: $narrow, isa: Isa::$isa, accepts: narrow::accepts, run: narrow::run::<$vector> },
                     Candidate { name: $tiled, isa: Isa::$isa, accepts: |_| true, run: dense::run::<$vector> },
                 )*
@@ -266,20 +268,20 @@ macro_rules! candidates {
 mod list {
     use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
-    use super::{Candidate, GemmElement, Isa, dense, narrow, reference, skinny};
+    use super::{Candidate, GemmElement, Isa, dense, narrow, outer, reference, skinny};
     use crate::simd::vector::Lanes;
 
-    candidates!(f32: Avx512 "skinny-avx512" "narrow-avx512" "avx512" __m512, Avx2 "skinny-avx2" "narrow-avx2" "avx2" __m256,
-        Portable "skinny-portable" "narrow-portable" "portable" Lanes<f32, 4>);
-    candidates!(f64: Avx512 "skinny-avx512" "narrow-avx512" "avx512" __m512d, Avx2 "skinny-avx2" "narrow-avx2" "avx2" __m256d,
-        Portable "skinny-portable" "narrow-portable" "portable" Lanes<f64, 2>);
+    candidates!(f32: Avx512 "skinny-avx512" "outer-avx512" "narrow-avx512" "avx512" __m512, Avx2 "skinny-avx2" "outer-avx2" "narrow-avx2" "avx2" __m256,
+        Portable "skinny-portable" "outer-portable" "narrow-portable" "portable" Lanes<f32, 4>);
+    candidates!(f64: Avx512 "skinny-avx512" "outer-avx512" "narrow-avx512" "avx512" __m512d, Avx2 "skinny-avx2" "outer-avx2" "narrow-avx2" "avx2" __m256d,
+        Portable "skinny-portable" "outer-portable" "narrow-portable" "portable" Lanes<f64, 2>);
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 mod list {
-    use super::{Candidate, GemmElement, Isa, dense, narrow, reference, skinny};
+    use super::{Candidate, GemmElement, Isa, dense, narrow, outer, reference, skinny};
     use crate::simd::vector::Lanes;
 
-    candidates!(f32: Portable "skinny-portable" "narrow-portable" "portable" Lanes<f32, 4>);
-    candidates!(f64: Portable "skinny-portable" "narrow-portable" "portable" Lanes<f64, 2>);
+    candidates!(f32: Portable "skinny-portable" "outer-portable" "narrow-portable" "portable" Lanes<f32, 4>);
+    candidates!(f64: Portable "skinny-portable" "outer-portable" "narrow-portable" "portable" Lanes<f64, 2>);
 }

@@ -33,36 +33,49 @@ pub(crate) unsafe fn transposed<V: Vector>(
         }
         // As a rule, sources lie at one distance from each other, and those that follow are read next.
         let next = columns as isize * (sources[1].addr() as isize - sources[0].addr() as isize);
-        for p in (0..len).step_by(lanes) {
-            let rows = lanes.min(len - p);
+        let ask = |p: usize| {
             if (p * size_of::<V::Elem>()).is_multiple_of(LINE) {
                 for from in &sources[..columns] {
                     V::prefetch(from.wrapping_add(p).wrapping_byte_offset(next));
                 }
             }
+        };
+        // Rows of a panel without gaps that come later take back what a whole register writes behind those before.
+        let whole = columns == lanes || width < lanes && stride == width;
+        let end = len.saturating_sub(1) * stride + width;
+        let mut p = 0;
+        while whole && p + lanes <= len && (p + lanes - 1) * stride + i + lanes <= end {
+            ask(p);
+            // SAFETY: whole registers lie within `len` on the one side and before the end of the last row on the other.
+            unsafe {
+                let mut block = [V::zero(); MAX_LANES];
+                for (row, from) in block[..lanes].iter_mut().zip(&sources) {
+                    *row = V::load(from.add(p));
+                }
+                V::transpose(&mut block);
+                let to = to.add(p * stride + i);
+                for (q, row) in block[..lanes].iter().enumerate() {
+                    row.store(to.add(q * stride));
+                }
+            }
+            p += lanes;
+        }
+        while p < len {
+            let rows = lanes.min(len - p);
+            ask(p);
             // SAFETY: masks keep loads within `len` and stores within `width`.
             unsafe {
                 let mut block = [V::zero(); MAX_LANES];
                 for (row, from) in block[..lanes].iter_mut().zip(&sources) {
-                    let from = from.add(p);
-                    *row = if rows == lanes { V::load(from) } else { V::zero().load_over(from, first(rows)) };
+                    *row = V::zero().load_over(from.add(p), first(rows));
                 }
                 V::transpose(&mut block);
                 let to = to.add(p * stride + i);
-                if rows < lanes {
-                    for (q, row) in block[..rows].iter().enumerate() {
-                        row.store_masked(to.add(q * stride), first(columns));
-                    }
-                } else if columns == lanes {
-                    for (q, row) in block[..lanes].iter().enumerate() {
-                        row.store(to.add(q * stride));
-                    }
-                } else {
-                    for (q, row) in block[..lanes].iter().enumerate() {
-                        row.store_masked(to.add(q * stride), first(columns));
-                    }
+                for (q, row) in block[..rows].iter().enumerate() {
+                    row.store_masked(to.add(q * stride), first(columns));
                 }
             }
+            p += lanes;
         }
     }
 }

@@ -11,8 +11,17 @@ use crate::par;
 use crate::simd::Kernel;
 use crate::simd::vector::{Vector, first};
 
-/// Registers of results that a block keeps at a time.
-const WIDE: usize = 8;
+/// Results of a stripe: a page of memory of each row, in `f32`.
+const RUN: usize = 1024;
+
+/// Rows of a stripe that are added at a time.
+const ROWS: usize = 8;
+
+/// Results whose sums run across the rows of the matrix are cut into at least this many blocks, while those have [`LEAST`] results.
+const BLOCKS: usize = 16;
+
+/// Shorter runs of memory are read slowly.
+const LEAST: usize = 64;
 
 /// Matrix elements per block of the parallel loop, about.
 const GRAIN: usize = 1 << 16;
@@ -43,7 +52,9 @@ pub(super) fn run<V: Registers>(
         } else {
             (a, desc.lda, !desc.trans_a, b, m, desc.ldc)
         };
-        let grain = (GRAIN / k.max(1)).next_multiple_of(WIDE * V::LANES);
+        let few = GRAIN / k.max(1);
+        let grain = if along_k { few } else { few.max(results.div_ceil(BLOCKS)).min(RUN) };
+        let grain = grain.next_multiple_of(LEAST);
         let accumulate = desc.accumulate;
         // One column: every row has the same bias.
         let one_bias = if row { None } else { epilogue.bias.map(|bias| bias[0]) };
@@ -152,41 +163,60 @@ impl<V: Vector> Product<'_, V> {
         }
     }
 
-    /// A stripe of results at a time, the matrix read row by row.
+    /// A stripe of results at a time, the matrix read a few rows at a time: runs as long as a page of memory, with sums that wait in the first-level
+    /// cache.
     #[inline(always)]
     fn stripes(&mut self) {
-        let lanes = V::LANES;
-        for at in (self.start..self.end).step_by(WIDE * lanes) {
-            let width = (WIDE * lanes).min(self.end - at);
-            let mut sums = [V::Elem::ZERO; WIDE * crate::simd::vector::MAX_LANES];
-            // SAFETY: below the entry of `V`'s instruction set; masks keep the reads within the stripe, and the descriptor's check
-            // has shown that the stripe lies inside the matrix.
+        for at in (self.start..self.end).step_by(RUN) {
+            let mut sums = [V::Elem::ZERO; RUN];
+            let sums = &mut sums[..RUN.min(self.end - at)];
+            let mut rows = self.vector.chunks_exact(ROWS);
+            let mut from = self.matrix.as_ptr().wrapping_add(at);
+            // SAFETY: below the entry of `V`'s instruction set; the descriptor's check has shown that the stripe lies inside the matrix in as
+            // many rows as the vector is long.
             unsafe {
-                let mut acc = [V::zero(); WIDE];
-                let from = self.matrix.as_ptr().wrapping_add(at);
-                if width == WIDE * lanes {
-                    for (p, &x) in self.vector.iter().enumerate() {
-                        let x = V::splat(x);
-                        for (v, acc) in acc.iter_mut().enumerate() {
-                            *acc = V::load(from.add(p * self.ld + v * lanes)).mul_add(x, *acc);
-                        }
-                    }
-                } else {
-                    for (p, &x) in self.vector.iter().enumerate() {
-                        let x = V::splat(x);
-                        for (v, acc) in acc.iter_mut().enumerate().take(width.div_ceil(lanes)) {
-                            let mask = first(lanes.min(width - v * lanes));
-                            let row = from.add(p * self.ld + v * lanes);
-                            *acc = V::zero().load_over(row, mask).mul_add(x, *acc);
-                        }
-                    }
+                for x in &mut rows {
+                    self.add_rows::<ROWS>(from, x, sums);
+                    from = from.wrapping_add(ROWS * self.ld);
                 }
-                for (v, acc) in acc.iter().enumerate() {
-                    acc.store(sums.as_mut_ptr().add(v * lanes));
+                for x in rows.remainder().chunks_exact(1) {
+                    self.add_rows::<1>(from, x, sums);
+                    from = from.wrapping_add(self.ld);
                 }
             }
-            for (i, &sum) in sums[..width].iter().enumerate() {
+            for (i, &sum) in sums.iter().enumerate() {
                 self.put(at + i, sum);
+            }
+        }
+    }
+
+    /// Adds `N` rows of the matrix, each times its element of the vector, one after the other.
+    ///
+    /// # Safety
+    ///
+    /// Runs below the entry of `V`'s instruction set; `from` is valid for as many reads as there are sums, in `N` rows.
+    #[inline(always)]
+    unsafe fn add_rows<const N: usize>(&self, from: *const V::Elem, x: &[V::Elem], sums: &mut [V::Elem]) {
+        let (lanes, len, to) = (V::LANES, sums.len(), sums.as_mut_ptr());
+        let whole = len / lanes * lanes;
+        // SAFETY: registers and masks end with the sums.
+        unsafe {
+            let mut times = [V::zero(); N];
+            times.iter_mut().zip(x).for_each(|(times, &x)| *times = V::splat(x));
+            for j in (0..whole).step_by(lanes) {
+                let mut sum = V::load(to.add(j));
+                for (p, &x) in times.iter().enumerate() {
+                    sum = V::load(from.add(p * self.ld + j)).mul_add(x, sum);
+                }
+                sum.store(to.add(j));
+            }
+            if whole < len {
+                let mask = first(len - whole);
+                let mut sum = V::zero().load_over(to.add(whole), mask);
+                for (p, &x) in times.iter().enumerate() {
+                    sum = V::zero().load_over(from.add(p * self.ld + whole), mask).mul_add(x, sum);
+                }
+                sum.store_masked(to.add(whole), mask);
             }
         }
     }

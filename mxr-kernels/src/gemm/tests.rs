@@ -61,6 +61,10 @@ fn every_candidate_agrees_with_the_reference() {
         (1, 1, 1),
         (1, 300, 70),
         (300, 1, 70),
+        // A column times a row, in one and in several blocks.
+        (2, 3, 1),
+        (37, 45, 1),
+        (70, 1030, 1),
         (2, 3, 5),
         (4, 10, 1030),
         (7, 301, 60),
@@ -187,7 +191,8 @@ fn check_epilogue<T: GemmElement>(desc: &Gemm) {
 #[test]
 fn what_follows_has_the_bits_of_a_step_of_its_own() {
     // Sums of one and of several blocks, of either type; C in one and in several rectangles.
-    let sizes = [(1, 40, 30), (40, 1, 30), (5, 33, 2100), (7, 20, 300), (70, 90, 700), (300, 600, 330)];
+    let sizes =
+        [(1, 40, 30), (40, 1, 30), (30, 45, 1), (5, 33, 2100), (7, 20, 300), (70, 90, 700), (300, 600, 330)];
     for (m, n, k) in sizes {
         let desc = Gemm::new(m, n, k).transposed(false, true);
         check_epilogue::<f32>(&desc);
@@ -196,6 +201,25 @@ fn what_follows_has_the_bits_of_a_step_of_its_own() {
     }
     for m in [1, 5, 20] {
         check_epilogue::<f32>(&Gemm::new(m, 20, 400).batched(3, m * 400, 0, m * 20 + 2));
+    }
+}
+
+#[test]
+fn what_goes_past_the_caches_has_the_same_bits() {
+    // As large as what is streamed, with and without rows that begin at cache lines and end in whole registers.
+    for n in [1024, 1040, 1027] {
+        let m = crate::stream::FROM / 4 / n + 1;
+        let desc = Gemm::new(m, n, 1).transposed(true, false);
+        let (a, b) = (noise::<f32>(m, 1), noise::<f32>(n, 2));
+        let mut memory = vec![1.0; m * n + 16];
+        let start = memory.as_ptr().align_offset(64);
+        for at in [start, start + 1] {
+            let c = &mut memory[at..][..m * n];
+            with_threads(2, || gemm(&desc, &a, &b, Epilogue::NONE, c));
+            for (row, x) in c.chunks_exact(n).zip(&a) {
+                assert!(row.iter().zip(&b).all(|(y, b)| *y == x * b), "[{m}, {n}] from {at} on");
+            }
+        }
     }
 }
 
