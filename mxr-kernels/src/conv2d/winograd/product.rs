@@ -2,6 +2,7 @@
 //! half a register of channels by three of filters, kept over all tiles of a block.
 
 use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::gemm::micro::{Registers, for_rows};
 use crate::simd::vector::Vector;
@@ -64,9 +65,12 @@ unsafe fn product<V: Vector<Elem = f32>, const ROWS: usize, const VECTORS: usize
                 for_rows!(i in ROWS {
                     let x = V::splat(*v.add(i * lanes + channel));
                     for (sum, &w) in sums[i].iter_mut().zip(&w) {
-                        *sum = x.mul_add(w, *sum).settled();
+                        *sum = x.mul_add(w, *sum);
                     }
                 });
+                // Loads of later channels stay behind this one: few registers are free. Here, where one is, that does, and the loop
+                // over the channels is still unrolled, which it is not where sums are settled.
+                compiler_fence(Ordering::SeqCst);
                 u = u.add(VECTORS * lanes);
                 ahead = ahead.wrapping_add(VECTORS * lanes);
             }
