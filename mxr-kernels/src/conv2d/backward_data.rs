@@ -3,12 +3,14 @@
 //! Pixels `u` of one phase (one remainder modulo the stride) meet the same taps, at neighbouring `i`: each phase is a product
 //! `[channels, (filter, taps of the phase)] · [(filter, taps), pixels of the phase]` whose right side slides over `dy` with stride 1.
 //!
+//! Of a 1×1 kernel with a stride, the pixels that it sees get a plain product, which is then spread, see [`points`].
+//!
 //! Images of few channels do too little with what is gathered; they go the other way, see [`scatter`].
 
 use super::gather::{Axis, TapsByPixels, Window};
 use super::planes::Planes;
 use super::weights::{PackedRows, TapStride, pack_turned};
-use super::{Conv2d, scatter};
+use super::{Conv2d, points, scatter};
 use crate::epilogue::Epilogue;
 use crate::gemm::dense::Address;
 use crate::gemm::driver::multiply;
@@ -52,6 +54,10 @@ impl Phase {
     }
 }
 
+pub(super) fn workspace_len(conv: &Conv2d) -> usize {
+    conv.weight_len() + points::of(conv).map_or(0, |dense| dense.x_len())
+}
+
 pub(super) fn run<V: Registers>(
     conv: &Conv2d,
     dy: &[V::Elem],
@@ -62,6 +68,12 @@ pub(super) fn run<V: Registers>(
 ) {
     if scatter::is_better::<V::Elem>(conv) {
         scatter::run::<V>(conv, dy, weight, epilogue, dx);
+        return;
+    }
+    if let Some(dense) = points::of(conv) {
+        let (seen, workspace) = workspace.split_at_mut(dense.x_len());
+        run::<V>(&dense, dy, weight, Epilogue::NONE, seen, workspace);
+        points::spread::<V>(conv, seen, epilogue, dx);
         return;
     }
     let strides = conv.attrs.stride.map(|s| s as usize);

@@ -2,16 +2,16 @@
 //!
 //! Where the gradient is small there is too little of C to share between threads, so the sum is cut into slices whose number
 //! depends on the shapes alone; their results lie side by side in the workspace and are added in order.
+//!
+//! Images of few channels go another way, see [`few_channels`].
 
 use std::ops::Range;
 
-use mxr_graph::instr::ConvAttrs;
-
 use super::gather::{PixelsByTaps, Window, runs};
-use super::{Conv2d, Strides};
+use super::{Conv2d, Strides, few_channels, points};
 use crate::element::Float;
 use crate::gemm::dense::{Address, rows_can_stay};
-use crate::gemm::driver::{Lhs, Place, Sink, multiply};
+use crate::gemm::driver::{Lhs, Place, Sink, Tiled, multiply};
 use crate::gemm::micro::{Registers, Rows};
 use crate::gemm::pack;
 use crate::par;
@@ -30,12 +30,15 @@ fn slices(conv: &Conv2d) -> usize {
     (BLOCKS / blocks.max(1)).min(pixels / SLICE).max(1)
 }
 
-pub(super) fn workspace_len(conv: &Conv2d) -> usize {
+pub(super) fn workspace_len<T: Tiled>(conv: &Conv2d) -> usize {
+    if few_channels::is_better::<T>(conv) {
+        return few_channels::workspace_len(conv);
+    }
     let partial = match slices(conv) {
         1 => 0,
         slices => slices * conv.weight_len(),
     };
-    partial + strided_points(conv).map_or(0, |points| points.x_len())
+    partial + points::of(conv).map_or(0, |dense| dense.x_len())
 }
 
 pub(super) fn run<V: Registers>(
@@ -45,10 +48,14 @@ pub(super) fn run<V: Registers>(
     dw: &mut [V::Elem],
     workspace: &mut [V::Elem],
 ) {
-    if let Some(points) = strided_points(conv) {
-        let (seen, workspace) = workspace.split_at_mut(points.x_len());
-        keep_strided(conv, x, seen);
-        return run::<V>(&points, seen, dy, dw, workspace);
+    if few_channels::is_better::<V::Elem>(conv) {
+        few_channels::run::<V>(conv, x, dy, dw, workspace);
+        return;
+    }
+    if let Some(dense) = points::of(conv) {
+        let (seen, workspace) = workspace.split_at_mut(dense.x_len());
+        points::collect(conv, x, seen);
+        return run::<V>(&dense, seen, dy, dw, workspace);
     }
     let slices = slices(conv);
     if slices == 1 {
@@ -58,30 +65,6 @@ pub(super) fn run<V: Registers>(
     let partial = &mut workspace[..slices * dw.len()];
     products::<V>(conv, x, dy, partial, slices);
     add_slices(partial, dw);
-}
-
-/// Of a 1×1 kernel with a stride and without padding: the convolution with stride 1 of the pixels that it sees. Every rectangle of the
-/// gradient reads them, so they are collected once.
-fn strided_points(conv: &Conv2d) -> Option<Conv2d> {
-    let [sh, sw] = conv.attrs.stride;
-    let points = [conv.kh, conv.kw] == [1, 1] && conv.attrs.pad == [0; 4] && sh * sw > 1;
-    let attrs = ConvAttrs { stride: [1, 1], ..conv.attrs };
-    points.then_some(Conv2d { h: conv.oh, w: conv.ow, attrs, ..*conv })
-}
-
-/// Copies the pixels that a 1×1 kernel sees.
-fn keep_strided<T: Float>(conv: &Conv2d, x: &[T], to: &mut [T]) {
-    let [sh, sw] = conv.attrs.stride.map(|stride| stride as usize);
-    let (plane, points) = (conv.h * conv.w, conv.oh * conv.ow);
-    if points == 0 {
-        return;
-    }
-    par::for_each_mut(to, points, |number, to| {
-        let rows = x[number * plane..][..plane].chunks_exact(conv.w).step_by(sh);
-        for (to, row) in to.chunks_exact_mut(conv.ow).zip(rows) {
-            to.iter_mut().zip(row.iter().step_by(sw)).for_each(|(to, &x)| *to = x);
-        }
-    });
 }
 
 /// Adds up gradients that lie one after the other, in order.

@@ -7,9 +7,10 @@
 //! [`gemm`](crate::gemm), all images of a batch side by side, and no matrix of patches ever exists.
 //! * forward: `[k, c·kh·kw] · [c·kh·kw, n·oh·ow]`;
 //! * gradient of the data: for each of the `sh·sw` phases of the image, the same product of turned weights with `dy`, so no product
-//!   with the zeros between strides is made; where images have few channels, `[c·kh·kw, k] · [k, oh·ow]`, added to the image tile by tile;
+//!   with the zeros between strides is made (of 1×1 kernels only what they see, which is then spread); where images have few channels, `[c·kh·kw, k] · [k, oh·ow]`, added to the image tile by tile;
 //! * gradient of the weight: `[k, n·oh·ow] · [n·oh·ow, c·kh·kw]`, cut along the sum where C is small, the parts added in order; what a 1×1
-//!   kernel with a stride sees is collected first.
+//!   kernel with a stride sees is collected first. Of images with few channels, `[c·kh·kw, n·oh·ow] · [n·oh·ow, k]`, whose left side is read in
+//!   the image where it lies.
 //!
 //! Groups of few filters (depthwise) are done row by row instead, and 3×3 kernels with stride 1 by Winograd's algorithm where that takes less
 //! time: `choice` says where, for each direction by itself.
@@ -26,9 +27,11 @@ mod backward_data;
 mod backward_weight;
 mod choice;
 mod direct;
+mod few_channels;
 mod forward;
 mod gather;
 mod planes;
+mod points;
 mod reference;
 mod scatter;
 #[cfg(test)]
@@ -41,6 +44,7 @@ use mxr_graph::instr::{ConvAttrs, Layout};
 
 use crate::epilogue::Epilogue;
 use crate::gemm::GemmElement;
+use crate::gemm::driver::Tiled;
 use crate::isa::Isa;
 use crate::map::Src;
 
@@ -394,11 +398,12 @@ impl<T: ConvElement> Candidate<T> {
     }
 }
 
-/// What implicit products pack: all weights, or the slices of a sum.
-fn implicit_workspace_len(conv: &Conv2d, direction: Direction) -> usize {
+/// What implicit products pack or collect: all weights, the pixels that a kernel sees, or the slices of a sum.
+fn implicit_workspace_len<T: Tiled>(conv: &Conv2d, direction: Direction) -> usize {
     match direction {
-        Direction::Forward | Direction::BackwardData => conv.weight_len(),
-        Direction::BackwardWeight => backward_weight::workspace_len(conv),
+        Direction::Forward => conv.weight_len(),
+        Direction::BackwardData => backward_data::workspace_len(conv),
+        Direction::BackwardWeight => backward_weight::workspace_len::<T>(conv),
     }
 }
 
@@ -435,7 +440,7 @@ macro_rules! candidates {
                         fewer_products: false,
                         accepts: |conv, _| gather::accepts(conv),
                         pays: |_, _| true,
-                        workspace_len: implicit_workspace_len,
+                        workspace_len: implicit_workspace_len::<$t>,
                         forward: forward::run::<$vector>,
                         backward_data: backward_data::run::<$vector>,
                         backward_weight: backward_weight::run::<$vector>,

@@ -416,19 +416,11 @@ unsafe fn tile<V: Registers, S: Sink<V>>(
     let mut tile = Tile {
         a,
         lda,
-        b,
-        b_stride: V::COLS,
-        k,
-        c: std::ptr::null_mut(),
-        ldc: V::COLS,
-        cols: cols.len(),
         sum: if keep && !part.first { part.sums } else { std::ptr::null() },
         lds: part.width,
         row_bias: bias(sink.row_bias(), rows.start),
         col_bias: bias(sink.col_bias(), cols.start),
-        residual: std::ptr::null(),
-        relu: false,
-        mask: std::ptr::null(),
+        ..Tile::plain(k, b, V::COLS, std::ptr::null_mut(), V::COLS, cols.len())
     };
     if keep && !part.last {
         (tile.c, tile.ldc) = (part.sums, part.width);

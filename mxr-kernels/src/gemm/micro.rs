@@ -9,6 +9,10 @@ pub(crate) struct Tile<T> {
     pub(crate) a: *const T,
     /// Where they lie: their distance; 0 for a panel.
     pub(crate) lda: usize,
+    /// Rows of A that lie at no one distance: where each begins, counted from `a`; or null.
+    pub(crate) rows: *const usize,
+    /// Distance of neighbours in a row of A that is read where it lies.
+    pub(crate) step: usize,
     /// A panel `[k, ≥ vectors · lanes]`.
     pub(crate) b: *const T,
     /// Distance of the panel's rows.
@@ -37,11 +41,37 @@ pub(crate) struct Tile<T> {
     pub(crate) mask: *const T,
 }
 
+impl<T> Tile<T> {
+    /// The product alone; `a` is still to be said.
+    pub(crate) fn plain(k: usize, b: *const T, b_stride: usize, c: *mut T, ldc: usize, cols: usize) -> Self {
+        Tile {
+            a: std::ptr::null(),
+            lda: 0,
+            rows: std::ptr::null(),
+            step: 1,
+            b,
+            b_stride,
+            k,
+            c,
+            ldc,
+            cols,
+            sum: std::ptr::null(),
+            lds: 0,
+            row_bias: std::ptr::null(),
+            col_bias: std::ptr::null(),
+            residual: std::ptr::null(),
+            relu: false,
+            mask: std::ptr::null(),
+        }
+    }
+}
+
 /// A register tile compiled for its instruction set.
 ///
 /// # Safety
 ///
-/// The CPU has the instruction set. `a` is valid for `k · rows` reads, or for `k` at each of its rows; `b` for `vectors · lanes` reads at each of its `k` rows; `c`
+/// The CPU has the instruction set. `a` is valid for `k · rows` reads, or for `k`, a step apart, at each of its rows; `rows` is null or has
+/// one number for each; `b` for `vectors · lanes` reads at each of its `k` rows; `c`
 /// for reads and writes of `cols` elements at each of `rows` rows, and so are `sum`, `residual` and `mask` for reads, unless they are null; the
 /// biases are null or valid for `rows` and `cols` reads.
 pub(crate) type TileFn<T> = unsafe fn(&Tile<T>);
@@ -83,7 +113,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
         }
         let mut acc = [[V::zero(); VECTORS]; ROWS];
         let (mut a, mut b) = (t.a, t.b);
-        if t.lda == 0 {
+        if t.lda == 0 && t.rows.is_null() {
             for _ in 0..t.k {
                 let mut row = [V::zero(); VECTORS];
                 for (v, w) in row.iter_mut().enumerate() {
@@ -101,20 +131,22 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
         } else {
             let mut rows = [a; ROWS];
             for (i, row) in rows.iter_mut().enumerate() {
-                *row = a.add(i * t.lda);
+                *row = a.add(if t.rows.is_null() { i * t.lda } else { *t.rows.add(i) });
             }
-            for p in 0..t.k {
+            let mut at = 0;
+            for _ in 0..t.k {
                 let mut row = [V::zero(); VECTORS];
                 for (v, w) in row.iter_mut().enumerate() {
                     *w = V::load(b.add(v * lanes));
                 }
                 for_rows!(i in ROWS {
-                    let x = V::splat(*rows[i].add(p));
+                    let x = V::splat(*rows[i].add(at));
                     for (sum, &w) in acc[i].iter_mut().zip(&row) {
                         *sum = x.mul_add(w, *sum);
                     }
                 });
                 b = b.add(t.b_stride);
+                at += t.step;
             }
         }
         let last = first(t.cols - (VECTORS - 1) * lanes);

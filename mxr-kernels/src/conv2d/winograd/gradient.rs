@@ -31,7 +31,7 @@ const SIDE: usize = 128;
 const BLOCK: usize = 64;
 
 /// Tiles that make a slice worth its addition.
-const SLICE: usize = 128;
+const SLICE: usize = 96;
 
 /// The memory of the largest task.
 const _: () = assert!(
@@ -143,8 +143,11 @@ impl<V: Winograd> Kernel for Task<'_, V> {
         let x = Images { data: x, c: conv.c, h: conv.h, w: conv.w, strides: conv.x_strides() };
         let dy = Images { data: dy, c: conv.filters, h: conv.oh, w: conv.ow, strides: conv.y_strides() };
         let (m, v, g, pixels) = (m.as_mut_ptr(), v.as_mut_ptr(), g.as_mut_ptr(), pixels.as_mut_ptr());
-        for start in slice.clone().step_by(BLOCK) {
-            let block = start..slice.end.min(start + BLOCK);
+        // Blocks of about the same size.
+        let blocks = slice.len().div_ceil(BLOCK).max(1);
+        for block in 0..blocks {
+            let cut = |number: usize| slice.start + slice.len() * number / blocks;
+            let block = cut(block)..cut(block + 1);
             // SAFETY: below the entry of `V`'s instruction set. `Candidate` has checked the lengths of all slices against the convolution, and
             // the parts of the scratch memory are as long as planes of that many blocks, vectors and tiles.
             unsafe {
@@ -170,15 +173,19 @@ impl<V: Winograd> Kernel for Task<'_, V> {
                 );
                 for point in 0..POINTS {
                     let (v, g) = (v.add(point * v_plane), g.add(point * g_plane));
-                    let m = m.add(point * m_plane);
-                    add_products::<V>(
-                        block.len(),
-                        [channels.len(), filters.len()],
+                    add_products::<V>(&Products {
+                        tiles: block.len(),
+                        channels: channels.len(),
+                        filters: filters.len(),
                         v,
                         g,
-                        m,
-                        start > slice.start,
-                    );
+                        m: m.add(point * m_plane),
+                        next: [
+                            (v.wrapping_add(v_plane), channels.len()),
+                            (g.wrapping_add(g_plane), filters.len()),
+                        ],
+                        add: block.start > slice.start,
+                    });
                 }
             }
         }
@@ -195,36 +202,54 @@ impl<V: Winograd> Kernel for Task<'_, V> {
 }
 
 /// Products of a block of tiles at one point.
-///
-/// # Safety
-///
-/// Runs below the entry of `V`'s instruction set; planes of so many blocks of channels and vectors of filters lie at `v`, `g` and `m`.
-#[inline(always)]
-unsafe fn add_products<V: Winograd>(
+struct Products {
     tiles: usize,
-    [channels, filters]: [usize; 2],
+    /// Blocks of channels and vectors of filters.
+    channels: usize,
+    filters: usize,
+    /// Pixels, gradients and sums at this point.
     v: *const f32,
     g: *const f32,
     m: *mut f32,
+    /// Pixels and gradients of the next point, with their blocks and vectors.
+    next: [(*const f32, usize); 2],
+    /// Add to what is there.
     add: bool,
-) {
+}
+
+/// # Safety
+///
+/// Runs below the entry of `V`'s instruction set; planes of so many blocks of channels and vectors of filters lie at `v`, `g` and `m`; those at
+/// `next` need not be there.
+#[inline(always)]
+unsafe fn add_products<V: Winograd>(p: &Products) {
     let (lanes, half) = (V::LANES, V::LANES / 2);
-    let (g_vector, m_vector) = (BLOCK * lanes, channels * lanes * lanes);
-    let groups = Rows::new(filters, V::SUMS.len());
+    let (g_vector, m_vector) = (BLOCK * lanes, p.channels * lanes * lanes);
+    let groups = Rows::new(p.filters, V::SUMS.len());
+    // What the next point reads is asked for meanwhile, once.
+    let planes = p.next.map(|(start, count)| (start, start.wrapping_add(count * BLOCK * lanes)));
+    let (mut plane, mut at) = (0, planes[0].0);
     for group in 0..groups.panels() {
         let vector = groups.start(group);
-        for part in 0..2 * channels {
+        for part in 0..2 * p.channels {
             let (channel, row) = (part / 2, part % 2 * half);
+            let v = p.v.wrapping_add(channel * BLOCK * lanes + row);
+            if plane == 0 && at >= planes[0].1 {
+                (plane, at) = (1, planes[1].0);
+            }
+            let ahead = if at < planes[plane].1 { at } else { v };
+            at = at.wrapping_add(p.tiles * LINE);
             // SAFETY: the caller vouches for the planes.
             unsafe {
                 V::SUMS[groups.height(group) - 1](&Sums {
-                    tiles,
-                    v: v.add(channel * BLOCK * lanes + row),
-                    g: g.add(vector * g_vector),
+                    tiles: p.tiles,
+                    v,
+                    g: p.g.add(vector * g_vector),
                     g_vector,
-                    m: m.add(vector * m_vector + (channel * lanes + row) * lanes),
+                    m: p.m.add(vector * m_vector + (channel * lanes + row) * lanes),
                     m_vector,
-                    add,
+                    add: p.add,
+                    ahead,
                 });
             }
         }

@@ -62,6 +62,9 @@ const TASKS: usize = 16;
 /// Vectors of filters that are multiplied before their outputs are made.
 const CHUNK: usize = 4;
 
+/// Channels over which a register tile sums at once, so that its panel of weights stays in the first-level cache from tile to tile.
+const DEPTH: usize = 256;
+
 /// Channels and filters whose memory can be planned.
 const MOST_CHANNELS: usize = 4096;
 
@@ -462,32 +465,43 @@ impl<V: Winograd> Job<'_, V> {
             let width = lanes * (chunk.len() - pair).min(2);
             u.wrapping_add(plan.weights_len(pair, lanes) + point * plan.channels * width)
         };
+        let parts = Rows::new(plan.channels / lanes, DEPTH / lanes);
         for point in 0..POINTS {
             let v = v.wrapping_add(point * plan.v_plane);
             // What is multiplied next is asked for meanwhile: by the first tiles the next panel of weights, by the others the next
-            // point's pixels, part after part.
+            // point's pixels, part after part, and nothing beyond them, which would push out of the caches what is still to be read.
             let mut next_pixels = v.wrapping_add(plan.v_plane);
+            let last_pixels = next_pixels.wrapping_add(plan.channels * plan.block);
             for pair in (0..chunk.len()).step_by(2) {
-                let last = pair + 2 >= chunk.len();
-                let next_panel = if last { panel(point + 1, 0) } else { panel(point, pair + 2) };
                 let vectors = (chunk.len() - pair).min(2);
-                for row in 0..rows.panels() {
-                    let tile = rows.start(row);
-                    let mut product = Product {
-                        blocks: plan.channels / lanes,
-                        v: v.wrapping_add(tile * lanes),
-                        v_block: plan.block * lanes,
-                        u: panel(point, pair),
-                        m: m.wrapping_add(point * plan.m_plane + (pair * plan.block + tile) * lanes),
-                        m_vector: plan.block * lanes,
-                        ahead: next_panel,
-                    };
-                    if row > 0 {
-                        product.ahead = next_pixels;
-                        next_pixels = next_pixels.wrapping_add(plan.channels * vectors * lanes);
+                let width = vectors * lanes;
+                let next_pair =
+                    if pair + 2 < chunk.len() { panel(point, pair + 2) } else { panel(point + 1, 0) };
+                for part in 0..parts.panels() {
+                    let first = parts.start(part);
+                    let u = panel(point, pair).wrapping_add(first * lanes * width);
+                    let elements = parts.height(part) * lanes * width;
+                    let next_panel =
+                        if part + 1 < parts.panels() { u.wrapping_add(elements) } else { next_pair };
+                    for row in 0..rows.panels() {
+                        let tile = rows.start(row);
+                        let mut product = Product {
+                            blocks: parts.height(part),
+                            v: v.wrapping_add((first * plan.block + tile) * lanes),
+                            v_block: plan.block * lanes,
+                            u,
+                            m: m.wrapping_add(point * plan.m_plane + (pair * plan.block + tile) * lanes),
+                            m_vector: plan.block * lanes,
+                            add: part > 0,
+                            ahead: next_panel,
+                        };
+                        if row > 0 {
+                            product.ahead = if next_pixels < last_pixels { next_pixels } else { u };
+                            next_pixels = next_pixels.wrapping_add(elements);
+                        }
+                        // SAFETY: panels, tiles and products lie in what the caller says.
+                        unsafe { V::PRODUCTS[rows.height(row) - 1][vectors - 1](&product) };
                     }
-                    // SAFETY: panels, tiles and products lie in what the caller says.
-                    unsafe { V::PRODUCTS[rows.height(row) - 1][vectors - 1](&product) };
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! half a register of channels by three of filters, kept over all tiles of a block.
 
 use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::gemm::micro::{Registers, for_rows};
 use crate::simd::vector::Vector;
@@ -20,6 +21,8 @@ pub(crate) struct Product {
     pub(super) m: *mut f32,
     /// Elements from one vector of filters to the next.
     pub(super) m_vector: usize,
+    /// Go on with the sums that are there.
+    pub(super) add: bool,
     /// What is soon read: as many elements as `u` has are asked for.
     pub(super) ahead: *const f32,
 }
@@ -43,6 +46,13 @@ unsafe fn product<V: Vector<Elem = f32>, const ROWS: usize, const VECTORS: usize
     // SAFETY: the caller allows these accesses; prefetches touch nothing.
     unsafe {
         let mut sums = [[V::zero(); VECTORS]; ROWS];
+        if p.add {
+            for_rows!(i in ROWS {
+                for (vector, sum) in sums[i].iter_mut().enumerate() {
+                    *sum = V::load(p.m.add(vector * p.m_vector + i * lanes));
+                }
+            });
+        }
         for _ in 0..p.blocks {
             for channel in 0..lanes {
                 for line in 0..(VECTORS * lanes).div_ceil(LINE) {
@@ -58,6 +68,9 @@ unsafe fn product<V: Vector<Elem = f32>, const ROWS: usize, const VECTORS: usize
                         *sum = x.mul_add(w, *sum);
                     }
                 });
+                // Loads of later channels stay behind this one: few registers are free. Here, where one is, that does, and the loop
+                // over the channels is still unrolled, which it is not where sums are settled.
+                compiler_fence(Ordering::SeqCst);
                 u = u.add(VECTORS * lanes);
                 ahead = ahead.wrapping_add(VECTORS * lanes);
             }
@@ -87,13 +100,15 @@ pub(crate) struct Sums {
     pub(super) m_vector: usize,
     /// Add to what is there.
     pub(super) add: bool,
+    /// What is soon read: a cache line is asked for at every tile.
+    pub(super) ahead: *const f32,
 }
 
 /// A register tile of the gradient of the weight, compiled for its instruction set.
 ///
 /// # Safety
 ///
-/// The CPU has the instruction set; the pointers are valid for what [`Sums`] says.
+/// The CPU has the instruction set; the pointers are valid for what [`Sums`] says, `ahead` need not be.
 pub(crate) type SumsFn = unsafe fn(&Sums);
 
 /// The body of every [`SumsFn`].
@@ -104,7 +119,7 @@ pub(crate) type SumsFn = unsafe fn(&Sums);
 #[inline(always)]
 unsafe fn sums<V: Vector<Elem = f32>, const ROWS: usize, const VECTORS: usize>(s: &Sums) {
     let lanes = V::LANES;
-    // SAFETY: the caller allows these accesses.
+    // SAFETY: the caller allows these accesses; prefetches touch nothing.
     unsafe {
         if s.add {
             for vector in 0..VECTORS {
@@ -114,8 +129,9 @@ unsafe fn sums<V: Vector<Elem = f32>, const ROWS: usize, const VECTORS: usize>(s
             }
         }
         let mut sums = [[V::zero(); VECTORS]; ROWS];
-        let (mut v, mut g) = (s.v, s.g);
+        let (mut v, mut g, mut ahead) = (s.v, s.g, s.ahead);
         for _ in 0..s.tiles {
+            _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
             let mut w = [V::zero(); VECTORS];
             for (vector, w) in w.iter_mut().enumerate() {
                 *w = V::load(g.wrapping_add(vector * s.g_vector));
@@ -123,10 +139,10 @@ unsafe fn sums<V: Vector<Elem = f32>, const ROWS: usize, const VECTORS: usize>(s
             for_rows!(i in ROWS {
                 let x = V::splat(*v.add(i));
                 for (sum, &w) in sums[i].iter_mut().zip(&w) {
-                    *sum = x.mul_add(w, *sum);
+                    *sum = x.mul_add(w, *sum).settled();
                 }
             });
-            (v, g) = (v.wrapping_add(lanes), g.wrapping_add(lanes));
+            (v, g, ahead) = (v.wrapping_add(lanes), g.wrapping_add(lanes), ahead.wrapping_add(LINE));
         }
         for_rows!(i in ROWS {
             for (vector, &sum) in sums[i].iter().enumerate() {

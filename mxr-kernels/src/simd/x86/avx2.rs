@@ -24,6 +24,19 @@ unsafe fn lanes64(mask: u32) -> __m256i {
     }
 }
 
+/// [`Vector::settled`]: no instruction, but for the compiler one that makes the register anew and may write any memory.
+///
+/// # Safety
+///
+/// The CPU has AVX2.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn settled(mut x: __m256) -> __m256 {
+    // SAFETY: there is no instruction.
+    unsafe { std::arch::asm!("/* {0} */", inout(ymm_reg) x, options(nostack, preserves_flags)) };
+    x
+}
+
 // SAFETY: masked loads, stores and gathers suppress both the access and its faults.
 unsafe impl Vector for __m256 {
     type Elem = f32;
@@ -208,6 +221,12 @@ unsafe impl Vector for __m256 {
     unsafe fn relu(self) -> Self {
         // SAFETY: the caller has AVX2.
         unsafe { _mm256_and_ps(self, _mm256_cmp_ps::<_CMP_NLE_UQ>(self, _mm256_setzero_ps())) }
+    }
+
+    #[inline(always)]
+    unsafe fn settled(self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe { settled(self) }
     }
 
     #[inline(always)]
