@@ -225,7 +225,10 @@ pub(crate) fn programs(train: Option<&Program>, predict: Option<&Program>, name:
     let _ = write!(text, "static PREDICT: Program = {predicts}; ");
     let all: Vec<&Program> = train.into_iter().chain(predict).collect();
     text.push_str(&formulas::functions(&all));
-    let _ = write!(text, "&::mxr::Programs {{ train: {part}, predict: &PREDICT, functions: FUNCTIONS }} }}");
+    let _ = write!(
+        text,
+        "&::mxr::Programs {{ train: {part}, predict: &PREDICT, functions: FUNCTIONS, operators: &[] }} }}"
+    );
     text
 }
 

@@ -2,11 +2,13 @@
 
 use super::Executor;
 use crate::error::Result;
+use crate::op::Operator;
 use mxr_graph::dtype::DType;
 use mxr_graph::instr::Scalar;
 use mxr_graph::program::Program;
 use mxr_kernels::map::Function;
 use std::fmt;
+use std::sync::Arc;
 
 /// A layer of a network, by number and name: `LeNet::conv1`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,7 +48,7 @@ impl fmt::Debug for LayerId {
 }
 
 /// The compiled forms of a network.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Programs {
     /// Forward and backward; `None` for a network that only predicts.
     pub train: Option<&'static Program>,
@@ -54,6 +56,14 @@ pub struct Programs {
     pub predict: &'static Program,
     /// Elementwise expressions of both that were compiled as functions.
     pub functions: &'static [Compiled],
+    /// What makes the [operators of the user's](crate::op) that both call, by the numbers of their calls.
+    pub operators: &'static [fn() -> Arc<dyn Operator>],
+}
+
+impl Programs {
+    pub(super) fn operators(&self) -> Vec<Arc<dyn Operator>> {
+        self.operators.iter().map(|make| make()).collect()
+    }
 }
 
 /// An elementwise expression with the function that rustc made of it.
