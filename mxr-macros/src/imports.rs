@@ -12,6 +12,7 @@
 //! the tokens of the other in front. Its functions see what stands beside them there, constants and private blocks included.
 
 use crate::ast::Source;
+use crate::emit::for_others;
 use crate::errors::Faults;
 use mxr_graph::catalogue::Code;
 use mxr_graph::fnv;
@@ -110,7 +111,7 @@ pub(crate) fn leave(input: &TokenStream, source: &Source, sound: bool) -> TokenS
     let exported = source.fns.iter().any(|f| f.vis.to_string() == "pub").then(|| quote!(#[macro_export]));
     let dollar = Punct::new('$', Spacing::Alone);
     let tokens = match sound {
-        true => TokenTree::from(Group::new(Delimiter::Brace, input.clone())),
+        true => TokenTree::from(Group::new(Delimiter::Brace, for_others(input.clone()))),
         false => Punct::new('!', Spacing::Alone).into(),
     };
     let names = open.map(|f| {

@@ -2,12 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::executor::{BindOptions, Executor, SharedPrograms};
-use crate::op::{ArrayType, Operator, refused, results};
-use mxr_graph::catalogue::Code;
+use crate::op::{ArrayType, Operator, results};
 use mxr_graph::compile;
 use mxr_graph::dim::Dim;
 use mxr_graph::dtype::DType;
-use mxr_graph::error::ShapeError;
 use mxr_graph::graph::{ExternCall, Graph, ValueId};
 use mxr_graph::ops;
 use mxr_graph::schema::Arg;
@@ -559,12 +557,13 @@ impl Replay<'_> {
                 shape.iter().map(|d| usize::try_from(d.as_const()?).ok()).collect::<Option<Vec<_>>>();
             let Some(numbers) = numbers else {
                 let text = shape.display(&self.graph.symbols);
-                let message = format!("has a shape rule of numbers, and input {i} is {text}");
-                let layer = name.unwrap_or_default();
-                let e = refused(&**op, layer, Code::OperatorNeedsNumbers, message, &[]);
                 let help = "bind the symbol with the shapes of its inputs (`Symbol::bind`), or declare the network with \
                             `network!`, where shapes of an operator's results are stated";
-                return Err(Error::Shape(ShapeError { help: Some(help.to_string()), ..e }));
+                return Err(Error::invalid(
+                    format!("operator `{}`", op.name()),
+                    format!("its shape rule is one of numbers, and input {i} is {text}"),
+                    help,
+                ));
             };
             inputs.push(ArrayType::new(numbers, dtype));
         }

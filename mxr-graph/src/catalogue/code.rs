@@ -341,10 +341,10 @@ codes! {
     OperatorRefuses = 1001;
     /// The result that is stated of an operator of the user's is not what its shape rule gives.
     StatedShape = 1002;
-    /// An operator of the user's in a symbol with symbolic dimensions.
-    OperatorNeedsNumbers = 1003;
-    /// An operator of the user's with more operands or results than are possible.
-    TooManyOperands = 1004;
+    /// A declaration of an operator that does not say what comes out of it.
+    OperatorResult = 1003;
+    /// An option of an operator of the user's that is no constant.
+    OperatorOption = 1004;
 }
 
 impl Code {

@@ -87,7 +87,7 @@ impl Operator for Extern {
         for (what, count) in [("operands", cx.inputs()), ("results", results.len())] {
             if count > MAX_EXTERN {
                 let message = format!("has {count} {what}, at most {MAX_EXTERN} are possible");
-                let mut e = cx.err(Code::TooManyOperands, At::Call, message);
+                let mut e = cx.err(Code::TooManyArguments, At::Call, message);
                 e.help = Some("`concat` makes one array of several".to_string());
                 return Err(e);
             }

@@ -38,8 +38,8 @@ pub(super) fn settled(
                 |list: &[ArrayType]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let message = format!("gives {} by its shape rule, and {} is stated", text(&made), text(&stated));
             let e = refused(op, layer, Code::StatedShape, message, &inputs);
-            let help = format!("state what the rule gives: {}", text(&made));
-            return Err(Error::Shape(ShapeError { help: Some(help), ..e }));
+            let help = Some("state what the rule gives".to_string());
+            return Err(Error::Shape(ShapeError { help, ..e }));
         }
     }
     let mut pruned = false;

@@ -12,7 +12,7 @@ pub(crate) fn results(op: &dyn Operator, layer: &str, inputs: &[ArrayType]) -> R
         0..=MAX_EXTERN => Ok(()),
         _ => {
             let message = format!("has {count} {what}, at most {MAX_EXTERN} are possible");
-            let e = refused(op, layer, Code::TooManyOperands, message, inputs);
+            let e = refused(op, layer, Code::TooManyArguments, message, inputs);
             let help = Some("`concat` makes one array of several".to_string());
             Err(Error::Shape(ShapeError { help, ..e }))
         }
