@@ -33,6 +33,11 @@ pub(super) fn settled(
         let inputs = types(&program, &step.reads, &symbols);
         let made = results(op, layer, &inputs)?;
         let stated = types(&program, &step.writes, &symbols);
+        if made.len() != stated.len() {
+            let (rule, stated) = (made.len(), stated.len());
+            let message = format!("gives {rule} results by its shape rule, and {stated} are stated");
+            return Err(Error::Shape(refused(op, layer, Code::StatedShape, message, &inputs)));
+        }
         if made != stated {
             let text =
                 |list: &[ArrayType]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
