@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// What a batch of 64 would take, which nothing has to run for.
 fn planned(entry: &Entry, parts: &[u64]) -> Result<(), Box<dyn Error>> {
-    let program = entry.programs.train.ok_or("the network is not trained")?;
+    let program = entry.programs.train().ok_or("the network is not trained")?;
     let symbols = program.bind_symbols(&[("N", 64)])?;
     let arena = |p: &mxr::graph::program::Program| plan(&p.problem(&symbols), Strategy::Best).bytes;
     let whole = arena(program);

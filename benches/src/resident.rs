@@ -105,10 +105,10 @@ fn bound(entry: &Entry, batch: usize) -> Result<Executor, Box<dyn Error>> {
     let net = Executor::bind(entry.programs, &[("N", batch)], BindOptions::new())?;
     let names: Vec<String> = entry
         .programs
-        .predict
+        .predict()
         .params
         .iter()
-        .map(|v| entry.programs.predict.values[*v as usize].name.to_string())
+        .map(|v| entry.programs.predict().values[*v as usize].name.to_string())
         .collect();
     for name in &names {
         net.param(name.as_str())?.fill_with(0.01)?;

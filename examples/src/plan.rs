@@ -25,7 +25,7 @@ impl Planned {
     ///
     /// When the batch size does not fit the network.
     pub fn predict(programs: &Programs, batch: usize) -> Result<Planned, BindError> {
-        Planned::new(programs.predict.clone(), batch)
+        Planned::new(programs.predict().clone(), batch)
     }
 
     /// The program that trains, with gradients of the weights alone, as an executor runs it; `None` for a network that only
@@ -35,7 +35,7 @@ impl Planned {
     ///
     /// When the batch size does not fit the network.
     pub fn train(programs: &Programs, batch: usize) -> Result<Option<Planned>, BindError> {
-        let Some(p) = programs.train else { return Ok(None) };
+        let Some(p) = programs.train() else { return Ok(None) };
         let trained = |v: &u32| p.values[*v as usize].role == Role::Param;
         let grads: Vec<u32> = p.grads.iter().map(|(of, _)| *of).filter(trained).collect();
         let program = match grads.len() == p.grads.len() {

@@ -100,7 +100,7 @@ impl Summary {
     ///
     /// When the batch size does not fit the network.
     pub fn new(name: &str, programs: &'static Programs, batch: usize) -> Result<Summary, Error> {
-        let whole = programs.train.unwrap_or(programs.predict);
+        let whole = programs.train().unwrap_or(programs.predict());
         let symbols = bind(whole, batch)?;
         let mut counted = BTreeSet::new();
         let layers: Vec<Layer> =
@@ -148,7 +148,7 @@ impl Summary {
 impl Memory {
     fn new(programs: &'static Programs, p: &Planned, batch: usize, mode: Mode) -> Result<Memory, Error> {
         // The declared network with its loss is in the program that trains it.
-        let declared = programs.train.unwrap_or(programs.predict);
+        let declared = programs.train().unwrap_or(programs.predict());
         let then = mxnet2015(declared, &bind(declared, batch)?, mode == Mode::Train);
         let named = p.program.symbols.iter().filter(|s| s.def == SymbolDef::Named);
         let symbols: Vec<(&str, usize)> = named.map(|s| (&*s.name, batch)).collect();

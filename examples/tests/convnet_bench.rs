@@ -83,7 +83,7 @@ fn a_training_step_is_three_forward_passes_less_the_gradient_of_the_data() {
         let entry = zoo::timed(name).expect("of the suite");
         let s = Summary::new(entry.name, entry.programs, 1).expect("any batch fits");
         let first = s.layers.iter().find(|l| l.flops > 0).expect("a layer with weights").flops;
-        let train = entry.programs.train.expect("it trains");
+        let train = entry.programs.train().expect("it trains");
         assert_eq!(train.outputs.len(), 1, "{name}: logits out");
         assert!(train.inputs.len() == 1 && train.heads.len() == 1, "{name}: no label, no loss");
         assert_eq!(train.flops.eval(&[1]), Some((3 * s.flops - first) as i64), "{name}");

@@ -26,7 +26,8 @@ fn the_four_bars_are_mxnets_own() {
 #[test]
 fn no_batch_takes_more_than_the_constant_says() {
     for entry in zoo::ZOO {
-        let programs = [(Mode::Predict, Some(entry.programs.predict)), (Mode::Train, entry.programs.train)];
+        let programs =
+            [(Mode::Predict, Some(entry.programs.predict())), (Mode::Train, entry.programs.train())];
         for (mode, program) in programs.into_iter().filter_map(|(m, p)| p.map(|p| (m, p))) {
             let promise = program.plan.as_ref().expect("every size of the zoo is linear in the batch");
             for n in [1, 2, 64] {

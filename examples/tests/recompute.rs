@@ -7,8 +7,8 @@ use mxr_examples::zoo::{self, Entry, ZOO};
 
 /// The gradients of one pass, in order.
 fn gradients(net: &mut Executor, entry: &Entry) -> Vec<Vec<f32>> {
-    for v in entry.programs.predict.inputs.iter() {
-        let name = &*entry.programs.predict.values[*v as usize].name;
+    for v in entry.programs.predict().inputs.iter() {
+        let name = &*entry.programs.predict().values[*v as usize].name;
         let input = net.input(name).expect("listed");
         let noise = |i: usize| ((i as u32).wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 23) as f32 - 1.0;
         input.copy_from_slice(&(0..input.len()).map(noise).collect::<Vec<_>>()).expect("fits");
@@ -61,7 +61,7 @@ fn a_residual_network_has_the_same_gradients_in_half_the_memory() {
 #[ignore = "minutes, in release: cargo test --release -p mxr-examples --test recompute -- --ignored --nocapture"]
 fn every_network_has_the_same_gradients_in_less_memory() {
     let (mut networks, mut in_slices) = (0, 0);
-    for entry in ZOO.iter().filter(|e| e.programs.train.is_some()) {
+    for entry in ZOO.iter().filter(|e| e.programs.train().is_some()) {
         let (smaller, sliced) = compare(entry, 4, &[80, 65, 50]);
         networks += usize::from(smaller > 0);
         in_slices += sliced;

@@ -82,4 +82,5 @@ pub mod __private {
     pub use mxr_graph::training::Training;
     pub use mxr_kernels::map::Function;
     pub use mxr_kernels::map::function as formula;
+    pub use std::sync::LazyLock;
 }

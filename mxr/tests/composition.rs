@@ -248,7 +248,7 @@ fn attributes_of_layers_are_those_of_symbols() {
     let symbol = tuned().compile("tuned").expect("fits");
     assert_eq!(
         symbol.train.as_ref().map(|p| p.training.to_vec()),
-        Tuned::PROGRAMS.train.map(|p| p.training.to_vec())
+        Tuned::PROGRAMS.train().map(|p| p.training.to_vec())
     );
     let mut other = Executor::bind_shared(symbol, &[("N", BATCH)], BindOptions::new()).expect("small");
     let [before, after] = trained(net.executor_mut());
@@ -303,7 +303,7 @@ fn frozen_weights_have_no_gradient_and_are_saved_like_others() {
 
 #[test]
 fn defaults_and_lists_of_options_are_what_is_written_out() {
-    let (short, long) = (Short::PROGRAMS.train.expect("trained"), Long::PROGRAMS.train.expect("trained"));
+    let (short, long) = (Short::PROGRAMS.train().expect("trained"), Long::PROGRAMS.train().expect("trained"));
     assert_eq!(short.steps, long.steps);
     let shapes =
         |p: &mxr::graph::program::Program| p.values.iter().map(|v| v.shape.clone()).collect::<Vec<_>>();
@@ -314,7 +314,7 @@ fn defaults_and_lists_of_options_are_what_is_written_out() {
 #[test]
 fn what_is_brought_in_is_what_is_written_in_place() {
     let (parts, whole) =
-        (Classifier::PROGRAMS.train.expect("trained"), Whole::PROGRAMS.train.expect("trained"));
+        (Classifier::PROGRAMS.train().expect("trained"), Whole::PROGRAMS.train().expect("trained"));
     assert_eq!(parts.steps, whole.steps);
     assert_eq!(parts.exprs, whole.exprs);
     let shapes =
@@ -353,7 +353,7 @@ fn siamese() -> [Symbol; 3] {
 #[test]
 fn a_tower_used_twice_has_one_set_of_weights() {
     let names: Vec<&str> = {
-        let p = Siamese::PROGRAMS.train.expect("trained");
+        let p = Siamese::PROGRAMS.train().expect("trained");
         p.params.iter().map(|v| &*p.values[*v as usize].name).collect()
     };
     let tower =

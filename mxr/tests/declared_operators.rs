@@ -202,7 +202,7 @@ fn a_network_trains_through_it_as_a_symbol_does() {
     assert_eq!(trained(&mut Classifier::bind(4).unwrap()), want);
     assert_eq!(trained(&mut Classifier::bind_with(4, BindOptions::new().naive_memory()).unwrap()), want);
     assert_eq!(Classifier::own.name(), "own");
-    let layer = Classifier::PROGRAMS.predict.layers.iter().find(|l| l.name == "own").unwrap();
+    let layer = Classifier::PROGRAMS.predict().layers.iter().find(|l| l.name == "own").unwrap();
     assert_eq!(layer.op, "norm");
 }
 
@@ -268,7 +268,7 @@ fn operators_of_other_modules_and_in_blocks() {
     net.backward().unwrap();
     assert!(net.outputs()[0].item::<f32>().unwrap().is_finite());
     assert!(net.grads().all(|(_, g)| g.to_vec::<f32>().unwrap().iter().all(|g| g.is_finite())));
-    let operators: Vec<&str> = Deep::PROGRAMS.predict.layers.iter().map(|l| &*l.op).collect();
+    let operators: Vec<&str> = Deep::PROGRAMS.predict().layers.iter().map(|l| &*l.op).collect();
     assert_eq!(operators.iter().filter(|op| **op == "swish").count(), 4);
 }
 

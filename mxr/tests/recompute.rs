@@ -235,7 +235,8 @@ fn attributes_of_a_network_cost_no_bit() {
     assert!(stages >= 2 && some > 0, "{stages} and {some} values are made again");
 
     // A `let` is what a block is; within another one it is a part of that.
-    let steps = |programs: &'static Programs| programs.train.map(|p| (&p.values, &p.steps)).expect("a loss");
+    let steps =
+        |programs: &'static Programs| programs.train().map(|p| (&p.values, &p.steps)).expect("a loss");
     assert_eq!(steps(Lets::PROGRAMS), steps(Again::PROGRAMS));
     assert_eq!(bits(bound::<One>(BATCH)), bits(bound::<Plain>(BATCH)));
     assert_eq!((again(&bound::<One>(1)), again(&bound::<Plain>(1))), (1, 0), "the convolution's result");

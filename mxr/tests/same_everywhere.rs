@@ -77,9 +77,9 @@ fn the_macro_and_symbols_make_the_same_programs() {
         [(Plain::PROGRAMS, plain(), "Plain"), (Branches::PROGRAMS, branches(), "Branches")]
     {
         let built = symbol.compile(name).expect("fits");
-        let (train, again) = (declared.train.expect("a loss"), built.train.expect("a loss"));
+        let (train, again) = (declared.train().expect("a loss"), built.train.expect("a loss"));
         same(train, &again, name);
-        same(declared.predict, &built.predict, name);
+        same(declared.predict(), &built.predict, name);
     }
 }
 

@@ -43,7 +43,7 @@ fn parts_of_other_crates_have_all_of_their_shapes() {
 
 #[test]
 fn operators_of_one_s_own_are_made_where_the_network_is_bound() {
-    let layers: Vec<&str> = Own::PROGRAMS.predict.layers.iter().map(|l| &*l.op).collect();
+    let layers: Vec<&str> = Own::PROGRAMS.predict().layers.iter().map(|l| &*l.op).collect();
     assert_eq!(layers, ["scaled", "parts", "rescaled", "scaled", "concat"]);
     let told = Own::bind(2).map(drop).expect_err("parts are three").to_string();
     let text = "`parts0`: scaled gives 1 results by its shape rule, and 3 are stated (MXR1002)";
@@ -51,7 +51,7 @@ fn operators_of_one_s_own_are_made_where_the_network_is_bound() {
 }
 
 fn shape(programs: &mxr::Programs, value: u32) -> String {
-    let program = programs.train.unwrap_or(programs.predict);
+    let program = programs.train().unwrap_or(programs.predict());
     let symbols = mxr::graph::dim::Symbols::from(program.symbols.to_vec());
     let shape = mxr::graph::shape::Shape(program.values[value as usize].shape.to_vec());
     shape.display(&symbols).to_string()
@@ -59,7 +59,7 @@ fn shape(programs: &mxr::Programs, value: u32) -> String {
 
 #[test]
 fn layers_are_constants_in_order_of_declaration() {
-    let train = Residual::PROGRAMS.train.expect("it is trained");
+    let train = Residual::PROGRAMS.train().expect("it is trained");
     let some = [Residual::stem, Residual::basic0, Residual::basic1_shortcut, Residual::c_1_0, Residual::fc];
     for layer in some {
         assert!(train.layers.iter().any(|l| l.name == layer.name()), "{layer:?} in\n{train}");
@@ -71,18 +71,18 @@ fn layers_are_constants_in_order_of_declaration() {
 
 #[test]
 fn outputs_have_their_shapes() {
-    let train = Residual::PROGRAMS.train.expect("it is trained");
+    let train = Residual::PROGRAMS.train().expect("it is trained");
     assert_eq!(train.outputs.len(), 2);
     assert_eq!(shape(Residual::PROGRAMS, train.outputs[1]), "[N]");
-    assert!(Sequence::PROGRAMS.train.is_none());
-    assert_eq!(shape(Sequence::PROGRAMS, Sequence::PROGRAMS.predict.outputs[0]), "[N, 5*T]");
+    assert!(Sequence::PROGRAMS.train().is_none());
+    assert_eq!(shape(Sequence::PROGRAMS, Sequence::PROGRAMS.predict().outputs[0]), "[N, 5*T]");
 }
 
 #[test]
 fn parameters_are_counted_and_named() {
     assert_eq!(Attribute::PARAMETERS, 4 * 3 + 3);
     assert_eq!(Small::PARAMETERS, 0);
-    let train = Residual::PROGRAMS.train.expect("it is trained");
+    let train = Residual::PROGRAMS.train().expect("it is trained");
     let names: Vec<&str> = train.params.iter().map(|p| &*train.values[*p as usize].name).collect();
     assert_eq!(names[..2], ["convolution0_weight", "convolution0_bias"]);
     assert!(names.contains(&"basic1_shortcut_weight"), "{names:?}");

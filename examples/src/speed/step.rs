@@ -29,7 +29,7 @@ impl Step {
         // What predicts has no use for gradients nor for the memory of a training step. The process measures one network.
         let programs = match mode {
             Mode::Train => programs,
-            Mode::Predict => Box::leak(Box::new(Programs { train: None, ..*programs })),
+            Mode::Predict => Box::leak(Box::new(programs.predicting())),
         };
         let on_device = BindOptions::new().device(&device);
         let mut net = Executor::bind(programs, &[("N", options.batch)], on_device)?;

@@ -10,7 +10,7 @@ mod rows;
 mod select;
 
 pub use bind::BindError;
-pub use rows::{LayerRow, StepRow, ValueRow, dim, layers, steps, values};
+pub use rows::{DTYPES, ROLES, digits, dim, layers, numbers, pairs, steps, values};
 
 use crate::dim::{Dim, Symbol};
 use crate::dtype::DType;

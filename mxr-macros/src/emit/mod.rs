@@ -9,7 +9,6 @@ mod memory;
 mod printing;
 mod program;
 mod summary;
-mod text;
 
 use crate::ast::{Fn, name_of};
 use crate::elaborate::{Made, Network, Reads};
@@ -224,19 +223,16 @@ pub(crate) fn programs(
     let mut text = String::from("{ use ::mxr::__private::*; ");
     let part = match trains {
         Some(p) => {
-            let _ = write!(text, "static TRAIN: Program = {p}; ");
+            let _ = write!(text, "static TRAIN: LazyLock<Program> = LazyLock::new(|| {p}); ");
             "Some(&TRAIN)"
         }
         None => "None",
     };
-    let _ = write!(text, "static PREDICT: Program = {predicts}; ");
+    let _ = write!(text, "static PREDICT: LazyLock<Program> = LazyLock::new(|| {predicts}); ");
     let all: Vec<&Program> = train.into_iter().chain(predict).collect();
     text.push_str(&formulas::functions(&all));
     let operators = external::list(operators);
-    let _ = write!(
-        text,
-        "&::mxr::Programs {{ train: {part}, predict: &PREDICT, functions: FUNCTIONS, operators: {operators} }} }}"
-    );
+    let _ = write!(text, "&::mxr::Programs::new({part}, &PREDICT, FUNCTIONS, {operators}) }}");
     text
 }
 

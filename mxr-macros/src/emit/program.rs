@@ -1,15 +1,14 @@
 //! A [`Program`] as a Rust expression of constants.
 //!
-//! Rows of numbers, because the compiler checks every expression: shapes, instructions and amounts of work occur many
-//! times and are numbered (`S`, `INSTRS`, `T`). The text goes to the compiler's own lexer in one piece, which is much
-//! faster than to hand over its tokens one by one.
+//! Tables are literals of digits ([`mxr_graph::program::digits`]), because the compiler checks every expression: shapes, instructions and
+//! amounts of work occur many times and are numbered (`S`, `INSTRS`, `T`). The text goes to the compiler's own lexer in one piece,
+//! which is much faster than to hand over its tokens one by one.
 
 use super::instr::{instr, scalar};
-use super::text::{number, numbers, quoted};
 use mxr_graph::dim::{Dim, SymbolDef, Term};
-use mxr_graph::dtype::DType;
 use mxr_graph::fnv;
-use mxr_graph::program::{Program, Role};
+use mxr_graph::instr::Instr;
+use mxr_graph::program::{Program, digits};
 use mxr_graph::training::Training;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -21,21 +20,24 @@ pub(super) fn program(p: &Program) -> String {
     write(p, &mut tables, &mut body).expect("a string takes any text");
     let mut text = String::with_capacity(body.len() + 4096);
     text.push_str("{ ");
-    for (name, ty, table) in [
-        ("T", "&[&[Term]]", &tables.polynomials.list),
-        ("S", "&[&[Dim]]", &tables.shapes),
-        ("INSTRS", "&[Instr]", &tables.instrs.list),
-    ] {
-        let _ = write!(text, "const {name}: {ty} = &[");
-        for entry in table {
-            text.push_str(entry);
-            text.push_str(", ");
-        }
-        text.push_str("]; ");
-    }
+    constant("T", "&[Term]", tables.polynomials.list.iter(), &mut text);
+    constant("S", "&[Dim]", tables.shapes.iter(), &mut text);
+    constant("INSTRS", "Instr", tables.instrs.iter().map(|(_, written)| written), &mut text);
     text.push_str(&body);
     text.push_str(" }");
     text
+}
+
+/// `const NAME: &[TYPE] = &[…]; `
+fn constant<'t>(name: &str, ty: &str, entries: impl Iterator<Item = &'t String>, text: &mut String) {
+    for part in ["const ", name, ": &[", ty, "] = &["] {
+        text.push_str(part);
+    }
+    for entry in entries {
+        text.push_str(entry);
+        text.push_str(", ");
+    }
+    text.push_str("]; ");
 }
 
 /// Texts that are written once and numbered.
@@ -64,7 +66,8 @@ struct Tables<'p> {
     /// By a number made of their extents: shapes and where they are written. Most occur many times, so they are compared before
     /// they are written.
     known: BTreeMap<u64, Vec<(&'p [Dim], u32)>>,
-    instrs: Numbered,
+    /// Instructions and how they are written.
+    instrs: Vec<(&'p Instr, String)>,
 }
 
 impl<'p> Tables<'p> {
@@ -79,6 +82,16 @@ impl<'p> Tables<'p> {
             Dim::Const(n) => format!("Dim::Const({n})"),
             Dim::Poly(_) => format!("dim(T[{}])", self.terms(d)),
         }
+    }
+
+    fn instr(&mut self, i: &'p Instr) -> u32 {
+        // Numbers that are equal but for their sign, of zero, are another constant.
+        let same = |known: &&Instr| *known == i && !matches!(i, Instr::Fill(_));
+        let at = self.instrs.iter().rposition(|(known, _)| same(known)).unwrap_or_else(|| {
+            self.instrs.push((i, instr(i)));
+            self.instrs.len() - 1
+        });
+        at as u32
     }
 
     fn shape(&mut self, shape: &'p [Dim]) -> u32 {
@@ -124,49 +137,8 @@ fn write<'p>(p: &'p Program, tables: &mut Tables<'p>, out: &mut String) -> fmt::
         };
         write!(out, "Symbol {{ name: text({:?}), def: {def} }}, ", s.name)?;
     }
-    write!(out, "]; static VALUES: [ProgramValue; {}] = values(S, &[", p.values.len())?;
-    for v in p.values.iter() {
-        let (shape, dtype, role) = (tables.shape(&v.shape), dtype(v.dtype), role(v.role));
-        out.push('(');
-        quoted(&v.name, out);
-        for part in [", DType::", dtype, ", "] {
-            out.push_str(part);
-        }
-        number(shape, out);
-        for part in [", Role::", role, "), "] {
-            out.push_str(part);
-        }
-    }
-    write!(out, "]); static STEPS: [Step; {}] = steps(INSTRS, &[", p.steps.len())?;
-    for s in p.steps.iter() {
-        numbers(&s.reads, out);
-        numbers(&s.writes, out);
-    }
-    out.push_str("], &[");
-    for s in p.steps.iter() {
-        let instr = tables.instrs.number(instr(&s.instr));
-        out.push('(');
-        numbers(&[instr, s.reads.len() as u32, s.writes.len() as u32, s.layer], out);
-        out.push_str("), ");
-    }
-    write!(out, "]); static LAYERS: [ProgramLayer; {}] = layers(S, T, &[", p.layers.len())?;
-    for l in p.layers.iter() {
-        numbers(&l.params, out);
-        numbers(&l.operands, out);
-    }
-    out.push_str("], &[");
-    for l in p.layers.iter() {
-        let (shape, flops, output) =
-            (tables.shape(&l.shape), tables.terms(&l.flops), l.output.map_or(0, |o| o + 1));
-        out.push('(');
-        quoted(&l.name, out);
-        out.push_str(", ");
-        quoted(&l.op, out);
-        out.push_str(", ");
-        numbers(&[output, shape, l.params.len() as u32, l.operands.len() as u32, flops], out);
-        out.push_str("), ");
-    }
-    out.push_str("]); const EXPRS: &[List<Scalar>] = &[");
+    out.push_str("]; ");
+    out.push_str("const EXPRS: &[List<Scalar>] = &[");
     for e in p.exprs.iter() {
         let lines: Vec<String> = e.iter().map(scalar).collect();
         write!(out, "list(&[{}]), ", lines.join(", "))?;
@@ -179,20 +151,22 @@ fn write<'p>(p: &'p Program, tables: &mut Tables<'p>, out: &mut String) -> fmt::
     let flops = tables.dim(&p.flops);
     write!(
         out,
-        "Program {{ name: text({:?}), symbols: list(SYMBOLS), values: list(&VALUES), steps: list(&STEPS), forward: {}, \
-         exprs: list(EXPRS), layers: list(&LAYERS), inputs: list(&{:?}), params: list(&{:?}), training: list(&[{}]), aux: list(&{:?}), outputs: \
-         list(&{:?}), predictions: list(&{:?}), heads: list(&{:?}), grads: list(&{:?}), flops: {flops}, checks: \
-         list(CHECKS), plan: ",
+        "Program {{ name: text({:?}), symbols: list(SYMBOLS), values: {}, steps: {}, forward: {}, exprs: list(EXPRS), layers: {}, \
+         inputs: {}, params: {}, training: list(&[{}]), aux: {}, outputs: {}, predictions: {}, heads: {}, grads: {}, \
+         flops: {flops}, checks: list(CHECKS), plan: ",
         p.name,
+        values(p, tables),
+        steps(p, tables),
         p.forward,
-        &*p.inputs,
-        &*p.params,
+        layers(p, tables),
+        numbers(&p.inputs),
+        numbers(&p.params),
         training(p),
-        &*p.aux,
-        &*p.outputs,
-        &*p.predictions,
-        &*p.heads,
-        &*p.grads,
+        numbers(&p.aux),
+        numbers(&p.outputs),
+        numbers(&p.predictions),
+        pairs(&p.heads),
+        pairs(&p.grads),
     )?;
     match &p.plan {
         None => out.push_str("None }"),
@@ -202,6 +176,70 @@ fn write<'p>(p: &'p Program, tables: &mut Tables<'p>, out: &mut String) -> fmt::
         }
     }
     Ok(())
+}
+
+/// [`Program::values`].
+fn values<'p>(p: &'p Program, tables: &mut Tables<'p>) -> String {
+    let mut names = String::with_capacity(32 * p.values.len());
+    let mut rows = String::with_capacity(8 * p.values.len());
+    for v in p.values.iter() {
+        names.push_str(&v.name);
+        row(&[v.name.len() as u32, v.dtype as u32, tables.shape(&v.shape), v.role as u32], &mut rows);
+    }
+    format!("values(S, {names:?}, br\"{rows}\")")
+}
+
+/// [`Program::steps`].
+fn steps<'p>(p: &'p Program, tables: &mut Tables<'p>) -> String {
+    let mut rows = String::with_capacity(16 * p.steps.len());
+    for s in p.steps.iter() {
+        digits(tables.instr(&s.instr), &mut rows);
+        counted(&s.reads, &mut rows);
+        counted(&s.writes, &mut rows);
+        digits(s.layer, &mut rows);
+    }
+    format!("steps(INSTRS, br\"{rows}\")")
+}
+
+/// [`Program::layers`].
+fn layers<'p>(p: &'p Program, tables: &mut Tables<'p>) -> String {
+    let (mut names, mut rows) = (String::with_capacity(32 * p.layers.len()), String::new());
+    for l in p.layers.iter() {
+        names.push_str(&l.name);
+        names.push_str(&l.op);
+        let (name, op) = (l.name.len() as u32, l.op.len() as u32);
+        row(&[name, op, l.output.map_or(0, |o| o + 1), tables.shape(&l.shape)], &mut rows);
+        counted(&l.params, &mut rows);
+        counted(&l.operands, &mut rows);
+        digits(tables.terms(&l.flops), &mut rows);
+    }
+    format!("layers(S, T, {names:?}, br\"{rows}\")")
+}
+
+fn numbers(list: &[u32]) -> String {
+    let mut rows = String::with_capacity(2 * list.len());
+    row(list, &mut rows);
+    format!("numbers(br\"{rows}\")")
+}
+
+fn pairs(list: &[(u32, u32)]) -> String {
+    let mut rows = String::with_capacity(4 * list.len());
+    for (a, b) in list {
+        row(&[*a, *b], &mut rows);
+    }
+    format!("pairs(br\"{rows}\")")
+}
+
+/// How many numbers, and they.
+fn counted(list: &[u32], out: &mut String) {
+    digits(list.len() as u32, out);
+    row(list, out);
+}
+
+fn row(numbers: &[u32], out: &mut String) {
+    for n in numbers {
+        digits(*n, out);
+    }
 }
 
 /// The rows of [`Program::training`].
@@ -214,29 +252,4 @@ fn training(p: &Program) -> String {
         );
     }
     text
-}
-
-fn dtype(d: DType) -> &'static str {
-    match d {
-        DType::F32 => "F32",
-        DType::F64 => "F64",
-        DType::F16 => "F16",
-        DType::Bf16 => "Bf16",
-        DType::I8 => "I8",
-        DType::U8 => "U8",
-        DType::I32 => "I32",
-        DType::I64 => "I64",
-        DType::Bool => "Bool",
-    }
-}
-
-fn role(r: Role) -> &'static str {
-    match r {
-        Role::Input => "Input",
-        Role::HeadGrad => "HeadGrad",
-        Role::Param => "Param",
-        Role::Aux => "Aux",
-        Role::Internal => "Internal",
-        Role::Kept => "Kept",
-    }
 }

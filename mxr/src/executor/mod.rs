@@ -157,16 +157,10 @@ impl Executor {
         mut options: BindOptions,
     ) -> Result<Executor> {
         if !options.interpreted {
-            options.functions = programs.functions;
+            options.functions = programs.functions();
         }
-        let operators = programs.operators();
-        Executor::bind_programs(
-            programs.train.cloned(),
-            programs.predict.clone(),
-            &operators,
-            symbols,
-            &options,
-        )
+        let (train, predict) = (programs.train().cloned(), programs.predict().clone());
+        Executor::bind_programs(train, predict, &programs.operators(), symbols, &options)
     }
 
     /// Bind a network of [`Symbol`](crate::Symbol). See [`Executor::bind`].
@@ -266,16 +260,16 @@ impl Executor {
         options: &BindOptions,
         mode: Mode,
     ) -> Result<Option<MemoryReport>> {
-        asked::check(programs.train, programs.predict, options)?;
+        asked::check(programs.train(), programs.predict(), options)?;
         let given = asked::numbers(symbols)?;
         let operators = programs.operators();
         let program = match (mode, &options.outputs) {
             (Mode::Train, None) => {
-                programs.train.map(|p| bound::requested(p.clone(), options)).transpose()?
+                programs.train().map(|p| bound::requested(p.clone(), options)).transpose()?
             }
             (Mode::Train, Some(_)) => None,
-            (Mode::Predict, None) => Some(programs.predict.clone()),
-            (Mode::Predict, Some(layers)) => Some(partial::up_to(programs.predict, layers)?),
+            (Mode::Predict, None) => Some(programs.predict().clone()),
+            (Mode::Predict, Some(layers)) => Some(partial::up_to(programs.predict(), layers)?),
         };
         let program = program.map(|p| external::settled(p, &operators, &given)).transpose()?;
         let program = program.map(|p| match mode {

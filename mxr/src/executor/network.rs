@@ -8,7 +8,7 @@ use mxr_graph::instr::Scalar;
 use mxr_graph::program::Program;
 use mxr_kernels::map::Function;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A layer of a network, by number and name: `LeNet::conv1`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,20 +47,49 @@ impl fmt::Debug for LayerId {
     }
 }
 
-/// The compiled forms of a network.
-#[derive(Clone, Copy, Debug)]
+/// The compiled forms of a network, each put together from the macro's tables when it is first asked for, in microseconds.
+#[derive(Debug)]
 pub struct Programs {
-    /// Forward and backward; `None` for a network that only predicts.
-    pub train: Option<&'static Program>,
-    /// Forward alone, without what only training needs.
-    pub predict: &'static Program,
-    /// Elementwise expressions of both that were compiled as functions.
-    pub functions: &'static [Compiled],
-    /// What makes the [operators of the user's](crate::op) that both call, by the numbers of their calls.
-    pub operators: &'static [fn() -> Arc<dyn Operator>],
+    train: Option<&'static LazyLock<Program>>,
+    predict: &'static LazyLock<Program>,
+    functions: &'static [Compiled],
+    /// What makes the [operators of the user's](crate::op), by the numbers of their calls.
+    operators: &'static [fn() -> Arc<dyn Operator>],
 }
 
 impl Programs {
+    /// Made by `network!`.
+    #[doc(hidden)]
+    pub const fn new(
+        train: Option<&'static LazyLock<Program>>,
+        predict: &'static LazyLock<Program>,
+        functions: &'static [Compiled],
+        operators: &'static [fn() -> Arc<dyn Operator>],
+    ) -> Programs {
+        Programs { train, predict, functions, operators }
+    }
+
+    /// Forward and backward; `None` for a network that only predicts.
+    pub fn train(&self) -> Option<&'static Program> {
+        self.train.map(|p| &**p)
+    }
+
+    /// Forward alone, without what only training needs.
+    pub fn predict(&self) -> &'static Program {
+        self.predict
+    }
+
+    /// Elementwise expressions of both that were compiled as functions.
+    pub fn functions(&self) -> &'static [Compiled] {
+        self.functions
+    }
+
+    /// The same network without its training, which then takes no memory when it is bound.
+    pub const fn predicting(&self) -> Programs {
+        Programs { train: None, ..*self }
+    }
+
+    /// The operators of the user's that both call, by the numbers of their calls.
     pub(super) fn operators(&self) -> Vec<Arc<dyn Operator>> {
         self.operators.iter().map(|make| make()).collect()
     }
