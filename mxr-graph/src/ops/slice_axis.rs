@@ -126,8 +126,8 @@ mod tests {
             let e = infer(op, inputs, options).map(|_| ()).expect_err("refused");
             (e.op.into_owned(), e.at)
         };
-        assert_eq!(fault("slice_axis", "N 8", "axis=1 end=9"), ("slice_axis", At::Option("end")));
+        assert_eq!(fault("slice_axis", "N 8", "axis=1 end=9"), ("slice_axis".into(), At::Option("end")));
         // `split` has no `begin`.
-        assert_eq!(fault("split", "2 0", "parts=1"), ("split", At::Call));
+        assert_eq!(fault("split", "2 0", "parts=1"), ("split".into(), At::Call));
     }
 }
