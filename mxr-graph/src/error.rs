@@ -1,6 +1,7 @@
 //! What is wrong with a network, as a value. The same error speaks in `network!`, in `Symbol` and in `NDArray`.
 
 use crate::catalogue::Code;
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,7 +24,7 @@ pub struct ShapeError {
     /// Which mistake it is, for the error index.
     pub code: Code,
     /// The operator.
-    pub op: &'static str,
+    pub op: Cow<'static, str>,
     /// The layer, where it has a name.
     pub layer: String,
     /// The part of the call.
@@ -52,7 +53,7 @@ impl ShapeError {
             text.push_str(&format!("`{}`: ", self.layer));
         }
         let sentence = VERBS.iter().any(|v| self.message.starts_with(v));
-        text.push_str(self.op);
+        text.push_str(&self.op);
         text.push_str(if sentence { " " } else { ": " });
         text.push_str(&self.message);
         text

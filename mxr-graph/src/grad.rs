@@ -128,6 +128,11 @@ impl<'a> Grad<'a> {
         self.node.inputs.len()
     }
 
+    /// How many results there are.
+    pub fn outputs(&self) -> usize {
+        self.node.outputs.len()
+    }
+
     /// Operand `i`.
     pub fn x(&self, i: usize) -> ValueId {
         self.node.inputs[i]

@@ -7,6 +7,7 @@ use crate::error::{At, ShapeError};
 use crate::fnv;
 use crate::infer::Infer;
 use crate::ops::Operator;
+use crate::ops::external::Extern;
 use crate::schema::{Arg, Attr, Attrs, OperandKind};
 use crate::shape::Shape;
 use crate::training::Training;
@@ -119,6 +120,15 @@ pub struct Check {
     pub error: ShapeError,
 }
 
+/// A call of an operator of the user's, of which the graph knows no more than what comes in and what comes out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExternCall {
+    /// The operator's name.
+    pub name: String,
+    /// Extents and element type of every result.
+    pub results: Vec<(Shape, DType)>,
+}
+
 /// A network.
 #[derive(Clone, Default)]
 pub struct Graph {
@@ -146,6 +156,8 @@ pub struct Graph {
     pub training: Training,
     /// What the weights and states that the calls that follow make are called after, instead of their layer.
     pub owner: Option<String>,
+    /// The calls of operators of the user's, by their numbers.
+    pub externs: Vec<ExternCall>,
     /// What names are taken, by their FNV-1a numbers, and how often each was asked for again. Two names with one number would be told
     /// apart without need.
     names: BTreeMap<u64, u32>,
@@ -228,6 +240,33 @@ impl Graph {
         self.apply(op, attrs, inputs, name)
     }
 
+    /// Apply an operator of the user's, which has a number of its own from now on: its place in [`Graph::externs`]. Without a `name`
+    /// the layer is called after the operator.
+    pub fn call_extern(
+        &mut self,
+        call: ExternCall,
+        inputs: &[ValueId],
+        name: Option<&str>,
+    ) -> Result<Vec<ValueId>, ShapeError> {
+        let operator = call.name.clone();
+        self.externs.push(call);
+        let attrs = Extern::attrs(self.externs.len() - 1);
+        let result = self.apply_named(&Extern, attrs, inputs, name, &operator);
+        result.map_err(|mut e| {
+            self.externs.pop();
+            e.op = operator.into();
+            e
+        })
+    }
+
+    /// What a user calls the operator of a node or a layer.
+    pub fn op_name<'a>(&'a self, op: &'static dyn Operator, attrs: &Attrs) -> &'a str {
+        match Extern::number(op, attrs) {
+            Some(call) => &self.externs[call].name,
+            None => op.schema().name,
+        }
+    }
+
     /// Apply an operator with checked options; see [`Graph::call`].
     pub fn apply(
         &mut self,
@@ -236,13 +275,25 @@ impl Graph {
         inputs: &[ValueId],
         name: Option<&str>,
     ) -> Result<Vec<ValueId>, ShapeError> {
+        self.apply_named(op, attrs, inputs, name, op.schema().auto_name)
+    }
+
+    /// Without a `name` the layer is called `stem` with a number.
+    fn apply_named(
+        &mut self,
+        op: &'static dyn Operator,
+        attrs: Attrs,
+        inputs: &[ValueId],
+        name: Option<&str>,
+        stem: &str,
+    ) -> Result<Vec<ValueId>, ShapeError> {
         let schema = op.schema();
         let (layer, own) = match (self.composing, self.backward_of) {
             (Some(l), _) | (None, Some(l)) => (l, false),
             (None, None) => {
                 let name = match name {
                     Some(n) => self.unique(n.to_string()),
-                    None => self.auto_name(schema.auto_name),
+                    None => self.auto_name(stem),
                 };
                 let segment = self.segment;
                 let (attrs, inputs, outputs) = Default::default();
@@ -319,7 +370,7 @@ impl Graph {
                 self.nodes.truncate(nodes);
                 self.forget_values(before);
                 // The user called this operator, not those that it is made of.
-                e.op = schema.name;
+                e.op = schema.name.into();
                 if let At::Option(name) = e.at
                     && schema.option(name).is_none()
                 {
@@ -522,7 +573,10 @@ impl Graph {
                 open.push(id);
             }
         }
-        let Graph { nodes, layers, symbols, checks, .. } = self;
+        let Graph { nodes, layers, symbols, checks, externs, .. } = self;
+        for d in externs.iter_mut().flat_map(|e| &mut e.results).flat_map(|(shape, _)| &mut shape.0) {
+            *d = symbols.resolve(d);
+        }
         for attr in
             nodes.iter_mut().flat_map(|n| &mut n.attrs).chain(layers.iter_mut().flat_map(|l| &mut l.attrs))
         {
@@ -587,7 +641,7 @@ impl fmt::Display for Graph {
             }
             let outs: Vec<String> = n.outputs.iter().map(|o| typed(self.value(*o))).collect();
             let ins: Vec<&str> = n.inputs.iter().map(|i| self.value(*i).name.as_str()).collect();
-            write!(f, "  {} = {}({}", outs.join(", "), n.op.schema().name, ins.join(", "))?;
+            write!(f, "  {} = {}({}", outs.join(", "), self.op_name(n.op, &n.attrs), ins.join(", "))?;
             let mut sep = "; ";
             for (o, a) in n.op.schema().options.iter().zip(&n.attrs) {
                 let text = match a {

@@ -104,6 +104,11 @@ impl<'a> Infer<'a> {
         }
     }
 
+    /// The results that are stated of a call of an operator of the user's.
+    pub(crate) fn stated(&self, call: usize) -> Vec<(Shape, DType)> {
+        self.graph.externs[call].results.clone()
+    }
+
     /// Replace an option (for what inference found out).
     pub fn set_attr(&mut self, name: &str, value: Attr) {
         let at = self.op.schema().option(name).expect("an option of the schema");

@@ -303,7 +303,25 @@ pub enum Instr {
     Cast,
     /// `-> y`: a constant.
     Fill(f64),
+    /// `x… -> y…`: an operator of the user's. The number is that of the call; whoever binds the program has the operators by it. For the
+    /// backward pass it may make further results, behind the others.
+    Extern(u32),
+    /// `(x…,) (y…,) (further results…,) dy… -> dx…`, the gradient of [`Instr::Extern`] of this number, which comes before it in the
+    /// program. Every result has its `dy`.
+    ExternBackward {
+        /// The number of the call.
+        call: u32,
+        /// The operands whose gradients are made, one bit each.
+        wants: u32,
+        /// The operands are among the reads.
+        inputs: bool,
+        /// The results are among the reads.
+        outputs: bool,
+    },
 }
+
+/// The most operands, and the most results, of an operator of the user's.
+pub const MAX_EXTERN: usize = 32;
 
 /// Functions of one argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

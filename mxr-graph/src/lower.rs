@@ -4,6 +4,7 @@ use crate::dim::{Dim, SymbolDef};
 use crate::expr::Expr;
 use crate::graph::{Graph, Node, Source, ValueId};
 use crate::instr::{Instr, Layout, Scalar};
+use crate::ops::external::Extern;
 use crate::ops::{Lower, Lowered};
 use crate::program::{List, Operand, Program, ProgramCheck, ProgramLayer, ProgramValue, Role, Step, Text};
 use crate::shape::Shape;
@@ -226,7 +227,10 @@ fn layers(graph: &Graph, declared: &Declared, steps: &[Step]) -> (Vec<ProgramLay
         let own = |v: &&ValueId| matches!(graph.value(**v).source, Source::Param | Source::Aux);
         list.push(ProgramLayer {
             name: owned(&l.name),
-            op: Cow::Borrowed(l.op.schema().name),
+            op: match Extern::number(l.op, &l.attrs) {
+                Some(call) => owned(&graph.externs[call].name),
+                None => Cow::Borrowed(l.op.schema().name),
+            },
             output: l.outputs.first().map(|o| o.0),
             shape: Cow::Owned(declared.shapes[at].0.clone()),
             params: l.inputs.iter().filter(own).map(|v| v.0).collect(),

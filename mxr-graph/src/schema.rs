@@ -399,7 +399,15 @@ impl Schema {
 
     /// An error of this operator.
     pub fn error(&self, code: Code, at: At, message: String) -> ShapeError {
-        ShapeError { code, op: self.name, layer: String::new(), at, message, help: None, notes: Vec::new() }
+        ShapeError {
+            code,
+            op: self.name.into(),
+            layer: String::new(),
+            at,
+            message,
+            help: None,
+            notes: Vec::new(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The language as a tree. Every part keeps the spans of the user's tokens.
 
 use crate::errors::Spans;
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream};
 
 /// What stands inside `network!( … )`.
 #[derive(Debug, Default)]
@@ -42,7 +42,22 @@ pub(crate) struct Fn {
     pub(crate) half: bool,
     /// A loop or an assignment is half-typed: what it would change is not what it will be.
     pub(crate) lost: bool,
+    /// Without statements where it is an operator of the user's.
     pub(crate) body: Block,
+    /// What makes an operator of the user's.
+    pub(crate) external: Option<External>,
+}
+
+/// What an operator of the user's is beside its inputs: `extern "Rust" fn … -> results { body }`.
+#[derive(Debug)]
+pub(crate) struct External {
+    pub(crate) results: Vec<Type>,
+    /// The types of its inputs as they stand.
+    pub(crate) types: Vec<TokenStream>,
+    /// Rust's own code. Nothing where it is missing, which has been said.
+    pub(crate) body: Option<Group>,
+    /// The word `fn`.
+    pub(crate) at: Span,
 }
 
 impl Source {
@@ -64,12 +79,16 @@ impl Source {
 impl Fn {
     /// As a message calls it.
     pub(crate) fn kind(&self) -> &'static str {
-        if self.is_network() { "network" } else { "block" }
+        match self.is_network() {
+            true => "network",
+            false if self.external.is_some() => "operator",
+            false => "block",
+        }
     }
 
     /// Whether it is a network rather than a block.
     pub(crate) fn is_network(&self) -> bool {
-        name_of(&self.name).starts_with(char::is_uppercase)
+        self.external.is_none() && name_of(&self.name).starts_with(char::is_uppercase)
     }
 
     /// Whether its inputs are those of a network: tensors with all of their extents, of which some are numbers. A block for any
@@ -80,7 +99,7 @@ impl Fn {
             TypeKind::Tensor(Some(list)) => list.iter().any(|e| matches!(e.kind, ExprKind::Int(_))),
             _ => false,
         };
-        self.params.iter().all(whole) && self.params.iter().any(number)
+        self.external.is_none() && self.params.iter().all(whole) && self.params.iter().any(number)
     }
 }
 

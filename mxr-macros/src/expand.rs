@@ -9,6 +9,7 @@ use crate::imports;
 use crate::parse;
 use mxr_graph::catalogue::Code;
 use proc_macro2::TokenStream;
+use std::collections::BTreeSet;
 
 /// The expansion. A pure function of its tokens, whatever they are.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
@@ -34,6 +35,7 @@ pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) ->
     let mut out = TokenStream::new();
     let mut reads = Reads::new();
     let (mut seen, mut layers) = (Seen::default(), Vec::new());
+    let mut operators = BTreeSet::new();
     for (at, item) in source.fns.iter().enumerate().filter(|(_, f)| f.is_network()) {
         let mut network = elaborate::network(&source, item, faults);
         if completing {
@@ -49,6 +51,7 @@ pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) ->
         if source.fns[..at].iter().all(|f| name_of(&f.name) != name_of(&item.name)) {
             out.extend(code);
         }
+        operators.extend(network.operators.into_iter().map(|made| made.maker));
         for (place, (ident, read)) in network.reads {
             reads.entry(place).or_insert((ident, false)).1 |= read;
         }
@@ -63,6 +66,9 @@ pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) ->
     let mut unread: Vec<_> = idle.iter().filter(|f| f.vis.is_empty()).map(|f| &f.name).collect();
     unread.extend(imports::idle(&source, &reached));
     for block in &idle {
+        if block.external.is_some() {
+            continue;
+        }
         if block.vis.is_empty() || !block.could_be_network() {
             elaborate::block(&source, block, faults);
             continue;
@@ -80,6 +86,7 @@ pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) ->
         out.extend(quote::quote!(#[allow(non_camel_case_types)]));
         out.extend(emit::network(block, &network, faults, source.watched));
     }
+    out.extend(emit::makers(&source, &operators));
     out.extend(imports::leave(&input, &source, faults.len() == 0));
     if source.watched {
         // Lints are the compiler's.

@@ -12,6 +12,7 @@
 //! the tokens of the other in front. Its functions see what stands beside them there, constants and private blocks included.
 
 use crate::ast::Source;
+use crate::emit::for_others;
 use crate::errors::Faults;
 use mxr_graph::catalogue::Code;
 use mxr_graph::fnv;
@@ -109,8 +110,10 @@ pub(crate) fn leave(input: &TokenStream, source: &Source, sound: bool) -> TokenS
     let holder = Ident::new(&format!("__mxr_{:016x}", fnv::text(&place)), Span::call_site());
     let exported = source.fns.iter().any(|f| f.vis.to_string() == "pub").then(|| quote!(#[macro_export]));
     let dollar = Punct::new('$', Spacing::Alone);
+    let own = source.fns.iter().any(|f| f.external.is_some());
+    let input = if own { for_others(input.clone()) } else { input.clone() };
     let tokens = match sound {
-        true => TokenTree::from(Group::new(Delimiter::Brace, input.clone())),
+        true => TokenTree::from(Group::new(Delimiter::Brace, input)),
         false => Punct::new('!', Spacing::Alone).into(),
     };
     let names = open.map(|f| {

@@ -41,6 +41,7 @@ pub mod init;
 pub mod io;
 pub mod metric;
 mod ndarray;
+pub mod op;
 pub mod optimizer;
 pub mod opts;
 mod passes;

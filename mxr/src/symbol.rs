@@ -2,10 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::executor::{BindOptions, Executor, SharedPrograms};
+use crate::op::{ArrayType, Operator, results};
 use mxr_graph::compile;
 use mxr_graph::dim::Dim;
 use mxr_graph::dtype::DType;
-use mxr_graph::graph::{Graph, ValueId};
+use mxr_graph::graph::{ExternCall, Graph, ValueId};
 use mxr_graph::ops;
 use mxr_graph::schema::Arg;
 use mxr_graph::shape::Shape;
@@ -54,6 +55,12 @@ enum SymbolNode {
         name: Option<String>,
         training: Training,
     },
+    /// An operator of the user's.
+    Custom {
+        op: Arc<dyn Operator>,
+        inputs: Vec<Symbol>,
+        name: Option<String>,
+    },
     /// A parameter that the layer makes.
     Parameter {
         layer: Symbol,
@@ -73,7 +80,7 @@ struct Leaf<'a> {
 impl Drop for SymbolNode {
     fn drop(&mut self) {
         let operands = |node: &mut SymbolNode| match node {
-            SymbolNode::Call { inputs, .. } => std::mem::take(inputs),
+            SymbolNode::Call { inputs, .. } | SymbolNode::Custom { inputs, .. } => std::mem::take(inputs),
             SymbolNode::Parameter { layer, .. } => vec![std::mem::replace(layer, Symbol::scalar(0.0))],
             SymbolNode::Input { .. } | SymbolNode::Scalar(_) => Vec::new(),
         };
@@ -160,6 +167,49 @@ impl Symbol {
         Ok(invoke(operator.schema().name, operands, &options, (name, Training::DEFAULT)))
     }
 
+    /// An operator of one's own, see [`op`](crate::op): as many symbols as it has [results](Operator::results). The layer is called `name`
+    /// or gets an automatic name.
+    ///
+    /// Its shape rule is one of numbers, so the symbol is [bound](Symbol::bind) with the shapes of its inputs. What the rule refuses is
+    /// reported then; so is a gradient that the operator does not have and the network needs.
+    ///
+    /// ```
+    /// # use mxr::op::{ArrayType, Forward, Misfit, OpError, Operator};
+    /// # use mxr::{BindOptions, GradReq, Mode, NDArray, Symbol};
+    /// struct Reversed;
+    ///
+    /// impl Operator for Reversed {
+    ///     fn name(&self) -> &str {
+    ///         "reversed"
+    ///     }
+    ///     fn infer(&self, inputs: &[ArrayType]) -> Result<Vec<ArrayType>, Misfit> {
+    ///         Ok(inputs.to_vec())
+    ///     }
+    ///     fn forward(&self, cx: &mut Forward<'_>) -> Result<(), OpError> {
+    ///         let (x, y) = (cx.inputs.get::<f32>(0)?, cx.outputs.take::<f32>(0)?);
+    ///         y.copy_from_slice(x);
+    ///         y.reverse();
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let y = Symbol::custom(Reversed, &[&Symbol::input("x").relu()], Some("turned")).remove(0);
+    /// let mut net = y.bind(&[("x", &[3])], BindOptions::new())?;
+    /// net.set_input("x", &NDArray::try_from([1.0f32, -2.0, 3.0])?)?;
+    /// net.forward(Mode::Predict)?;
+    /// assert_eq!(net.outputs()[0].to_vec::<f32>()?, [3.0, 0.0, 1.0]);
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn custom(op: impl Operator, inputs: &[&Symbol], name: Option<&str>) -> Vec<Symbol> {
+        let results = op.results();
+        let node = Arc::new(SymbolNode::Custom {
+            op: Arc::new(op),
+            inputs: inputs.iter().map(|s| (*s).clone()).collect(),
+            name: name.map(str::to_string),
+        });
+        (0..results).map(|output| Symbol { node: node.clone(), output }).collect()
+    }
+
     /// The input with this element type. No effect on anything but inputs.
     pub fn dtype(self, new: DType) -> Symbol {
         self.changed(|leaf| *leaf.dtype = new)
@@ -213,7 +263,10 @@ impl Symbol {
                 let node = SymbolNode::Input { name, dtype, shape, trained, training };
                 Symbol { node: Arc::new(node), output: 0 }
             }
-            SymbolNode::Call { .. } | SymbolNode::Parameter { .. } | SymbolNode::Scalar(_) => self,
+            SymbolNode::Call { .. }
+            | SymbolNode::Custom { .. }
+            | SymbolNode::Parameter { .. }
+            | SymbolNode::Scalar(_) => self,
         }
     }
 
@@ -255,7 +308,9 @@ impl Symbol {
     pub fn layer(&self, name: &str) -> Result<Symbol> {
         let (mut found, mut names) = (None, Vec::new());
         walk(std::slice::from_ref(self), &mut |s| {
-            if let SymbolNode::Call { name: Some(own), .. } = &*s.node {
+            if let SymbolNode::Call { name: Some(own), .. } | SymbolNode::Custom { name: Some(own), .. } =
+                &*s.node
+            {
                 if own == name {
                     found = Some(Symbol { node: s.node.clone(), output: 0 });
                 }
@@ -320,7 +375,8 @@ impl Symbol {
         passes: &str,
     ) -> Result<SharedPrograms> {
         let passes = crate::passes::chosen(passes)?;
-        let mut replay = Replay { graph: Graph::new(name), done: HashMap::new(), shapes, inputs: Vec::new() };
+        let (graph, done) = (Graph::new(name), HashMap::new());
+        let mut replay = Replay { graph, done, shapes, inputs: Vec::new(), operators: Vec::new() };
         replay.inputs_first(outputs)?;
         for out in outputs {
             let v = replay.value(out)?;
@@ -339,14 +395,18 @@ impl Symbol {
                 ));
             }
         }
-        let mut graph = replay.graph;
+        let (mut graph, operators) = (replay.graph, replay.operators);
         graph.settle();
         if let Some(wrong) = graph.refuted().next() {
             return Err(wrong.clone().into());
         }
         let predict = compile::predict_with(graph.clone(), &passes)?;
         let train = compile::train_with(graph, &passes)?;
-        Ok(SharedPrograms { train: Some(Arc::new(train)), predict: Arc::new(predict) })
+        Ok(SharedPrograms {
+            train: Some(Arc::new(train)),
+            predict: Arc::new(predict),
+            operators: operators.into(),
+        })
     }
 }
 
@@ -360,7 +420,9 @@ fn walk<'a>(outputs: &'a [Symbol], see: &mut dyn FnMut(&'a Symbol)) {
         }
         see(symbol);
         match &*symbol.node {
-            SymbolNode::Call { inputs, .. } => stack.extend(inputs.iter().rev()),
+            SymbolNode::Call { inputs, .. } | SymbolNode::Custom { inputs, .. } => {
+                stack.extend(inputs.iter().rev());
+            }
             SymbolNode::Parameter { layer, .. } => stack.push(layer),
             SymbolNode::Input { .. } | SymbolNode::Scalar(_) => {}
         }
@@ -385,7 +447,7 @@ pub(crate) fn invoke(
     options: &[(&'static str, Arg)],
     (name, training): (Option<&str>, Training),
 ) -> Vec<Symbol> {
-    let visible = results(op, options);
+    let visible = result_count(op, options);
     let node = Arc::new(SymbolNode::Call {
         op,
         options: options.to_vec(),
@@ -397,7 +459,7 @@ pub(crate) fn invoke(
 }
 
 /// How many results a call has. Where an option says it (`split`), the option is read.
-fn results(op: &str, options: &[(&'static str, Arg)]) -> usize {
+fn result_count(op: &str, options: &[(&'static str, Arg)]) -> usize {
     let schema = ops::find(op).expect("generated from the list").schema();
     let parts = options.iter().find(|(n, _)| *n == "parts").map(|(_, value)| value);
     match (parts, schema.option("parts")) {
@@ -413,6 +475,8 @@ struct Replay<'a> {
     done: HashMap<*const SymbolNode, Vec<ValueId>>,
     shapes: &'a [(&'a str, &'a [usize])],
     inputs: Vec<String>,
+    /// Of the user's, by the numbers of their calls.
+    operators: Vec<Arc<dyn Operator>>,
 }
 
 impl Replay<'_> {
@@ -438,21 +502,18 @@ impl Replay<'_> {
                     continue;
                 }
                 SymbolNode::Parameter { layer, name } => vec![self.parameter(layer, name)?],
+                SymbolNode::Call { inputs, .. } | SymbolNode::Custom { inputs, .. }
+                    if self.missing(inputs).is_some() =>
+                {
+                    stack.extend(self.missing(inputs).cloned());
+                    continue;
+                }
+                SymbolNode::Custom { op, inputs, name } => {
+                    let operands = self.operands(inputs)?;
+                    self.custom(op, &operands, name.as_deref())?
+                }
                 SymbolNode::Call { op, options, inputs, name, training } => {
-                    let ready =
-                        |i: &&Symbol| i.number().is_some() || self.done.contains_key(&Arc::as_ptr(&i.node));
-                    if let Some(next) = inputs.iter().find(|i| !ready(i)) {
-                        stack.push(next.clone());
-                        continue;
-                    }
-                    let arrays = inputs.iter().find(|i| i.number().is_none());
-                    let first = arrays.map(|i| self.result(i)).transpose()?;
-                    let dtype = first.map_or(DType::F32, |v| self.graph.value(v).dtype);
-                    let operand = |i: &Symbol| match i.number() {
-                        Some(value) => self.number(value, dtype),
-                        None => self.result(i),
-                    };
-                    let operands = inputs.iter().map(operand).collect::<Result<Vec<_>>>()?;
+                    let operands = self.operands(inputs)?;
                     let op = ops::find(op).expect("generated from the list");
                     self.graph.training = known(*training, name.as_deref().unwrap_or(op.schema().name))?;
                     let values = self.graph.call(op, options, &operands, name.as_deref());
@@ -464,6 +525,54 @@ impl Replay<'_> {
             stack.pop();
         }
         self.result(root)
+    }
+
+    /// The first operand that is not there yet.
+    fn missing<'s>(&self, inputs: &'s [Symbol]) -> Option<&'s Symbol> {
+        inputs.iter().find(|i| i.number().is_none() && !self.done.contains_key(&Arc::as_ptr(&i.node)))
+    }
+
+    fn operands(&mut self, inputs: &[Symbol]) -> Result<Vec<ValueId>> {
+        let arrays = inputs.iter().find(|i| i.number().is_none());
+        let first = arrays.map(|i| self.result(i)).transpose()?;
+        let dtype = first.map_or(DType::F32, |v| self.graph.value(v).dtype);
+        let operand = |i: &Symbol| match i.number() {
+            Some(value) => self.number(value, dtype),
+            None => self.result(i),
+        };
+        inputs.iter().map(operand).collect()
+    }
+
+    /// An operator of the user's, whose rule is one of numbers.
+    fn custom(
+        &mut self,
+        op: &Arc<dyn Operator>,
+        operands: &[ValueId],
+        name: Option<&str>,
+    ) -> Result<Vec<ValueId>> {
+        let mut inputs = Vec::with_capacity(operands.len());
+        for (i, v) in operands.iter().enumerate() {
+            let (shape, dtype) = (self.graph.shape(*v), self.graph.value(*v).dtype);
+            let numbers =
+                shape.iter().map(|d| usize::try_from(d.as_const()?).ok()).collect::<Option<Vec<_>>>();
+            let Some(numbers) = numbers else {
+                let text = shape.display(&self.graph.symbols);
+                let help = "bind the symbol with the shapes of its inputs (`Symbol::bind`), or declare the network with \
+                            `network!`, where shapes of an operator's results are stated";
+                return Err(Error::invalid(
+                    format!("operator `{}`", op.name()),
+                    format!("its shape rule is one of numbers, and input {i} is {text}"),
+                    help,
+                ));
+            };
+            inputs.push(ArrayType::new(numbers, dtype));
+        }
+        let made = results(&**op, name.unwrap_or_default(), &inputs)?;
+        let results = made.iter().map(|t| (Shape::of(&t.shape), t.dtype)).collect();
+        let call = ExternCall { name: op.name().to_string(), results };
+        let values = self.graph.call_extern(call, operands, name)?;
+        self.operators.push(op.clone());
+        Ok(values)
     }
 
     /// A parameter that a layer has made.
@@ -579,6 +688,9 @@ impl fmt::Debug for Symbol {
         match &*self.node {
             SymbolNode::Input { name, dtype, .. } => write!(f, "Symbol({name}: {dtype})"),
             SymbolNode::Call { op, name, .. } => write!(f, "Symbol({})", name.as_deref().unwrap_or(op)),
+            SymbolNode::Custom { op, name, .. } => {
+                write!(f, "Symbol({})", name.as_deref().unwrap_or(op.name()))
+            }
             SymbolNode::Parameter { layer, name } => write!(f, "{layer:?}.{name}"),
             SymbolNode::Scalar(value) => write!(f, "Symbol({value})"),
         }

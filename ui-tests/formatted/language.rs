@@ -102,3 +102,25 @@ mxr::network!(
         class + 0.5 * mean(square(a - b))
     }
 );
+
+mxr::network!(
+    use ui_tests::blocks::scaled as double;
+
+    /// An operator of one's own.
+    #[defaults(by = 0.5)]
+    extern "Rust" fn rescaled(x: Tensor<N, C>, by: f32, twice: bool) -> Tensor<N, { C + 0 }> {
+        let by = if twice { 2.0 * by } else { by };
+        ui_tests::Scaled { by }
+    }
+
+    extern "Rust" fn parts(x: Tensor) -> (Tensor, Tensor![1], Tensor<1, i64>) {
+        ui_tests::Scaled { by: 1.0 }
+    }
+
+    #[predict]
+    pub(crate) fn Own(data: Tensor<N, 4>) {
+        let low = double(data);
+        let (all, _, _) = parts(low);
+        concat(low.rescaled(twice = true), double(all, by = 3.0))
+    }
+);

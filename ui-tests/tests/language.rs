@@ -3,7 +3,7 @@
 #[path = "../formatted/language.rs"]
 mod language;
 
-use language::{Residual, Sequence, Small};
+use language::{Own, Residual, Sequence, Small};
 use mxr::Network;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -39,6 +39,15 @@ fn parts_of_other_crates_have_all_of_their_shapes() {
     let unit = |c: u64, k: u64| 2 * conv(c, c, k) + 2 * c;
     let parameters = conv(3, 8, 3) + unit(8, 3) + unit(3, 5) + 11 * 10 + 10;
     assert_eq!(Composed::PARAMETERS, parameters);
+}
+
+#[test]
+fn operators_of_one_s_own_are_made_where_the_network_is_bound() {
+    let layers: Vec<&str> = Own::PROGRAMS.predict().layers.iter().map(|l| &*l.op).collect();
+    assert_eq!(layers, ["scaled", "parts", "rescaled", "scaled", "concat"]);
+    let told = Own::bind(2).map(drop).expect_err("parts are three").to_string();
+    let text = "`parts0`: scaled gives 1 results by its shape rule, and 3 are stated (MXR1002)";
+    assert!(told.starts_with(text), "{told}");
 }
 
 fn shape(programs: &mxr::Programs, value: u32) -> String {

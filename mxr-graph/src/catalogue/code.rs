@@ -335,6 +335,16 @@ codes! {
     ForeignLiteral = 916;
     /// A sign of another language.
     ForeignSign = 917;
+
+    // 10xx: operators of the user's.
+    /// An operator of the user's does not take what it is given.
+    OperatorRefuses = 1001;
+    /// The result that is stated of an operator of the user's is not what its shape rule gives.
+    StatedShape = 1002;
+    /// A declaration of an operator that does not say what comes out of it.
+    OperatorResult = 1003;
+    /// An option of an operator of the user's that is no constant.
+    OperatorOption = 1004;
 }
 
 impl Code {
@@ -345,7 +355,8 @@ impl Code {
 
     /// Whether it is about the grammar: something is missing or half-typed, and what it belongs to is not known yet.
     pub const fn is_grammar(self) -> bool {
-        self.number() > 900 || matches!(self, Code::NoType | Code::UnknownType | Code::RepeatedList)
+        matches!(self.number(), 901..1000)
+            || matches!(self, Code::NoType | Code::UnknownType | Code::RepeatedList)
     }
 
     /// The code that prints like this.

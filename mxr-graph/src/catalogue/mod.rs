@@ -10,6 +10,7 @@ mod code;
 mod composition;
 mod grammar;
 mod names;
+mod operators;
 mod options;
 mod shapes;
 mod symbols;
@@ -67,6 +68,8 @@ pub enum Scope {
     RunTime,
     /// The compiled network, when these numbers are given for its symbols.
     Bind(&'static [(&'static str, i64)]),
+    /// The network, when it is bound with these numbers: its operators are the user's, and known no earlier.
+    Operators(&'static [(&'static str, i64)]),
     /// `network!`, while this environment variable has this value.
     Environment(&'static str, &'static str),
 }
@@ -85,6 +88,7 @@ impl Entry {
             training::ENTRIES,
             binding::ENTRIES,
             grammar::ENTRIES,
+            operators::ENTRIES,
         ];
         areas.into_iter().flatten()
     }

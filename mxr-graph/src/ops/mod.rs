@@ -20,6 +20,7 @@ pub mod erf;
 pub mod exp;
 pub mod expand;
 pub mod expand_dims;
+pub mod external;
 pub mod fill;
 pub mod flatten;
 pub mod floor;

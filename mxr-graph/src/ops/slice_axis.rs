@@ -124,10 +124,10 @@ mod tests {
     fn faults_are_those_of_the_operator_that_was_called() {
         let fault = |op: &str, inputs: &str, options: &str| {
             let e = infer(op, inputs, options).map(|_| ()).expect_err("refused");
-            (e.op, e.at)
+            (e.op.into_owned(), e.at)
         };
-        assert_eq!(fault("slice_axis", "N 8", "axis=1 end=9"), ("slice_axis", At::Option("end")));
+        assert_eq!(fault("slice_axis", "N 8", "axis=1 end=9"), ("slice_axis".into(), At::Option("end")));
         // `split` has no `begin`.
-        assert_eq!(fault("split", "2 0", "parts=1"), ("split", At::Call));
+        assert_eq!(fault("split", "2 0", "parts=1"), ("split".into(), At::Call));
     }
 }

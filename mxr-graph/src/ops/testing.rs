@@ -214,6 +214,9 @@ fn operands(instr: &Instr) -> ((usize, usize), usize) {
         Instr::SoftmaxBackward { .. } | Instr::DropoutBackward { .. } => (exactly(2), 1),
         Instr::CrossEntropy(_) => (exactly(2), 2),
         Instr::Dropout { .. } | Instr::ReluMask | Instr::Pool2dPlaces(_) => (exactly(1), 2),
+        Instr::Extern(_) | Instr::ExternBackward { .. } => {
+            panic!("no operator of the list becomes {instr:?}")
+        }
     }
 }
 

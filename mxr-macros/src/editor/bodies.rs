@@ -87,6 +87,9 @@ impl<'a> Body<'a> {
             let ty = self.module.value(&self.expected(p));
             fields.push((&p.name, describe(&p.name.to_string(), self.seen.all(&p.name)), ty));
         }
+        for ty in item.external.iter().filter(|_| own).flat_map(|e| &e.results) {
+            declared.extend(self.types(ty, None));
+        }
         self.module.inputs(&fields);
         let module = module_of(&self.name);
         for (name, ..) in &fields {
@@ -126,6 +129,9 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn gives_several(&self, item: &Fn) -> bool {
+        if let Some(external) = &item.external {
+            return external.results.len() > 1;
+        }
         let tail = item.body.tail.as_deref();
         tail.is_some_and(|tail| gives_several(self.source, tail, MOST_CALLS))
     }
@@ -430,6 +436,7 @@ fn gives_several(source: &Source, e: &Expr, calls: usize) -> bool {
         ExprKind::If(_, then, _) => block(then),
         ExprKind::Block(b) => block(b),
         ExprKind::Call(call) => match source.function(&call.name) {
+            Some((_, f)) if f.external.is_some() => f.external.as_ref().is_some_and(|e| e.results.len() > 1),
             Some((home, f)) => {
                 f.body.tail.as_deref().is_some_and(|t| calls > 0 && gives_several(home, t, calls - 1))
             }

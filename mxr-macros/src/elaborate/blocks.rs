@@ -14,10 +14,10 @@ pub(super) type Given = (Value, Option<Spans>);
 const MAX_NESTED: usize = 32;
 
 /// What [`Elab::go_to`] left.
-struct Home<'a> {
+pub(super) struct Home<'a> {
     source: &'a Source,
     hidden: Vec<(String, Value)>,
-    instead: Option<Spans>,
+    pub(super) instead: Option<Spans>,
     elsewhere: bool,
 }
 
@@ -80,19 +80,7 @@ impl<'a> Elab<'a> {
         let home = self.go_to(source, call);
 
         for (p, value) in item.params.iter().zip(values) {
-            let here = self.faults.instead;
-            let name = match value {
-                // The argument stands where the call does.
-                Some(_) => std::mem::replace(&mut self.faults.instead, home.instead)
-                    .map_or_else(|| name_of(&p.name), |_| format!("{}` of `{}", name_of(&p.name), item.name)),
-                None => name_of(&p.name),
-            };
-            let (value, at) = value.unwrap_or_else(|| self.default(p));
-            let value = self.typed(&name, &p.ty, value, at.unwrap_or(call.name.span().into()));
-            self.faults.instead = here;
-            if value == Value::Unknown {
-                self.unknown_symbols(&p.ty);
-            }
+            let value = self.argument(item, p, value, call, home.instead);
             self.watch(&p.name, &value);
             self.scope.bind(name_of(&p.name), value, Some(p.name.clone()));
         }
@@ -113,8 +101,33 @@ impl<'a> Elab<'a> {
         result
     }
 
+    /// The value of an input, held against its type, inside of the function; `instead` is where faults were put outside of it.
+    pub(super) fn argument(
+        &mut self,
+        item: &Fn,
+        p: &'a Param,
+        value: Option<Given>,
+        call: &Call,
+        instead: Option<Spans>,
+    ) -> Value {
+        let here = self.faults.instead;
+        let name = match value {
+            // The argument stands where the call does.
+            Some(_) => std::mem::replace(&mut self.faults.instead, instead)
+                .map_or_else(|| name_of(&p.name), |_| format!("{}` of `{}", name_of(&p.name), item.name)),
+            None => name_of(&p.name),
+        };
+        let (value, at) = value.unwrap_or_else(|| self.default(p));
+        let value = self.typed(&name, &p.ty, value, at.unwrap_or(call.name.span().into()));
+        self.faults.instead = here;
+        if value == Value::Unknown {
+            self.unknown_symbols(&p.ty);
+        }
+        value
+    }
+
     /// Into the body of a function of `source`: of what is around, only constants are visible.
-    fn go_to(&mut self, source: &'a Source, call: &Call) -> Home<'a> {
+    pub(super) fn go_to(&mut self, source: &'a Source, call: &Call) -> Home<'a> {
         let home = Home {
             source: self.source,
             hidden: Vec::new(),
@@ -134,7 +147,7 @@ impl<'a> Elab<'a> {
         Home { hidden, ..home }
     }
 
-    fn come_back(&mut self, home: Home<'a>) {
+    pub(super) fn come_back(&mut self, home: Home<'a>) {
         match std::ptr::eq(home.source, self.source) {
             true => self.extents.truncate(self.source.consts.len()),
             false => self.extents.clear(),

@@ -25,7 +25,10 @@ impl<'a> Elab<'a> {
         } else if let Some(number) = self.scope.instance(&name) {
             self.instance_call(number, call, hint)
         } else if let Some((home, item)) = source.function(&call.name) {
-            self.block_call(home, item, call, hint)
+            match &item.external {
+                Some(external) => self.external_call((home, item, external), call, at, hint),
+                None => self.block_call(home, item, call, hint),
+            }
         } else {
             match ops::find(&name).filter(|op| !op.schema().internal) {
                 Some(op) => self.operator_call(op, call, at, hint),

@@ -68,6 +68,13 @@ impl<'a> Elab<'a> {
             };
             return self.fault_help(Code::InstanceOfOperator, call.name.span(), text, help);
         };
+        if item.external.is_some() {
+            call.args.iter().for_each(|a| self.unplaced(a));
+            let name = name_of(&call.name);
+            let text = format!("`{name}` is an operator, only blocks have `new`");
+            let help = format!("it has no weights, `{name}(…)` can be called many times");
+            return self.fault_help(Code::InstanceOfOperator, call.name.span(), text, help);
+        }
         let Some(values) = self.arguments(item, call, &[], true) else { return Value::Unknown };
         let placed = values.into_iter().enumerate().filter_map(|(at, v)| v.map(|(v, s)| (at, v, s)));
         let given = placed.map(|(at, v, s)| (at, v, s.unwrap_or(call.name.span().into()))).collect();

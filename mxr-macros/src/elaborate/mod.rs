@@ -5,6 +5,7 @@ mod arithmetic;
 mod blocks;
 mod calls;
 mod exprs;
+mod external;
 mod gradients;
 mod instances;
 mod names;
@@ -18,6 +19,7 @@ mod value;
 
 use crate::ast::{Block, Expr, Fn, Source, name_of};
 use crate::errors::{Faults, Spans};
+pub(crate) use external::Made;
 use mxr_graph::catalogue::Code;
 use mxr_graph::dim::Dim;
 use mxr_graph::error::{At, ShapeError};
@@ -39,6 +41,8 @@ pub(crate) struct Network {
     pub(crate) broken: Vec<(String, Option<Ident>)>,
     /// For each name that ought to be read, whether it is.
     pub(crate) reads: Reads,
+    /// What makes the operators of the user's that it calls, by the numbers of their calls.
+    pub(crate) operators: Vec<Made>,
     /// Whether it may be compiled: nothing was wrong with it.
     pub(crate) sound: bool,
     /// What things turn out to be, where an editor asks.
@@ -75,7 +79,7 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     elab.outputs(item, result);
     elab.holes(before);
     elab.scope.release(0);
-    let Elab { mut graph, sites, broken, scope, lame, watched, .. } = elab;
+    let Elab { mut graph, sites, broken, scope, lame, watched, operators, .. } = elab;
     let seen = watched.map(|w| w.seen(&mut graph)).unwrap_or_default();
     let sound = faults.len() == before && !lame;
     if source.half || item.half || source.fns.iter().any(|f| f.half && !f.is_network()) {
@@ -84,7 +88,7 @@ pub(crate) fn network(source: &Source, item: &Fn, faults: &mut Faults) -> Networ
     if item.lost {
         faults.forgive_if(before, |code| code.number() < 200);
     }
-    Network { graph, sites, broken, reads: scope.reads, sound, seen }
+    Network { graph, sites, broken, reads: scope.reads, operators, sound, seen }
 }
 
 /// Looks for faults in a block that nobody calls.
@@ -181,19 +185,24 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
             faults.push(
                 Code::MisplacedAttribute,
                 at,
-                format!("`#[predict]` belongs to a network, `{name}` is a block"),
+                format!("`#[predict]` belongs to a network, `{name}` is {}", article(f)),
             );
         }
         if let Some(limit) = f.marks.memory.as_ref().filter(|_| !f.is_network()) {
             faults.push(
                 Code::MisplacedAttribute,
                 limit.at,
-                format!("`#[memory]` belongs to a network, `{name}` is a block"),
+                format!("`#[memory]` belongs to a network, `{name}` is {}", article(f)),
             );
         }
         // Those of a network are attributes of its struct; a block becomes nothing.
         for a in f.attrs.iter().filter(|a| !f.is_network() && f.vis.is_empty() && !a.is_silent()) {
-            faults.push(Code::UnknownAttribute, a.at, format!("`#[{}]` says nothing about a block", a.name));
+            let text = format!("`#[{}]` says nothing about {}", a.name, article(f));
+            faults.push(Code::UnknownAttribute, a.at, text);
+        }
+        for (mark, at) in f.marks.layer.named().filter(|_| f.external.is_some()) {
+            let text = format!("`#[{mark}]` belongs to a block, `{name}` is an operator");
+            faults.push_help(Code::MisplacedAttribute, at, text, "put it on the `let`s of its calls");
         }
         for (mark, at) in f.marks.layer.named().filter(|_| f.is_network()) {
             let help = match mark {
@@ -206,6 +215,11 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
             faults.push_help(Code::MisplacedAttribute, at, text, help);
         }
     }
+}
+
+/// "a block", "an operator".
+fn article(f: &Fn) -> &'static str {
+    if f.external.is_some() { "an operator" } else { "a block" }
 }
 
 /// The names of everything that the networks call, by way of their blocks, too.
@@ -259,6 +273,8 @@ struct Elab<'a> {
     names: Names,
     /// Extents by name: symbols of the network, or what a block's signature calls an extent.
     extents: Vec<(String, Value)>,
+    /// Of the user's, by the numbers of their calls.
+    operators: Vec<Made>,
     /// Blocks with weights of their own, and which of them are being expanded.
     instances: instances::Instances<'a>,
     /// The calls of blocks that are being expanded, outermost first.
@@ -294,6 +310,7 @@ impl<'a> Elab<'a> {
             scope: Scope::default(),
             names: Names::default(),
             extents: Vec::new(),
+            operators: Vec::new(),
             instances: instances::Instances::default(),
             calls: Rc::new([]),
             budget: MAX_CALLS,
@@ -442,7 +459,8 @@ impl<'a> Elab<'a> {
         {
             let l = &self.graph.layers[*first];
             let name = if site.anonymous { String::new() } else { format!("`{}`: ", l.name) };
-            let text = format!("{name}{}: nothing says what `_` is", l.op.schema().name);
+            let op = self.graph.op_name(l.op, &l.attrs);
+            let text = format!("{name}{op}: nothing says what `_` is");
             self.fault_help(
                 Code::OpenLayer,
                 site.at,
@@ -468,7 +486,10 @@ impl<'a> Elab<'a> {
         let made_up = |name: &str| {
             let at = self.graph.layers.iter().position(|l| l.name == name)?;
             let anonymous = self.sites.get(at)?.anonymous;
-            anonymous.then(|| self.graph.layers[at].op.schema().name)
+            anonymous.then(|| {
+                let l = &self.graph.layers[at];
+                self.graph.op_name(l.op, &l.attrs)
+            })
         };
         let mut out = String::new();
         for (i, line) in text.lines().enumerate() {

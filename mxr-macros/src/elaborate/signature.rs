@@ -95,7 +95,7 @@ impl Elab<'_> {
     }
 
     /// The element type among what stands in the brackets, first or last; and the rest.
-    fn dtype_of<'e>(&mut self, list: &'e [Expr]) -> (DType, Vec<&'e Expr>) {
+    pub(super) fn dtype_of<'e>(&mut self, list: &'e [Expr]) -> (DType, Vec<&'e Expr>) {
         let mut found: Option<DType> = None;
         let mut extents = Vec::with_capacity(list.len());
         for e in list {
@@ -129,7 +129,7 @@ impl Elab<'_> {
     }
 
     /// A value as an extent.
-    fn extent(&mut self, value: Value, e: &Expr) -> Option<Dim> {
+    pub(super) fn extent(&mut self, value: Value, e: &Expr) -> Option<Dim> {
         match value.as_dim() {
             Some(Dim::Const(n)) if n > MAX_DIM => {
                 self.fault(

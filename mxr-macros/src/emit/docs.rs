@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// "`conv1`: conv2d → `[N, 20, 24, 24]`, 520 parameters".
 pub(super) fn layer(graph: &Graph, l: &Layer) -> String {
-    let mut text = format!("`{}`: {} → {}", l.name, l.op.schema().name, shapes(graph, l));
+    let mut text = format!("`{}`: {} → {}", l.name, graph.op_name(l.op, &l.attrs), shapes(graph, l));
     let count = parameters(graph, l);
     if count != Dim::ZERO {
         let _ = write!(text, ", {} parameters", thousands(&count, &graph.symbols));
@@ -32,7 +32,8 @@ pub(super) fn table(graph: &Graph, train: Option<&Program>, predict: Option<&Pro
     for l in graph.layers.iter().filter(|l| !l.op.schema().internal) {
         let count = parameters(graph, l);
         let count = if count == Dim::ZERO { String::new() } else { thousands(&count, &graph.symbols) };
-        let _ = writeln!(text, "| `{}` | {} | {} | {count} |", l.name, l.op.schema().name, shapes(graph, l));
+        let op = graph.op_name(l.op, &l.attrs);
+        let _ = writeln!(text, "| `{}` | {op} | {} | {count} |", l.name, shapes(graph, l));
     }
     let flops = program.layers.iter().fold(Dim::ZERO, |sum, l| sum.add(&l.flops));
     let total = thousands(&total(program), &graph.symbols);

@@ -47,6 +47,10 @@ pub(super) fn instr(i: &Instr) -> String {
         }
         Instr::Cast => "Cast".to_string(),
         Instr::Fill(x) => format!("Fill({})", float64(*x)),
+        Instr::Extern(call) => format!("Extern({call})"),
+        Instr::ExternBackward { call, wants, inputs, outputs } => {
+            format!("ExternBackward {{ call: {call}, wants: {wants}, inputs: {inputs}, outputs: {outputs} }}")
+        }
     };
     format!("Instr::{body}")
 }

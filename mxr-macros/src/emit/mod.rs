@@ -1,6 +1,7 @@
 //! What the macro writes: per network a struct with its layers, its programs and the means to bind it.
 
 mod docs;
+mod external;
 mod formulas;
 mod halves;
 mod instr;
@@ -10,7 +11,7 @@ mod program;
 mod summary;
 
 use crate::ast::{Fn, name_of};
-use crate::elaborate::{Network, Reads};
+use crate::elaborate::{Made, Network, Reads};
 use crate::errors::Faults;
 use mxr_graph::catalogue::Code;
 use mxr_graph::compile::flops;
@@ -26,6 +27,7 @@ use std::fmt::Write;
 use std::str::FromStr;
 
 pub(crate) use docs::layer_with_cost;
+pub(crate) use external::{for_others, maker, makers};
 pub(crate) use halves::{Compiled, compile};
 
 /// Names that the generated struct has already.
@@ -89,8 +91,8 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults, editor:
     let summary = predict.as_ref().map_or(Summary::UNKNOWN, |p| Summary::of(train.as_ref(), p));
     let summary = tokens(&self::summary::summary(&summary));
     let programs = match editor {
-        true => tokens(&programs(None, None, &graph.name)),
-        false => tokens(&programs(train.as_ref(), predict.as_ref(), &graph.name)),
+        true => tokens(&programs(None, None, &graph.name, &[])),
+        false => tokens(&programs(train.as_ref(), predict.as_ref(), &graph.name, &network.operators)),
     };
     let bind = bind(graph);
     quote! {
@@ -209,7 +211,12 @@ fn layers(network: &Network) -> TokenStream {
 }
 
 /// The text of the constant `Programs`.
-pub(crate) fn programs(train: Option<&Program>, predict: Option<&Program>, name: &str) -> String {
+pub(crate) fn programs(
+    train: Option<&Program>,
+    predict: Option<&Program>,
+    name: &str,
+    operators: &[Made],
+) -> String {
     // Only a network with a fault has no prediction, and it is never run.
     let written = || predict.map_or_else(|| program::program(&empty(name)), program::program);
     let (trains, predicts) = halves::side_by_side(|| train.map(program::program), written);
@@ -224,7 +231,8 @@ pub(crate) fn programs(train: Option<&Program>, predict: Option<&Program>, name:
     let _ = write!(text, "static PREDICT: LazyLock<Program> = LazyLock::new(|| {predicts}); ");
     let all: Vec<&Program> = train.into_iter().chain(predict).collect();
     text.push_str(&formulas::functions(&all));
-    let _ = write!(text, "&::mxr::Programs::new({part}, &PREDICT, FUNCTIONS) }}");
+    let operators = external::list(operators);
+    let _ = write!(text, "&::mxr::Programs::new({part}, &PREDICT, FUNCTIONS, {operators}) }}");
     text
 }
 

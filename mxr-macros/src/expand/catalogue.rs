@@ -59,6 +59,13 @@ fn check(entry: &Entry, case: &Case) -> Result<(), String> {
                 return Err(format!("{code}: bound to {given:?}: {have:?}, not {want:?}"));
             }
         }
+        // So have they these.
+        Scope::Operators(_) => {
+            let have = told(&wrong);
+            if !have.is_empty() {
+                return Err(format!("{code}: the wrong example\n{wrong}has {have:#?}"));
+            }
+        }
         Scope::Environment(name, value) => {
             let e = Printed::new(value).expect_err("nothing to print");
             let have = format!("in the environment variable {name}: {e}");
@@ -123,6 +130,7 @@ fn title(area: u16) -> &'static str {
         6 => "Symbols and holes",
         7 => "Gradients and memory",
         8 => "Binding",
+        10 => "Operators of one's own",
         _ => "Grammar",
     }
 }
@@ -140,6 +148,9 @@ fn page(e: &Entry) -> String {
             }
             Scope::RunTime => ("`Symbol` and `NDArray` say for this call", String::new()),
             Scope::Bind(given) => {
+                ("`bind_symbols` says", format!(" to `Net::bind_symbols(&{given:?}, options)`"))
+            }
+            Scope::Operators(given) => {
                 ("`bind_symbols` says", format!(" to `Net::bind_symbols(&{given:?}, options)`"))
             }
             Scope::Environment(name, value) => {

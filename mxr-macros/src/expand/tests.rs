@@ -86,7 +86,7 @@ fn expansions_are_quick() {
                 let train = train.expect("asked for").expect("a zoo network trains");
                 let predict = predict.expect("a zoo network predicts");
                 times.push(Instant::now());
-                let text = emit::programs(Some(&train), Some(&predict), "");
+                let text = emit::programs(Some(&train), Some(&predict), "", &[]);
                 times.push(Instant::now());
                 let stages: Vec<Duration> = times.windows(2).map(|w| w[1] - w[0]).collect();
                 let what = format!(

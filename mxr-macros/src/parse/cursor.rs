@@ -159,7 +159,9 @@ impl Cursor {
     pub(super) fn is_restart(&self, n: usize) -> bool {
         match self.peek(n) {
             Some(TokenTree::Punct(p)) => p.as_char() == ';',
-            Some(TokenTree::Ident(i)) => ["let", "for", "fn", "pub", "const"].iter().any(|w| i == w),
+            Some(TokenTree::Ident(i)) => {
+                ["let", "for", "fn", "pub", "const", "extern"].iter().any(|w| i == w)
+            }
             _ => false,
         }
     }

@@ -98,6 +98,9 @@ impl Parser<'_> {
         let found = if let Some(at) = cursor.eat_word("fn") {
             let item = self.function(cursor, at, attrs, marks, vis);
             item.map(|item| self.source.fns.push(item)).is_some()
+        } else if let Some(at) = cursor.eat_word("extern") {
+            let item = self.external(cursor, at, attrs, marks, vis);
+            item.map(|item| self.source.fns.push(item)).is_some()
         } else if let Some(at) = cursor.eat_word("const") {
             let item = self.constant(cursor, at);
             item.map(|item| self.source.consts.push(item)).is_some() && !self.faults.is_half(before)
@@ -196,11 +199,11 @@ impl Parser<'_> {
         });
         let half = self.faults.is_half(before);
         let lost = std::mem::replace(&mut self.lost, lost);
-        Some(Fn { attrs, marks, vis, name, params, half, lost, body })
+        Some(Fn { attrs, marks, vis, name, params, half, lost, body, external: None })
     }
 
     /// Puts what `#[defaults(…)]` says to the parameters.
-    fn give_defaults(&mut self, defaults: Call, function: &Ident, params: &mut [Param]) {
+    pub(super) fn give_defaults(&mut self, defaults: Call, function: &Ident, params: &mut [Param]) {
         if function.to_string().starts_with(char::is_uppercase) {
             let text = format!("`#[defaults]` belongs to a block, `{function}` is a network");
             self.faults.push(Code::MisplacedAttribute, defaults.name.span(), text);
@@ -229,7 +232,7 @@ impl Parser<'_> {
     }
 
     /// A return type says nothing that the last expression does not say.
-    fn skip_result(&mut self, cursor: &mut Cursor) {
+    pub(super) fn skip_result(&mut self, cursor: &mut Cursor) {
         if cursor.eat("->") {
             while !cursor.is_empty() && !cursor.at_group(0, Delimiter::Brace) && !cursor.at_restart() {
                 cursor.next();
@@ -237,7 +240,7 @@ impl Parser<'_> {
         }
     }
 
-    fn params(&mut self, cursor: &mut Cursor, function: &Ident) -> Vec<Param> {
+    pub(super) fn params(&mut self, cursor: &mut Cursor, function: &Ident) -> Vec<Param> {
         let mut params: Vec<Param> = Vec::new();
         while !cursor.is_empty() {
             if cursor.at_restart() {
@@ -380,7 +383,7 @@ pub(super) fn at_item(cursor: &Cursor) -> bool {
         return true;
     }
     match cursor.ident(0) {
-        Some(i) => i == "fn" || i == "pub" || i == "const",
+        Some(i) => i == "fn" || i == "pub" || i == "const" || i == "extern",
         None => false,
     }
 }

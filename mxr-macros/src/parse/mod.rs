@@ -4,6 +4,7 @@
 mod attrs;
 mod cursor;
 mod exprs;
+mod external;
 mod items;
 mod stmts;
 mod types;

@@ -303,7 +303,7 @@ fn inherited_error(op: &Op, body: &Body) -> Option<EngineError> {
         .min_by_key(EngineError::seq)
 }
 
-fn panic_text(payload: Box<dyn Any + Send>) -> String {
+pub(crate) fn panic_text(payload: Box<dyn Any + Send>) -> String {
     let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (None, Some(text)) => text.clone(),

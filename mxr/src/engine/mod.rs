@@ -59,6 +59,7 @@ use std::sync::Arc;
 
 pub use builder::Builder;
 pub use context::{Borrow, Denied, RunContext};
+pub(crate) use core::panic_text;
 pub use error::{EngineError, ErrorKind, OpError, StartError};
 pub use prepared::Prepared;
 pub use profile::{Outcome, Span, Trace};

@@ -1,15 +1,18 @@
 //! A program with numbers for its symbols: extents, the memory plan with the kernels' workspaces, and which steps need a kernel.
 
 use super::Compiled;
+use super::external;
 use super::options::BindOptions;
 use crate::device::cpu;
 use crate::device::kernel::{Kernel, Request, Spec};
 use crate::error::{Error, Result};
+use crate::op::Operator;
 use mxr_graph::instr::Instr;
 use mxr_graph::memory::{ALIGN, InPlace, Plan, Problem, Strategy, plan, symbolic_places, verify};
 use mxr_graph::program::{Place, Program, ProgramPlan, Role};
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The numbers of a program for values of its symbols: extents, plan, kernels.
 pub(super) struct Layout {
@@ -25,10 +28,17 @@ pub(super) struct Layout {
     internal: usize,
     /// Expressions that were compiled as functions.
     functions: &'static [Compiled],
+    /// Operators of the user's by the numbers of their calls.
+    operators: Vec<Arc<dyn Operator>>,
 }
 
 impl Layout {
-    pub(super) fn new(program: &Program, given: &[(&str, i64)], options: &BindOptions) -> Result<Layout> {
+    pub(super) fn new(
+        program: &Program,
+        operators: &[Arc<dyn Operator>],
+        given: &[(&str, i64)],
+        options: &BindOptions,
+    ) -> Result<Layout> {
         let symbols = program.bind_symbols(given)?;
         let shapes: Vec<Vec<usize>> =
             (0..program.values.len() as u32).map(|v| program.extents(v, &symbols)).collect();
@@ -45,6 +55,7 @@ impl Layout {
             internal: plan.bytes as usize,
             plan,
             functions: options.functions,
+            operators: operators.to_vec(),
         };
         let mut needs = Vec::with_capacity(program.steps.len());
         for at in 0..program.steps.len() {
@@ -168,6 +179,9 @@ impl Layout {
     }
 
     pub(super) fn kernel(&self, program: &Program, step: &mxr_graph::program::Step) -> Result<Kernel> {
+        if let Some(kernel) = external::kernel(program, step, &self.shapes, &self.operators) {
+            return Ok(kernel);
+        }
         let (reads, writes) = (self.specs(program, &step.reads), self.specs(program, &step.writes));
         let in_place = self.in_place(step);
         let r = request(program, step, &reads, &writes, &in_place);

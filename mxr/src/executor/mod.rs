@@ -4,6 +4,7 @@ mod arena;
 mod asked;
 mod bound;
 mod budget;
+mod external;
 mod images;
 mod layout;
 mod monitor;
@@ -23,6 +24,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::io::HostArray;
 use crate::ndarray::NDArray;
+use crate::op::Operator;
 use arena::Arena;
 use bound::{Arrays, Bound};
 use layout::Layout;
@@ -34,12 +36,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The compiled forms of a network that was declared at run time.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SharedPrograms {
     /// Forward and backward; `None` for a network that only predicts.
     pub train: Option<Arc<Program>>,
     /// Forward alone, without what only training needs.
     pub predict: Arc<Program>,
+    /// The [operators of the user's](crate::op) that both call, by the numbers of their calls.
+    pub operators: Arc<[Arc<dyn Operator>]>,
+}
+
+impl fmt::Debug for SharedPrograms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operators: Vec<&str> = self.operators.iter().map(|op| op.name()).collect();
+        f.debug_struct("SharedPrograms")
+            .field("train", &self.train)
+            .field("predict", &self.predict)
+            .field("operators", &operators)
+            .finish()
+    }
 }
 
 impl SharedPrograms {
@@ -145,7 +160,7 @@ impl Executor {
             options.functions = programs.functions();
         }
         let (train, predict) = (programs.train().cloned(), programs.predict().clone());
-        Executor::bind_programs(train, predict, symbols, &options)
+        Executor::bind_programs(train, predict, &programs.operators(), symbols, &options)
     }
 
     /// Bind a network of [`Symbol`](crate::Symbol). See [`Executor::bind`].
@@ -156,13 +171,15 @@ impl Executor {
         options: BindOptions,
     ) -> Result<Executor> {
         let train = programs.train.map(|p| (*p).clone());
-        Executor::bind_programs(train, (*programs.predict).clone(), symbols, &options)
+        let predict = (*programs.predict).clone();
+        Executor::bind_programs(train, predict, &programs.operators, symbols, &options)
     }
 
     #[track_caller]
     fn bind_programs(
         train: Option<Program>,
         predict: Program,
+        operators: &[Arc<dyn Operator>],
         symbols: &[(&str, usize)],
         options: &BindOptions,
     ) -> Result<Executor> {
@@ -174,6 +191,8 @@ impl Executor {
             Some(layers) => (None, partial::up_to(&predict, layers)?),
         };
         let train = train.map(|p| bound::requested(p, options)).transpose()?;
+        let train = train.map(|p| external::settled(p, operators, &given)).transpose()?;
+        let predict = external::settled(predict, operators, &given)?;
         let (train, sums) = match train.map(|p| bound::summed(p, options)) {
             Some((p, sums)) => (Some(p), sums),
             None => (None, Vec::new()),
@@ -185,8 +204,8 @@ impl Executor {
         let mut arrays = Arrays::new(&device, &options.shared_arrays);
         let steps = Arc::new(AtomicU64::new(0));
         let monitor = Arc::new(Monitor::default());
-        let train_layout = train.as_ref().map(|p| Layout::new(p, &given, options)).transpose()?;
-        let predict_layout = Layout::new(&predict, &given, options)?;
+        let train_layout = train.as_ref().map(|p| Layout::new(p, operators, &given, options)).transpose()?;
+        let predict_layout = Layout::new(&predict, operators, &given, options)?;
         let layouts = || train_layout.iter().chain([&predict_layout]);
         let bytes = layouts().map(|l| l.arena()).max().unwrap_or(0);
         let internal = layouts().map(|l| l.internal()).max().unwrap_or(0);
@@ -243,21 +262,26 @@ impl Executor {
     ) -> Result<Option<MemoryReport>> {
         asked::check(programs.train(), programs.predict(), options)?;
         let given = asked::numbers(symbols)?;
+        let operators = programs.operators();
         let program = match (mode, &options.outputs) {
             (Mode::Train, None) => {
-                let asked = programs.train().map(|p| bound::requested(p.clone(), options)).transpose()?;
-                asked.map(|p| bound::summed(p, options))
+                programs.train().map(|p| bound::requested(p.clone(), options)).transpose()?
             }
             (Mode::Train, Some(_)) => None,
-            (Mode::Predict, None) => Some((programs.predict().clone(), Vec::new())),
-            (Mode::Predict, Some(layers)) => Some((partial::up_to(programs.predict(), layers)?, Vec::new())),
+            (Mode::Predict, None) => Some(programs.predict().clone()),
+            (Mode::Predict, Some(layers)) => Some(partial::up_to(programs.predict(), layers)?),
         };
+        let program = program.map(|p| external::settled(p, &operators, &given)).transpose()?;
+        let program = program.map(|p| match mode {
+            Mode::Train => bound::summed(p, options),
+            Mode::Predict => (p, Vec::new()),
+        });
         let arranged = |(p, sums): (Program, Vec<(u32, u32)>)| {
             images::arranged(budget::fitted(p, mode, &given, &sums, options)?, &sums, &given, options)
         };
         let program = program.map(arranged).transpose()?;
         let Some(program) = program else { return Ok(None) };
-        let layout = Layout::new(&program, &given, options)?;
+        let layout = Layout::new(&program, &operators, &given, options)?;
         Ok(Some(MemoryReport {
             arena: layout.internal(),
             workspace: layout.arena() - layout.internal(),

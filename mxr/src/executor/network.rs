@@ -2,12 +2,13 @@
 
 use super::Executor;
 use crate::error::Result;
+use crate::op::Operator;
 use mxr_graph::dtype::DType;
 use mxr_graph::instr::Scalar;
 use mxr_graph::program::Program;
 use mxr_kernels::map::Function;
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// A layer of a network, by number and name: `LeNet::conv1`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +53,8 @@ pub struct Programs {
     train: Option<&'static LazyLock<Program>>,
     predict: &'static LazyLock<Program>,
     functions: &'static [Compiled],
+    /// What makes the [operators of the user's](crate::op), by the numbers of their calls.
+    operators: &'static [fn() -> Arc<dyn Operator>],
 }
 
 impl Programs {
@@ -61,8 +64,9 @@ impl Programs {
         train: Option<&'static LazyLock<Program>>,
         predict: &'static LazyLock<Program>,
         functions: &'static [Compiled],
+        operators: &'static [fn() -> Arc<dyn Operator>],
     ) -> Programs {
-        Programs { train, predict, functions }
+        Programs { train, predict, functions, operators }
     }
 
     /// Forward and backward; `None` for a network that only predicts.
@@ -82,7 +86,12 @@ impl Programs {
 
     /// The same network without its training, which then takes no memory when it is bound.
     pub const fn predicting(&self) -> Programs {
-        Programs { train: None, predict: self.predict, functions: self.functions }
+        Programs { train: None, ..*self }
+    }
+
+    /// The operators of the user's that both call, by the numbers of their calls.
+    pub(super) fn operators(&self) -> Vec<Arc<dyn Operator>> {
+        self.operators.iter().map(|make| make()).collect()
     }
 }
 

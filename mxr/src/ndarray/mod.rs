@@ -3,9 +3,11 @@
 mod arithmetic;
 mod convert;
 mod create;
+mod custom;
 mod display;
 mod invoke;
 
+pub use custom::gradients;
 pub(crate) use invoke::invoke;
 
 use crate::device::Device;

@@ -110,7 +110,11 @@ impl Case {
         };
         let wanted = self.leaves.iter().filter(has);
         let options = wanted.fold(BindOptions::new(), |o, leaf| o.grad(&leaf.name, GradReq::Write));
-        let programs = SharedPrograms { train: Some(Arc::new(train)), predict: Arc::new(predict) };
+        let programs = SharedPrograms {
+            train: Some(Arc::new(train)),
+            predict: Arc::new(predict),
+            operators: Arc::new([]),
+        };
         let net = Executor::bind_shared(programs, &[], options)?;
         for leaf in &self.leaves {
             leaf.put(&net, &leaf.values)?;

@@ -54,6 +54,9 @@ pub(crate) fn prepare(r: &Request<'_>) -> Result<Kernel> {
         Instr::SoftmaxBackward { axis, log } => norm::softmax_backward(r, axis, log),
         Instr::CrossEntropy(attrs) => norm::cross_entropy(r, attrs),
         Instr::CrossEntropyBackward(attrs) => norm::cross_entropy_backward(r, attrs),
+        Instr::Extern(_) | Instr::ExternBackward { .. } => {
+            panic!("an operator of the user's has a kernel of its own (mxr::op)")
+        }
     }
 }
 
