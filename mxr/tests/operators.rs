@@ -207,7 +207,8 @@ fn panics_and_errors_belong_to_the_step() {
         op::parallel::for_each_mut(y, 1, |i, _| assert!(i < 1, "block {i} is one too many"));
         Ok(())
     }
-    let cases: [(fn(&mut Forward<'_>) -> Result<(), OpError>, &str); 6] = [
+    type Pass = fn(&mut Forward<'_>) -> Result<(), OpError>;
+    let cases: [(Pass, &str); 6] = [
         (panics, "doing panicked: seven is not a number"),
         (panics_in_a_thread, "doing panicked: block 1 is one too many"),
         (|_| Err(OpError::new("out of luck")), "doing: out of luck"),

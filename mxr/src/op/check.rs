@@ -65,7 +65,11 @@ pub fn check_gradients(op: impl Operator, inputs: &[&NDArray]) -> Result<()> {
         }
         let largest = numeric.iter().fold(1e-3_f64, |m, d| m.max(d.abs()));
         // Not `>`: NaN differs from everything.
-        let differs = |(g, d): (&f64, &f64)| !((g - d).abs() <= tolerance * largest);
+        // A NaN differs from everything.
+        let differs = |(g, d): (&f64, &f64)| {
+            let gap = (g - d).abs();
+            gap.is_nan() || gap > tolerance * largest
+        };
         if let Some(n) = given.iter().zip(&numeric).position(differs) {
             return Err(Error::invalid(
                 op.name(),
