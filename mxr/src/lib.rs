@@ -23,6 +23,7 @@
 //!
 //! A kernel that does not fit, a misspelt layer or a label of the wrong shape is a compile error on the token that is
 //! wrong. See [`network!`] for the language, [`operators`] for what can be called, [`opts`] for the options, [`NDArray`] for eager computing,
+//! [`tensor`] for arrays whose shape is a type,
 //! [`Symbol`] for networks that are declared at run time, [`train`] for the training loop.
 #![deny(unsafe_code)]
 #![allow(unused_extern_crates)] // see below: the name is used by generated code
