@@ -8,7 +8,7 @@ use mxr_examples::digits::Digits;
 use mxr_examples::generated::{discs, waves};
 use mxr_examples::pairs::Pairs;
 use mxr_examples::steps::train;
-use mxr_examples::text::{README, Text};
+use mxr_examples::text::Text;
 use mxr_examples::zoo::char_lstm::{CharLstm, HIDDEN, VOCABULARY};
 use mxr_examples::zoo::siamese::{DigitPairs, Koch};
 use mxr_examples::zoo::squeezenet::SqueezeNet;
@@ -154,7 +154,8 @@ fn pairs_of_digits_are_learnt() {
 
 #[test]
 fn a_short_lstm_learns_and_carries_its_states() {
-    let text = Text::new(README);
+    // Not the text of the project, which changes.
+    let text = Text::new(&"the cat lay on the mat, and the dog lay on the rug beside it. ".repeat(40));
     let mut net = Short::bind(8).expect("a network");
     net.init(&Uniform(0.08), 1).expect("start values");
     let mut at = 0;
@@ -170,7 +171,7 @@ fn a_short_lstm_learns_and_carries_its_states() {
         at += 1;
         Ok(())
     });
-    assert!(last < 0.9 * first, "{first} to {last}");
+    assert!(last < 0.8 * first, "{first} to {last}");
     let states = net.outputs()[1].to_vec::<f32>().expect("f32");
     assert!(states.iter().any(|s| *s != 0.0) && states.iter().all(|s| s.abs() < 1.0));
 }
