@@ -1,6 +1,6 @@
 //! `shape![N, 3, 224, 224]`: a tuple of extents, as types.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::quote;
 
 /// Extents up to this one are written as they are, `D<64>`, larger ones in thousands.
@@ -57,6 +57,10 @@ fn dim(token: &TokenTree) -> Result<TokenStream, String> {
                 _ => Err(format!("`{number}` is larger than {LIMIT}, the largest extent that has a type")),
             }
         }
+        // A literal that a `macro_rules!` hands on.
+        TokenTree::Group(g) if g.delimiter() == Delimiter::None && g.stream().into_iter().count() == 1 => {
+            g.stream().into_iter().next().map_or_else(|| Err(what.to_string()), |inner| dim(&inner))
+        }
         other => Err(format!("`{other}` is no extent: {what}")),
     }
 }
@@ -98,6 +102,13 @@ mod tests {
             expanded("3, 1_024, 25088,"),
             "(::mxr::tensor::D<3>,::mxr::tensor::D<1024>,::mxr::tensor::K<::mxr::tensor::D<25>,::mxr::tensor::D<88>>,)"
         );
+    }
+
+    #[test]
+    fn extents_may_come_out_of_a_macro() {
+        let inner = proc_macro2::Group::new(Delimiter::None, TokenStream::from_str("64").expect("lexes"));
+        let shape = expand(TokenTree::Group(inner).into()).to_string().replace(' ', "");
+        assert_eq!(shape, "(::mxr::tensor::D<64>,)");
     }
 
     #[test]

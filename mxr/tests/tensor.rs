@@ -68,6 +68,9 @@ fn extents_are_computed_across_thousands() -> Result<(), Error> {
     let pooled: Tensor<f32, shape![1, 1, 999, 1]> = wide.max_pool(Kernel::<3>, Stride::<2>, Pad::<0>)?;
     is(&pooled, &[1, 1, 999, 1]);
     is(&more.global_avg_pool()?, &[1, 1536]);
+    let ones: Tensor<f32, shape![1, 1, 2, 2]> = Tensor::from_slice(&[1.0; 4])?;
+    let means: Tensor<f32, shape![1, 1, 3, 3]> = ones.avg_pool(Kernel::<2>, Stride::<1>, Pad::<1>)?;
+    assert_eq!(means.to_vec()?, [1.0; 9], "the padding does not count");
     Ok(())
 }
 
@@ -125,6 +128,10 @@ fn conversions_look_once() -> Result<(), Error> {
 fn symbols_that_do_not_agree_are_errors_of_the_operator() -> Result<(), Error> {
     let (a, b) = (random::<shape![N, 2]>(&[3, 2])?, random::<shape![N, 2]>(&[4, 2])?);
     assert!((&a + &b).to_vec().is_err());
+    let (one, two) =
+        (random::<shape![K, 3, 3, 3]>(&[2, 3, 3, 3])?, random::<shape![K, 3, 3, 3]>(&[4, 3, 3, 3])?);
+    let x: Tensor<f32, shape![1, 3, 5, 5]> = Tensor::zeros()?;
+    assert!(x.conv2d(&(&one + &two), Stride::<1>, Pad::<1>).is_err(), "the fault of the sum");
     let e = a.transpose()?.matmul(&b).expect_err("3 and 4").to_string();
     assert!(e.contains('3') && e.contains('4'), "{e}");
     Ok(())

@@ -1,6 +1,6 @@
-//! The result of compilation: a table of values and steps, constructible in a `static`.
+//! The result of compilation: a table of values and steps.
 //!
-//! `network!` emits it as a constant, `Symbol` builds the same on the heap; one executor runs both.
+//! `network!` writes it as literals that are read when the network is first bound (`rows.rs`), `Symbol` builds the same; one executor runs both.
 
 mod bind;
 mod hoist;

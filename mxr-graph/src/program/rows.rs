@@ -71,17 +71,22 @@ impl Table {
     /// How many numbers, and they.
     fn list(&mut self) -> List<u32> {
         let length = self.index();
-        Cow::Owned((0..length).map(|_| self.number()).collect())
+        kept((0..length).map(|_| self.number()).collect())
     }
 
     /// What `row` reads, until the table ends.
-    fn rows<T: Clone>(mut self, mut row: impl FnMut(&mut Self) -> T) -> List<T> {
+    fn rows<T: Clone + 'static>(mut self, mut row: impl FnMut(&mut Self) -> T) -> List<T> {
         let mut all = Vec::new();
         while !self.0.is_empty() {
             all.push(row(&mut self));
         }
-        Cow::Owned(all)
+        kept(all)
     }
+}
+
+/// For ever, as the `static` that the program is in: each executor has a program of its own, and copies references.
+fn kept<T: Clone>(all: Vec<T>) -> List<T> {
+    Cow::Borrowed(all.leak())
 }
 
 /// The dimension of these terms, in normal form.

@@ -1,10 +1,10 @@
-//! A [`Program`] as a Rust expression of constants.
+//! A [`Program`] as a Rust expression that puts it together.
 //!
 //! Tables are literals of digits ([`mxr_graph::program::digits`]), because the compiler checks every expression: shapes, instructions and
 //! amounts of work occur many times and are numbered (`S`, `INSTRS`, `T`). The text goes to the compiler's own lexer in one piece,
 //! which is much faster than to hand over its tokens one by one.
 
-use super::instr::{instr, scalar};
+use super::instr::{float64, instr, scalar};
 use mxr_graph::dim::{Dim, SymbolDef, Term};
 use mxr_graph::fnv;
 use mxr_graph::instr::Instr;
@@ -13,7 +13,7 @@ use mxr_graph::training::Training;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-/// The text of an expression of type `Program`, for a `static` beside `use ::mxr::__private::*`.
+/// The text of an expression of type `Program`, for a `LazyLock` beside `use ::mxr::__private::*`.
 pub(super) fn program(p: &Program) -> String {
     let mut tables = Tables::default();
     let mut body = String::with_capacity(64 * (p.values.len() + p.steps.len()));
@@ -248,7 +248,9 @@ fn training(p: &Program) -> String {
     for (v, Training { lr_mult, wd_mult, frozen }) in p.training.iter() {
         let _ = write!(
             text,
-            "({v}, Training {{ lr_mult: {lr_mult:?}, wd_mult: {wd_mult:?}, frozen: {frozen} }}), "
+            "({v}, Training {{ lr_mult: {}, wd_mult: {}, frozen: {frozen} }}), ",
+            float64(*lr_mult),
+            float64(*wd_mult)
         );
     }
     text

@@ -167,7 +167,7 @@ impl<'a> ArraysMut<'a> {
 
     /// Whether anybody asks for this array: gradients of inputs may be of no use to the network.
     pub fn is_wanted(&self, i: usize) -> bool {
-        i < self.types.len() && self.wanted >> i & 1 == 1
+        i < self.types.len().min(MAX_EXTERN) && self.wanted >> i & 1 == 1
     }
 
     /// The elements of an array, row-major, to be written. Each can be taken once, and several be held at a time.
@@ -177,7 +177,7 @@ impl<'a> ArraysMut<'a> {
     /// When the elements are of another type, there is no such array, it was taken before, or nobody wants it.
     pub fn take<T: HostElement>(&mut self, i: usize) -> Result<&'a mut [T], OpError> {
         typed::<T>(self.what, self.types, i)?;
-        match self.parts[i].take() {
+        match self.parts.get_mut(i).and_then(Option::take) {
             Some(part) => Ok(slice_of_mut(part)?),
             None => Err(OpError::new(match self.is_wanted(i) {
                 true => format!("{} {i} is taken twice", self.what),

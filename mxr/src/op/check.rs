@@ -64,7 +64,6 @@ pub fn check_gradients(op: impl Operator, inputs: &[&NDArray]) -> Result<()> {
             numeric.push((moved(h)? - moved(-h)?) / (2.0 * h));
         }
         let largest = numeric.iter().fold(1e-3_f64, |m, d| m.max(d.abs()));
-        // Not `>`: NaN differs from everything.
         // A NaN differs from everything.
         let differs = |(g, d): (&f64, &f64)| {
             let gap = (g - d).abs();

@@ -28,6 +28,7 @@ pub(crate) fn results(op: &dyn Operator, layer: &str, inputs: &[ArrayType]) -> R
         return Err(Error::Shape(refused(op, layer, Code::OperatorRefuses, message, inputs)));
     }
     few("results", made.len())?;
+    few("saved arrays", op.saved(inputs).len())?;
     Ok(made)
 }
 

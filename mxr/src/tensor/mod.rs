@@ -39,6 +39,9 @@
 //! and [`K<D<25>, D<88>>`](K) is 25,088, thousands first (extents above 1,024). Two extents with one symbol need not agree: what
 //! the types leave open is checked when the operator is called, by the rules of [`NDArray`].
 //!
+//! A tensor has up to six axes; broadcasting, `concat` and `flatten` go up to four. Arithmetic with signs cannot return an error: what symbols left open
+//! and does not agree is delivered by whatever reads the result, as with [`NDArray`].
+//!
 //! Underneath, extents are numbers of [`typenum`], which stable Rust can compute with.
 
 mod dim;
@@ -102,7 +105,8 @@ impl<T: HostElement, S: Shape> Tensor<T, S> {
     /// ```
     #[track_caller]
     pub fn from_slice(elements: &[T]) -> Result<Self> {
-        let known: usize = S::EXTENTS.iter().flatten().product();
+        // More than there can be elements if it overflows.
+        let known = S::EXTENTS.iter().flatten().fold(1usize, |product, e| product.saturating_mul(*e));
         let open = S::EXTENTS.iter().filter(|e| e.is_none()).count();
         let fits = match open {
             0 => known == elements.len(),

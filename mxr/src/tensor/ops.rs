@@ -22,7 +22,7 @@ pub struct Stride<const N: usize>;
 pub struct Pad<const N: usize>;
 
 fn int(n: usize) -> Arg {
-    // What a type of ours says is at most 1,024.
+    // What a type of ours says is at most 1,024,999.
     Arg::Int(n as i64)
 }
 
@@ -108,7 +108,7 @@ impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {
     ///
     /// # Errors
     ///
-    /// When the element type is none that the operator takes.
+    /// When symbols that should agree do not, or the element type is none that the operator takes.
     ///
     /// ```
     /// use mxr::tensor::{Pad, Stride, Tensor, shape};
@@ -140,7 +140,8 @@ impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {
         H: Window<KH, STRIDE, PAD>,
         W: Window<KW, STRIDE, PAD>,
     {
-        let kernel = weight.array.shape()[2..].iter().map(|n| int(*n)).collect();
+        weight.array.sound()?;
+        let kernel = weight.shape()[2..].iter().map(|n| int(*n)).collect();
         let options = [
             ("kernel", Arg::List(kernel)),
             ("stride", int(STRIDE)),
@@ -223,7 +224,11 @@ impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {
 
 #[track_caller]
 fn pool(op: &str, x: &NDArray, kernel: usize, stride: usize, pad: usize) -> Result<NDArray> {
-    one(op, &[x], &[("kernel", int(kernel)), ("stride", int(stride)), ("pad", int(pad))])
+    let mut options = vec![("kernel", int(kernel)), ("stride", int(stride)), ("pad", int(pad))];
+    if op == "avg_pool" {
+        options.push(("count_pad", Arg::Bool(false)));
+    }
+    one(op, &[x], &options)
 }
 
 impl<T: HostElement, S: Shape> Tensor<T, S> {
@@ -274,7 +279,8 @@ impl<T: HostElement, S: Shape> Tensor<T, S> {
     }
 }
 
-/// `&a + &b`, broadcasting. Symbols that should agree and do not become a fault of the result, as with [`NDArray`].
+// `&a + &b`, broadcasting. What symbols leave open and does not agree becomes a fault of the result, as with `NDArray`: every reader and
+// every further operator delivers it.
 macro_rules! binary {
     ($($op:ident $name:ident)*) => {$(
         impl<T: HostElement, S: Shape + Broadcast<O>, O: Shape> $op<&Tensor<T, O>> for &Tensor<T, S> {
