@@ -1,13 +1,12 @@
 //! Operators of the user's in `network!`: what their declarations state is used while compiling and checked at bind, and they compute
 //! what they compute elsewhere.
 
-#[allow(dead_code)]
 mod own;
 
 use mxr::graph::catalogue::{Code, Entry, Scope};
 use mxr::op::{self, ArrayType, Forward, Misfit, OpError, Operator};
-use mxr::{BindOptions, DType, Error, Executor, GradReq, Mode, NDArray, Network, Symbol};
-use own::{LayerNorm, Lookup, MinMax, Scale, Swish};
+use mxr::{BindOptions, DType, Executor, GradReq, Mode, NDArray, Network, Symbol};
+use own::{LayerNorm, Lookup, MinMax, Scale, Swish, bits, message, numbers, trained};
 
 /// Sums of neighbours along the last axis: half as many. It has no gradient.
 struct Pairs {
@@ -133,20 +132,6 @@ mxr::network!(
     }
 );
 
-fn numbers(shape: &[usize], seed: usize) -> NDArray {
-    let n: usize = shape.iter().product();
-    let all: Vec<f32> = (0..n).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 400.0 - 1.2).collect();
-    NDArray::from_slice(&all, shape).unwrap()
-}
-
-fn bits(a: &NDArray) -> Vec<u32> {
-    a.to_vec::<f32>().unwrap().iter().map(|x| x.to_bits()).collect()
-}
-
-fn message<T>(result: Result<T, Error>) -> String {
-    result.err().expect("an error").to_string()
-}
-
 /// Values and gradients of `x` where `dy` flows into the output.
 fn both(net: &mut Executor, x: &NDArray, dy: &NDArray) -> (Vec<u32>, Vec<u32>) {
     net.set_input("x", x).unwrap();
@@ -177,19 +162,6 @@ fn networks_symbols_and_arrays_have_the_same_bits() {
         let symbol = Symbol::custom(LayerNorm { eps: 1e-5 }, &[&Symbol::input("x")], None).remove(0);
         assert_eq!(both(&mut symbol.bind(&[("x", &[n, c])], wanting()).unwrap(), &x, &dy), want);
     }
-}
-
-fn trained(net: &mut Executor) -> Vec<Vec<u32>> {
-    for (i, (_, p)) in net.params().enumerate() {
-        p.assign(&numbers(p.shape(), i)).unwrap();
-    }
-    net.set_input("x", &numbers(&[4, 5], 9)).unwrap();
-    net.set_input("label", &NDArray::try_from([0i64, 2, 1, 2]).unwrap()).unwrap();
-    net.forward(Mode::Train).unwrap();
-    net.backward().unwrap();
-    let mut all = vec![bits(&net.outputs()[0])];
-    all.extend(net.grads().map(|(_, g)| bits(g)));
-    all
 }
 
 #[test]

@@ -15,17 +15,7 @@ use say::say;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const TYPES: [DType; 9] = [
-    DType::F32,
-    DType::F64,
-    DType::F16,
-    DType::Bf16,
-    DType::I8,
-    DType::U8,
-    DType::I32,
-    DType::I64,
-    DType::Bool,
-];
+const TYPES: [DType; 9] = DType::ALL;
 
 /// The operators that users call.
 fn public() -> impl Iterator<Item = &'static dyn Operator> {

@@ -2,27 +2,30 @@
 
 mod own;
 
-use mxr::op::{self, ArrayType, Forward, Misfit, OpError, Operator};
-use mxr::{BindOptions, DType, Device, Error, Executor, GradReq, Mode, NDArray, Symbol};
-use own::{LayerNorm, Lookup, MinMax, Swish};
+use mxr::op::{self, ArrayType, Backward, Forward, Misfit, Needs, OpError, Operator};
+use mxr::{BindOptions, DType, Device, Executor, GradReq, Mode, NDArray, Symbol};
+use own::{LayerNorm, Lookup, MinMax, Scale, Swish, bits, message, numbers, trained};
 use std::sync::Arc;
 
-fn numbers(shape: &[usize], seed: usize) -> NDArray {
-    numbers_on(&Device::cpu(), shape, seed)
-}
+/// Its gradient is twice what it should be.
+struct Wrong;
 
-fn numbers_on(device: &Device, shape: &[usize], seed: usize) -> NDArray {
-    let n: usize = shape.iter().product();
-    let all: Vec<f32> = (0..n).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 400.0 - 1.2).collect();
-    NDArray::from_slice_on(device, &all, shape).unwrap()
-}
-
-fn bits(a: &NDArray) -> Vec<u32> {
-    a.to_vec::<f32>().unwrap().iter().map(|x| x.to_bits()).collect()
-}
-
-fn message<T>(result: Result<T, Error>) -> String {
-    result.err().expect("an error").to_string()
+impl Operator for Wrong {
+    fn name(&self) -> &str {
+        "wrong"
+    }
+    fn infer(&self, inputs: &[ArrayType]) -> Result<Vec<ArrayType>, Misfit> {
+        Scale(1.0).infer(inputs)
+    }
+    fn forward(&self, cx: &mut Forward<'_>) -> Result<(), OpError> {
+        Scale(1.0).forward(cx)
+    }
+    fn gradient(&self) -> Option<Needs> {
+        Some(Needs::NOTHING)
+    }
+    fn backward(&self, cx: &mut Backward<'_>) -> Result<(), OpError> {
+        Scale(2.0).backward(cx)
+    }
 }
 
 #[test]
@@ -32,7 +35,7 @@ fn gradients_are_those_of_finite_differences() {
     op::check_gradients(MinMax, &[&numbers(&[7], 3)]).unwrap();
     let ids = NDArray::try_from([2i64, 0, 2]).unwrap();
     op::check_gradients(Lookup, &[&numbers(&[4, 2], 4), &ids]).unwrap();
-    op::check_gradients(own::Wrong, &[&numbers(&[4], 5)]).expect_err("twice the gradient");
+    op::check_gradients(Wrong, &[&numbers(&[4], 5)]).expect_err("twice the gradient");
 }
 
 /// Values and gradients of an operator applied to arrays.
@@ -88,28 +91,15 @@ fn network(op: impl Operator) -> Symbol {
     (&h * &h).relu().dense(3).softmax_cross_entropy(&Symbol::input("label").dtype(DType::I64))
 }
 
-fn trained(mut net: Executor) -> Vec<Vec<u32>> {
-    for (i, (_, p)) in net.params().enumerate() {
-        p.assign(&numbers(p.shape(), i)).unwrap();
-    }
-    net.set_input("x", &numbers(&[4, 5], 9)).unwrap();
-    net.set_input("label", &NDArray::try_from([0i64, 2, 1, 2]).unwrap()).unwrap();
-    net.forward(Mode::Train).unwrap();
-    net.backward().unwrap();
-    let mut all = vec![bits(&net.outputs()[0])];
-    all.extend(net.grads().map(|(_, g)| bits(g)));
-    all
-}
-
 const SHAPES: &[(&str, &[usize])] = &[("x", &[4, 5]), ("label", &[4])];
 
 #[test]
 fn plans_and_recomputation_change_no_bits() {
     let net = || network(LayerNorm { eps: 1e-5 });
-    let want = trained(net().bind(SHAPES, BindOptions::new()).unwrap());
-    assert_eq!(trained(net().bind(SHAPES, BindOptions::new().naive_memory()).unwrap()), want);
-    assert_eq!(trained(net().bind(SHAPES, BindOptions::new().recompute("own")).unwrap()), want);
-    let sums = trained(net().bind(SHAPES, BindOptions::new().grads(GradReq::Add)).unwrap());
+    let want = trained(&mut net().bind(SHAPES, BindOptions::new()).unwrap());
+    assert_eq!(trained(&mut net().bind(SHAPES, BindOptions::new().naive_memory()).unwrap()), want);
+    assert_eq!(trained(&mut net().bind(SHAPES, BindOptions::new().recompute("own")).unwrap()), want);
+    let sums = trained(&mut net().bind(SHAPES, BindOptions::new().grads(GradReq::Add)).unwrap());
     assert_eq!(sums, want);
 }
 
@@ -123,7 +113,7 @@ fn what_a_gradient_does_not_need_is_not_kept() {
         x.bind(&[("x", &[256, 8])], BindOptions::new()).unwrap().memory().arena
     };
     let one = 256 * 64 * 4;
-    let (nothing, inputs) = (arena(Arc::new(own::Scale(2.0))), arena(Arc::new(Swish { beta: 1.0 })));
+    let (nothing, inputs) = (arena(Arc::new(Scale(2.0))), arena(Arc::new(Swish { beta: 1.0 })));
     assert!(nothing <= 3 * one, "{nothing}");
     assert!(inputs >= 8 * one, "{inputs}");
 }
@@ -178,8 +168,8 @@ fn arrays_of_no_elements() {
 #[test]
 fn other_element_types() {
     let x = NDArray::from_slice(&[1.0f64, 2.0, 4.0], &[3]).unwrap();
-    assert_eq!(NDArray::custom(own::Scale(2.0), &[&x]).unwrap()[0].to_vec::<f64>().unwrap(), [2.0, 4.0, 8.0]);
-    op::check_gradients(own::Scale(3.0), &[&x]).unwrap();
+    assert_eq!(NDArray::custom(Scale(2.0), &[&x]).unwrap()[0].to_vec::<f64>().unwrap(), [2.0, 4.0, 8.0]);
+    op::check_gradients(Scale(3.0), &[&x]).unwrap();
 }
 
 /// Does one thing and nothing else.
@@ -224,7 +214,7 @@ fn panics_and_errors_belong_to_the_step() {
         let told = message(y.to_vec::<f32>());
         assert!(told.contains("operation `doing`") && told.contains(text), "{told}");
         let y = Symbol::custom(Doing(run), &[&Symbol::input("x")], Some("mine")).remove(0);
-        let y = Symbol::custom(own::Scale(1.0), &[&y], None).remove(0);
+        let y = Symbol::custom(Scale(1.0), &[&y], None).remove(0);
         let options = BindOptions::new().grads(GradReq::Null);
         let mut net = y.bind(&[("x", &[2])], options).unwrap();
         net.forward(Mode::Predict).unwrap();
@@ -255,8 +245,7 @@ fn what_does_not_fit_is_told_with_layer_operator_and_shapes() {
         "{told}"
     );
     let many = vec![&x; 33];
-    let told =
-        message(Symbol::custom(own::Scale(1.0), &many, None)[0].bind(&[("x", &[1])], BindOptions::new()));
+    let told = message(Symbol::custom(Scale(1.0), &many, None)[0].bind(&[("x", &[1])], BindOptions::new()));
     assert!(told.starts_with("scale has 33 operands, at most 32 are possible (MXR0208)"), "{told}");
 }
 

@@ -10,7 +10,7 @@ mod rows;
 mod select;
 
 pub use bind::BindError;
-pub use rows::{DTYPES, ROLES, digits, dim, layers, numbers, pairs, steps, values};
+pub use rows::{ROLES, digits, dim, layers, numbers, pairs, steps, values};
 
 use crate::dim::{Dim, Symbol};
 use crate::dtype::DType;
@@ -283,16 +283,16 @@ impl ProgramValue {
     }
 }
 
+#[cfg(test)]
 impl Step {
-    /// For generated code.
-    pub const fn new(instr: Instr, reads: &'static [u32], writes: &'static [u32], layer: u32) -> Step {
+    pub(crate) const fn new(instr: Instr, reads: &'static [u32], writes: &'static [u32], layer: u32) -> Step {
         Step { instr, reads: list(reads), writes: list(writes), layer }
     }
 }
 
+#[cfg(test)]
 impl ProgramLayer {
-    /// For generated code.
-    pub const fn new(
+    pub(crate) const fn new(
         name: &'static str,
         op: &'static str,
         output: Option<u32>,
@@ -311,7 +311,9 @@ impl ProgramLayer {
             flops,
         }
     }
+}
 
+impl ProgramLayer {
     /// What it reads besides weights and states, in the order of the call. The declared network is in these: passes change
     /// steps, not layers.
     pub fn operands(&self) -> impl Iterator<Item = Operand> + '_ {

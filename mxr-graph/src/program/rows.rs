@@ -28,19 +28,6 @@ pub fn digits(mut n: u32, out: &mut String) {
 /// Added to a digit that is not the last of its number.
 const MORE: u8 = 32;
 
-/// Element types by their number in a table.
-pub const DTYPES: [DType; 9] = [
-    DType::F32,
-    DType::F64,
-    DType::F16,
-    DType::Bf16,
-    DType::I8,
-    DType::U8,
-    DType::I32,
-    DType::I64,
-    DType::Bool,
-];
-
 /// Owners by their number in a table.
 pub const ROLES: [Role; 6] =
     [Role::Input, Role::HeadGrad, Role::Param, Role::Aux, Role::Internal, Role::Kept];
@@ -108,7 +95,7 @@ pub fn pairs(digits: &'static [u8]) -> List<(u32, u32)> {
     Table(digits).rows(|row| (row.number(), row.number()))
 }
 
-/// Values. A row: how many bytes of `names` are its name, [element type](DTYPES), shape, [owner](ROLES).
+/// Values. A row: how many bytes of `names` are its name, [element type](DType::ALL), shape, [owner](ROLES).
 pub fn values(
     shapes: &[&'static [Dim]],
     mut names: &'static str,
@@ -116,7 +103,7 @@ pub fn values(
 ) -> List<ProgramValue> {
     Table(digits).rows(|row| {
         let name = first(&mut names, row.index());
-        let (dtype, shape, role) = (DTYPES[row.index()], shapes[row.index()], ROLES[row.index()]);
+        let (dtype, shape, role) = (DType::ALL[row.index()], shapes[row.index()], ROLES[row.index()]);
         ProgramValue::new(name, dtype, shape, role)
     })
 }
@@ -183,7 +170,7 @@ mod tests {
 
     #[test]
     fn dtypes_and_roles_are_numbered_in_order() {
-        assert!(DTYPES.iter().enumerate().all(|(i, d)| *d as usize == i));
+        assert!(DType::ALL.iter().enumerate().all(|(i, d)| *d as usize == i));
         assert!(ROLES.iter().enumerate().all(|(i, r)| *r as usize == i));
     }
 

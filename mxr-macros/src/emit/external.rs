@@ -60,6 +60,7 @@ fn function(item: &Fn, external: &External) -> Option<TokenStream> {
         }
     });
     let operator = quote_spanned!(external.at=> impl ::mxr::op::Operator);
+    // Nobody need call what is declared, and the name is the user's with a number.
     Some(quote! {
         #[doc(hidden)]
         #[allow(dead_code, non_snake_case)]

@@ -66,34 +66,6 @@ impl<'a> Arrays<'a> {
         Arrays { what, types, parts }
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.types.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.types.is_empty()
-    }
-
-    /// Extents and element type of an array.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such array.
-    pub fn ty(&self, i: usize) -> &'a ArrayType {
-        &self.types[i]
-    }
-
-    /// Extents of an array.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such array.
-    pub fn shape(&self, i: usize) -> &'a [usize] {
-        &self.types[i].shape
-    }
-
     /// The elements of an array, row-major.
     ///
     /// # Errors
@@ -110,6 +82,43 @@ impl<'a> Arrays<'a> {
         }
     }
 }
+
+/// What is known of arrays, whoever may read or write them.
+macro_rules! described {
+    ($($arrays:ident)*) => {$(
+        impl<'a> $arrays<'a> {
+            /// How many there are.
+            pub fn len(&self) -> usize {
+                self.types.len()
+            }
+
+            /// Whether there is none.
+            pub fn is_empty(&self) -> bool {
+                self.types.is_empty()
+            }
+
+            /// Extents and element type of an array.
+            ///
+            /// # Panics
+            ///
+            /// When there is no such array.
+            pub fn ty(&self, i: usize) -> &'a ArrayType {
+                &self.types[i]
+            }
+
+            /// Extents of an array.
+            ///
+            /// # Panics
+            ///
+            /// When there is no such array.
+            pub fn shape(&self, i: usize) -> &'a [usize] {
+                &self.types[i].shape
+            }
+        }
+    )*};
+}
+
+described! { Arrays ArraysMut }
 
 /// Arrays that an operator writes.
 pub struct ArraysMut<'a> {
@@ -135,34 +144,6 @@ impl<'a> ArraysMut<'a> {
             }
         }
         ArraysMut { what, types, parts: all, wanted }
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.types.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.types.is_empty()
-    }
-
-    /// Extents and element type of an array.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such array.
-    pub fn ty(&self, i: usize) -> &'a ArrayType {
-        &self.types[i]
-    }
-
-    /// Extents of an array.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such array.
-    pub fn shape(&self, i: usize) -> &'a [usize] {
-        &self.types[i].shape
     }
 
     /// Whether anybody asks for this array: gradients of inputs may be of no use to the network.

@@ -21,6 +21,10 @@ pub struct Stride<const N: usize>;
 #[derive(Clone, Copy, Debug)]
 pub struct Pad<const N: usize>;
 
+/// Maps of `C` channels after a window has slid over them.
+type Slid<T, N, C, H, W, KH, KW, const STRIDE: usize, const PAD: usize> =
+    Tensor<T, (N, C, <H as Window<KH, STRIDE, PAD>>::Output, <W as Window<KW, STRIDE, PAD>>::Output)>;
+
 fn int(n: usize) -> Arg {
     // What a type of ours says is at most 1,024,999.
     Arg::Int(n as i64)
@@ -127,15 +131,12 @@ impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {
     /// # }
     /// ```
     #[track_caller]
-    #[allow(clippy::type_complexity)] // the rule of the shape is the type
     pub fn conv2d<O: Dim, KH: Dim, KW: Dim, const STRIDE: usize, const PAD: usize>(
         &self,
         weight: &Tensor<T, (O, C, KH, KW)>,
         _: Stride<STRIDE>,
         _: Pad<PAD>,
-    ) -> Result<
-        Tensor<T, (N, O, <H as Window<KH, STRIDE, PAD>>::Output, <W as Window<KW, STRIDE, PAD>>::Output)>,
-    >
+    ) -> Result<Slid<T, N, O, H, W, KH, KW, STRIDE, PAD>>
     where
         H: Window<KH, STRIDE, PAD>,
         W: Window<KW, STRIDE, PAD>,
@@ -151,66 +152,6 @@ impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {
         Tensor::result(one("conv2d", &[&self.array, &weight.array], &options)?)
     }
 
-    /// The largest number of each window.
-    ///
-    /// # Errors
-    ///
-    /// When the element type is none that the operator takes, or `PAD` is not smaller than the window.
-    #[track_caller]
-    #[allow(clippy::type_complexity)] // the rule of the shape is the type
-    pub fn max_pool<const KERNEL: usize, const STRIDE: usize, const PAD: usize>(
-        &self,
-        _: Kernel<KERNEL>,
-        _: Stride<STRIDE>,
-        _: Pad<PAD>,
-    ) -> Result<
-        Tensor<
-            T,
-            (
-                N,
-                C,
-                <H as Window<D<KERNEL>, STRIDE, PAD>>::Output,
-                <W as Window<D<KERNEL>, STRIDE, PAD>>::Output,
-            ),
-        >,
-    >
-    where
-        H: Window<D<KERNEL>, STRIDE, PAD>,
-        W: Window<D<KERNEL>, STRIDE, PAD>,
-    {
-        Tensor::result(pool("max_pool", &self.array, KERNEL, STRIDE, PAD)?)
-    }
-
-    /// The mean of each window, without the padding.
-    ///
-    /// # Errors
-    ///
-    /// As [`Tensor::max_pool`].
-    #[track_caller]
-    #[allow(clippy::type_complexity)] // the rule of the shape is the type
-    pub fn avg_pool<const KERNEL: usize, const STRIDE: usize, const PAD: usize>(
-        &self,
-        _: Kernel<KERNEL>,
-        _: Stride<STRIDE>,
-        _: Pad<PAD>,
-    ) -> Result<
-        Tensor<
-            T,
-            (
-                N,
-                C,
-                <H as Window<D<KERNEL>, STRIDE, PAD>>::Output,
-                <W as Window<D<KERNEL>, STRIDE, PAD>>::Output,
-            ),
-        >,
-    >
-    where
-        H: Window<D<KERNEL>, STRIDE, PAD>,
-        W: Window<D<KERNEL>, STRIDE, PAD>,
-    {
-        Tensor::result(pool("avg_pool", &self.array, KERNEL, STRIDE, PAD)?)
-    }
-
     /// The mean of each plane, `[n, c]`.
     ///
     /// # Errors
@@ -222,13 +163,39 @@ impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {
     }
 }
 
-#[track_caller]
-fn pool(op: &str, x: &NDArray, kernel: usize, stride: usize, pad: usize) -> Result<NDArray> {
-    let mut options = vec![("kernel", int(kernel)), ("stride", int(stride)), ("pad", int(pad))];
-    if op == "avg_pool" {
-        options.push(("count_pad", Arg::Bool(false)));
-    }
-    one(op, &[x], &options)
+/// Poolings, with the options that they have besides those of the window.
+macro_rules! pools {
+    ($($(#[$doc:meta])* $name:ident [$($option:expr),*])*) => {
+        impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            ///
+            /// When the element type is none that the operator takes, or `PAD` is not smaller than the window.
+            #[track_caller]
+            pub fn $name<const KERNEL: usize, const STRIDE: usize, const PAD: usize>(
+                &self,
+                _: Kernel<KERNEL>,
+                _: Stride<STRIDE>,
+                _: Pad<PAD>,
+            ) -> Result<Slid<T, N, C, H, W, D<KERNEL>, D<KERNEL>, STRIDE, PAD>>
+            where
+                H: Window<D<KERNEL>, STRIDE, PAD>,
+                W: Window<D<KERNEL>, STRIDE, PAD>,
+            {
+                let options =
+                    [("kernel", int(KERNEL)), ("stride", int(STRIDE)), ("pad", int(PAD)), $($option),*];
+                Tensor::result(one(stringify!($name), &[&self.array], &options)?)
+            }
+        )*}
+    };
+}
+
+pools! {
+    /// The largest number of each window.
+    max_pool []
+    /// The mean of each window, without the padding.
+    avg_pool [("count_pad", Arg::Bool(false))]
 }
 
 impl<T: HostElement, S: Shape> Tensor<T, S> {
