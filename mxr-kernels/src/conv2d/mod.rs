@@ -42,6 +42,7 @@ mod winograd;
 
 use mxr_graph::instr::{ConvAttrs, Layout};
 
+use crate::element::Float;
 use crate::epilogue::Epilogue;
 use crate::gemm::GemmElement;
 use crate::gemm::driver::Tiled;
@@ -281,7 +282,7 @@ pub fn candidates<T: ConvElement>() -> &'static [Candidate<T>] {
 }
 
 /// Element types that can be convolved: `f32` and `f64`.
-pub trait ConvElement: GemmElement {
+pub trait ConvElement: GemmElement<Sum = Self> + Float + Tiled {
     /// What [`candidates`] returns.
     const CONV_CANDIDATES: &'static [Candidate<Self>];
 }

@@ -166,12 +166,12 @@ impl<V: Registers> Rhs<V> for Matrix<'_, V::Elem> {
 
 /// C as the descriptor says.
 pub(crate) struct InPlace<'a, T> {
-    c: Address<T>,
+    pub(super) c: Address<T>,
     /// Its first element.
-    at: usize,
-    ldc: usize,
-    accumulate: bool,
-    epilogue: Epilogue<'a, T>,
+    pub(super) at: usize,
+    pub(super) ldc: usize,
+    pub(super) accumulate: bool,
+    pub(super) epilogue: Epilogue<'a, T>,
 }
 
 impl<T> InPlace<'_, T> {

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::micro::{Registers, Rows, Tile};
+use super::micro::{Registers, Rows, Tile, TileFn};
 use crate::element::Float;
 use crate::par;
 use crate::scratch::Pool;
@@ -83,6 +83,12 @@ pub(crate) trait Lhs<V: Registers>: Sync {
     #[inline(always)]
     fn apart(&self) -> usize {
         0
+    }
+
+    /// The register tiles that multiply its panels: `[rows − 1][vectors − 1]`.
+    #[inline(always)]
+    fn tiles(&self) -> &'static [[TileFn<V::Elem>; 2]] {
+        V::TILES
     }
 
     /// Packs panels `panels` of `ks` to `to`, one after the other, unless rows are read where they lie.
@@ -374,7 +380,16 @@ impl<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>> Kernel for Rectangle<'_, V,
                                 },
                                 width,
                             };
-                            tile::<V, S>(sink, (a, lhs.apart()), b, ks.len(), row, cols_here, &part);
+                            tile::<V, S>(
+                                lhs.tiles(),
+                                sink,
+                                (a, lhs.apart()),
+                                b,
+                                ks.len(),
+                                row,
+                                cols_here,
+                                &part,
+                            );
                         }
                     }
                 }
@@ -399,6 +414,7 @@ struct Part<T> {
 /// As for [`super::micro::TileFn`]; the tile of C and its sums belong to this thread.
 #[inline(always)]
 unsafe fn tile<V: Registers, S: Sink<V>>(
+    tiles: &[[TileFn<V::Elem>; 2]],
     sink: &S,
     (a, lda): (*const V::Elem, usize),
     b: *const V::Elem,
@@ -411,7 +427,7 @@ unsafe fn tile<V: Registers, S: Sink<V>>(
         Some(bias) if part.first => bias[at..].as_ptr(),
         _ => std::ptr::null(),
     };
-    let run = V::TILES[rows.len() - 1][(cols.len() - 1) / V::LANES];
+    let run = tiles[rows.len() - 1][(cols.len() - 1) / V::LANES];
     let (keep, add) = (!part.sums.is_null(), !part.first || sink.accumulate());
     let mut tile = Tile {
         a,

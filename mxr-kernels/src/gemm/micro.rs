@@ -91,13 +91,32 @@ macro_rules! for_rows {
 }
 pub(crate) use for_rows;
 
+/// What a register tile does to two elements of its panels and a sum.
+pub(crate) trait Step<V> {
+    /// # Safety
+    ///
+    /// The CPU has the instruction set of `V`, and what the step needs beside it.
+    unsafe fn step(x: V, w: V, sum: V) -> V;
+}
+
+/// `sum + x · w`.
+pub(crate) struct Fused;
+
+impl<V: Vector> Step<V> for Fused {
+    #[inline(always)]
+    unsafe fn step(x: V, w: V, sum: V) -> V {
+        // SAFETY: the caller has the instruction set.
+        unsafe { x.mul_add(w, sum) }
+    }
+}
+
 /// The body of every [`TileFn`].
 ///
 /// # Safety
 ///
 /// As for [`TileFn`], with `ROWS` rows and `VECTORS` registers of columns.
 #[inline(always)]
-unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::Elem>) {
+pub(super) unsafe fn tile<V: Vector, P: Step<V>, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::Elem>) {
     let lanes = V::LANES;
     // SAFETY: the caller allows all of these accesses; the last register's mask ends at `cols`.
     unsafe {
@@ -122,7 +141,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
                 for_rows!(i in ROWS {
                     let x = V::splat(*a.add(i));
                     for (sum, &w) in acc[i].iter_mut().zip(&row) {
-                        *sum = x.mul_add(w, *sum);
+                        *sum = P::step(x, w, *sum);
                     }
                 });
                 a = a.add(ROWS);
@@ -142,7 +161,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: &Tile<V::E
                 for_rows!(i in ROWS {
                     let x = V::splat(*rows[i].add(at));
                     for (sum, &w) in acc[i].iter_mut().zip(&row) {
-                        *sum = x.mul_add(w, *sum);
+                        *sum = P::step(x, w, *sum);
                     }
                 });
                 b = b.add(t.b_stride);
@@ -261,7 +280,7 @@ macro_rules! registers {
         /// As for [`TileFn`].
         unsafe fn entry<const ROWS: usize, const VECTORS: usize>(t: &Tile<<$vector as Vector>::Elem>) {
             // SAFETY: the caller keeps the contract of `TileFn`.
-            unsafe { tile::<$vector, ROWS, VECTORS>(t) }
+            unsafe { tile::<$vector, Fused, ROWS, VECTORS>(t) }
         }
     };
     (@entry $features:literal $vector:ty) => {
@@ -271,7 +290,7 @@ macro_rules! registers {
         #[target_feature(enable = $features)]
         unsafe fn entry<const ROWS: usize, const VECTORS: usize>(t: &Tile<<$vector as Vector>::Elem>) {
             // SAFETY: the caller keeps the contract of `TileFn`.
-            unsafe { tile::<$vector, ROWS, VECTORS>(t) }
+            unsafe { tile::<$vector, Fused, ROWS, VECTORS>(t) }
         }
     };
 }

@@ -17,6 +17,7 @@
 
 pub(crate) mod dense;
 pub(crate) mod driver;
+mod half;
 pub(crate) mod micro;
 mod narrow;
 mod outer;
@@ -127,7 +128,7 @@ impl Gemm {
         self
     }
 
-    fn check<T>(&self, a: &[T], b: &[T], epilogue: &Epilogue<'_, T>, c: &[T]) {
+    fn check<A, T>(&self, a: &[A], b: &[A], epilogue: &Epilogue<'_, T>, c: &[T]) {
         if self.is_empty() {
             return;
         }
@@ -173,10 +174,24 @@ impl Gemm {
 /// `C = A·B (+ C)` and what the epilogue says. Its bias has `n` elements and is added to every row; its residual and its mask
 /// lie as C does.
 ///
+/// Operands of 16 bits are multiplied and added up in `f32`, which is what C holds:
+///
+/// ```
+/// use half::bf16;
+/// use mxr_kernels::epilogue::Epilogue;
+/// use mxr_kernels::gemm::{Gemm, gemm};
+///
+/// let a = [1.0, 2.0, 3.0].map(bf16::from_f32); // [1, 3]
+/// let b = [1.0, 0.5, 0.25].map(bf16::from_f32); // [3, 1]
+/// let mut c = [0.0];
+/// gemm(&Gemm::new(1, 1, 3), &a, &b, Epilogue::NONE, &mut c);
+/// assert_eq!(c, [2.75f32]);
+/// ```
+///
 /// # Panics
 ///
 /// If an operand is shorter than the descriptor says, or C is to be added and to be the residual, too.
-pub fn gemm<T: GemmElement>(desc: &Gemm, a: &[T], b: &[T], epilogue: Epilogue<'_, T>, c: &mut [T]) {
+pub fn gemm<T: GemmElement>(desc: &Gemm, a: &[T], b: &[T], epilogue: Epilogue<'_, T::Sum>, c: &mut [T::Sum]) {
     select::<T>(desc).run(desc, a, b, epilogue, c);
 }
 
@@ -196,26 +211,32 @@ pub fn candidates<T: GemmElement>() -> &'static [Candidate<T>] {
     T::CANDIDATES
 }
 
-/// Element types that can be multiplied: `f32` and `f64`.
-pub trait GemmElement: Float + driver::Tiled {
+/// Element types that can be multiplied: `f32`, `f64`, `bf16` and `f16`.
+pub trait GemmElement: Copy + Send + Sync + 'static {
+    /// What products are added up in, and C holds: `f32` for 16 bits, the type itself otherwise.
+    type Sum: Float + driver::Tiled;
+
     /// What [`candidates`] returns.
     const CANDIDATES: &'static [Candidate<Self>];
+
+    /// The same number.
+    fn widened(self) -> Self::Sum;
 }
 
 /// One way to multiply.
 #[derive(Clone, Copy, Debug)]
-pub struct Candidate<T: 'static> {
+pub struct Candidate<T: GemmElement> {
     name: &'static str,
     isa: Isa,
     accepts: fn(&Gemm) -> bool,
-    run: Run<T>,
+    run: Run<T, <T as GemmElement>::Sum>,
 }
 
 /// Descriptor, A, B, epilogue, C.
-type Run<T> = fn(&Gemm, &[T], &[T], Epilogue<'_, T>, &mut [T]);
+type Run<T, S> = fn(&Gemm, &[T], &[T], Epilogue<'_, S>, &mut [S]);
 
 impl<T: GemmElement> Candidate<T> {
-    /// Its name: the instruction set, or `skinny-`, `outer-` or `narrow-` and the instruction set, or `reference`.
+    /// Its name: the instruction set, or `skinny-`, `outer-`, `narrow-` or `pairs-` and the instruction set, or `reference`.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -235,7 +256,7 @@ impl<T: GemmElement> Candidate<T> {
     /// # Panics
     ///
     /// As [`gemm`], and if the candidate does not [accept](Self::accepts) the multiplication.
-    pub fn run(&self, desc: &Gemm, a: &[T], b: &[T], epilogue: Epilogue<'_, T>, c: &mut [T]) {
+    pub fn run(&self, desc: &Gemm, a: &[T], b: &[T], epilogue: Epilogue<'_, T::Sum>, c: &mut [T::Sum]) {
         assert!(
             self.accepts(desc),
             "candidate {} was asked for what it does not accept: {desc:?}",
@@ -251,6 +272,13 @@ impl<T: GemmElement> Candidate<T> {
 macro_rules! candidates {
     ($t:ty: $($isa:ident $skinny:literal $outer:literal $narrow:literal $tiled:literal $vector:ty),*) => {
         impl GemmElement for $t {
+            type Sum = $t;
+
+            #[inline(always)]
+            fn widened(self) -> $t {
+                self
+            }
+
             const CANDIDATES: &'static [Candidate<Self>] = &[
                 $(
                     Candidate { name: $skinny, isa: Isa::$isa, accepts: skinny::accepts, run: skinny::run::<$vector> },

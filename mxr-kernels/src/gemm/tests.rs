@@ -16,7 +16,7 @@ fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
 }
 
 /// Every candidate against the reference in `f64`, with 1, 2 and 3 threads.
-fn check<T: GemmElement>(desc: &Gemm, with_bias: bool, tolerance: f64) {
+fn check<T: GemmElement<Sum = T> + crate::element::Float>(desc: &Gemm, with_bias: bool, tolerance: f64) {
     let span =
         |rows: usize, cols: usize, ld: usize| if rows * cols == 0 { 0 } else { (rows - 1) * ld + cols };
     let flip = |flip: bool, (rows, cols): (usize, usize)| if flip { (cols, rows) } else { (rows, cols) };
@@ -134,7 +134,7 @@ fn nothing_that_is_not_finite_is_lost() {
 }
 
 /// Every candidate with an epilogue against itself without one, and what follows done apart, bit for bit.
-fn check_epilogue<T: GemmElement>(desc: &Gemm) {
+fn check_epilogue<T: GemmElement<Sum = T> + crate::element::Float>(desc: &Gemm) {
     let (a, b) = (noise::<T>(desc.m * desc.k * desc.batch, 1), noise::<T>(desc.k * desc.n, 2));
     let bias = noise::<T>(desc.n, 3);
     let len = (desc.batch - 1) * desc.stride_c + (desc.m - 1) * desc.ldc + desc.n;
