@@ -1,13 +1,13 @@
 //! Matrix products and convolutions.
 
 use super::{float, four, kernel, read, source, write};
-use crate::device::kernel::{Call, From, Kernel, Request};
+use crate::device::kernel::{Call, Form, From, Kernel, Request};
 use crate::engine::OpError;
 use crate::error::{Error, Result};
 use mxr_graph::instr::{self, ConvAttrs};
-use mxr_kernels::conv2d::{self, Conv2d, Direction};
+use mxr_kernels::conv2d::{self, Conv2d, ConvElement, Direction};
 use mxr_kernels::epilogue::Epilogue;
-use mxr_kernels::gemm::{Gemm, gemm};
+use mxr_kernels::gemm::{self, Gemm, GemmElement, gemm};
 use mxr_kernels::map::Src;
 
 /// What follows a product or a convolution: the operands after the first two.
@@ -45,6 +45,12 @@ pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool, e: instr::Ep
         _ => None,
     };
     let s = r.sources();
+    if let Some(g) = batched.filter(|_| r.fixed_weight) {
+        let known = float!(r, r.writes[0].dtype, T => Ok(packed::<T>(&s, g, e)))?;
+        if let Some(kernel) = known {
+            return Ok(kernel);
+        }
+    }
     float!(r, r.writes[0].dtype, T => Ok(kernel(move |call| {
         let (a, b) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
         let after = epilogue::<T>(call, &s, e)?;
@@ -65,6 +71,31 @@ pub(super) fn matmul(r: &Request<'_>, trans_a: bool, trans_b: bool, e: instr::Ep
         }
         Ok(())
     })))
+}
+
+/// With a second operand that is packed once, where that is worth it.
+fn packed<T: GemmElement>(s: &[From], g: Gemm, e: instr::Epilogue) -> Option<Kernel> {
+    let candidate = gemm::prepared::select::<T>(&g)?;
+    let len = candidate.prepared_len(&g).filter(|len| *len > 0)?;
+    let s = s.to_vec();
+    Some(Kernel {
+        workspace: 0,
+        form: Some(Form {
+            read: 1,
+            name: format!("matrix {}×{} of {}, {}", g.k, g.n, candidate.name(), g.trans_b),
+            bytes: len * size_of::<T>(),
+            make: Box::new(move |call| {
+                candidate.prepare(&g, read::<T>(call, From::Read(0))?, write(&mut call.writes[0])?);
+                Ok(())
+            }),
+        }),
+        run: Box::new(move |call| {
+            let (a, b) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
+            let after = epilogue::<T>(call, &s, e)?;
+            candidate.run_prepared(&g, a, b, after, write::<T>(&mut call.writes[0])?);
+            Ok(())
+        }),
+    })
 }
 
 /// Where the matrices of each product start, for leading axes that broadcast.
@@ -102,17 +133,46 @@ fn descriptor(x: &[usize], w: &[usize], y: &[usize], attrs: ConvAttrs) -> Result
 
 pub(super) fn conv2d(r: &Request<'_>, attrs: ConvAttrs, e: instr::Epilogue) -> Result<Kernel> {
     let d = descriptor(r.reads[0].shape, r.reads[1].shape, r.writes[0].shape, attrs)?;
-    let s = r.sources();
-    float!(r, r.writes[0].dtype, T => Ok(Kernel {
-        workspace: conv2d::workspace_len::<T>(&d, Direction::Forward) * size_of::<T>(),
+    float!(r, r.writes[0].dtype, T => Ok(convolution::<T>(r, d, attrs, e)))
+}
+
+/// With a weight that is prepared once, where there is one and that is worth it, or in each call.
+fn convolution<T: ConvElement>(r: &Request<'_>, d: Conv2d, attrs: ConvAttrs, e: instr::Epilogue) -> Kernel {
+    let (s, groups) = (r.sources(), attrs.groups);
+    let candidate = if r.fixed_weight { conv2d::prepared::select::<T>(&d) } else { None };
+    let prepared = candidate.and_then(|c| Some((c, c.prepared_len(&d).filter(|len| *len > 0)?)));
+    let Some((candidate, len)) = prepared else {
+        return Kernel {
+            workspace: conv2d::workspace_len::<T>(&d, Direction::Forward) * size_of::<T>(),
+            form: None,
+            run: Box::new(move |call| {
+                let (x, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
+                let after = epilogue::<T>(call, &s, e)?;
+                let (y, rest) = call.writes.split_first_mut().expect("one result");
+                conv2d::forward(&d, x, w, after, write::<T>(y)?, scratch::<T>(rest)?);
+                Ok(())
+            }),
+        };
+    };
+    Kernel {
+        workspace: candidate.prepared_workspace_len(&d) * size_of::<T>(),
+        form: Some(Form {
+            read: 1,
+            name: format!("weight {:?} in {groups} groups of {}", r.reads[1].shape, candidate.name()),
+            bytes: len * size_of::<T>(),
+            make: Box::new(move |call| {
+                candidate.prepare(&d, read::<T>(call, From::Read(0))?, write(&mut call.writes[0])?);
+                Ok(())
+            }),
+        }),
         run: Box::new(move |call| {
             let (x, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
             let after = epilogue::<T>(call, &s, e)?;
             let (y, rest) = call.writes.split_first_mut().expect("one result");
-            conv2d::forward(&d, x, w, after, write::<T>(y)?, scratch::<T>(rest)?);
+            candidate.forward_prepared(&d, x, w, after, write::<T>(y)?, scratch::<T>(rest)?);
             Ok(())
         }),
-    }))
+    }
 }
 
 pub(super) fn conv2d_backward_data(r: &Request<'_>, attrs: ConvAttrs, e: instr::Epilogue) -> Result<Kernel> {
@@ -120,6 +180,7 @@ pub(super) fn conv2d_backward_data(r: &Request<'_>, attrs: ConvAttrs, e: instr::
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(Kernel {
         workspace: conv2d::workspace_len::<T>(&d, Direction::BackwardData) * size_of::<T>(),
+        form: None,
         run: Box::new(move |call| {
             let (dy, w) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
             let after = epilogue::<T>(call, &s, e)?;
@@ -135,6 +196,7 @@ pub(super) fn conv2d_backward_weight(r: &Request<'_>, attrs: ConvAttrs) -> Resul
     let s = r.sources();
     float!(r, r.writes[0].dtype, T => Ok(Kernel {
         workspace: conv2d::workspace_len::<T>(&d, Direction::BackwardWeight) * size_of::<T>(),
+        form: None,
         run: Box::new(move |call| {
             let (x, dy) = (read::<T>(call, s[0])?, read::<T>(call, s[1])?);
             let (dw, rest) = call.writes.split_first_mut().expect("one result");
