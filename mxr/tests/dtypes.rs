@@ -199,6 +199,32 @@ fn every_operator_in_every_type_computes_or_says_what_to_do() {
     assert!(text.contains("growth") && text.contains("bf16") && text.contains("cast"), "{text}");
 }
 
+/// Products of 16-bit numbers are those of the same numbers in `f32`, rounded once.
+#[test]
+fn products_of_16_bits_are_added_up_in_f32() -> Result<()> {
+    for dtype in [DType::Bf16, DType::F16] {
+        for (a, b) in [(vec![3, 70], vec![70, 5]), (vec![4, 1, 9, 33], vec![3, 33, 17])] {
+            let mut random = Rng(7);
+            let mut array = |shape: &[usize]| {
+                let len = shape.iter().product();
+                let numbers: Vec<f32> = (0..len).map(|_| random.uniform(-1.0, 1.0) as f32).collect();
+                NDArray::from_slice(&numbers, shape)?.to_dtype(dtype)
+            };
+            let (a, b) = (array(&a)?, array(&b)?);
+            let y = a.matmul(&b)?;
+            assert_eq!(y.dtype(), dtype);
+            let wide = a.to_dtype(DType::F32)?.matmul(&b.to_dtype(DType::F32)?)?;
+            let (y, wide) = (y.to_dtype(DType::F32)?.to_vec::<f32>()?, wide.to_vec::<f32>()?);
+            // One rounding to 8 or 11 bits, and sums that may be added up in another order.
+            let unit = if dtype == DType::Bf16 { 1.0 / 256.0 } else { 1.0 / 2048.0 };
+            for (y, wide) in y.iter().zip(&wide) {
+                assert!((y - wide).abs() <= unit * wide.abs() + 1e-5, "{dtype}: {y} is not {wide}");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Every extent of every operand of every sample, one at a time, as 0 and as 1: eagerly and as a network, backward too.
 #[test]
 fn empty_and_tiny_shapes() {

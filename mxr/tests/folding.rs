@@ -180,9 +180,10 @@ fn every_kind_of_layer_takes_its_normalisation_in() {
 
 #[test]
 fn the_macro_and_symbols_keep_the_same_weights() {
-    let mut declared = Net::bind(3).expect("binds");
-    let mut built = symbol().bind(&SHAPES, BindOptions::new()).expect("fits");
-    let mut plain = apart(BindOptions::new());
+    let options = || BindOptions::new().plain_weights();
+    let mut declared = Net::bind_with(3, options()).expect("binds");
+    let mut built = symbol().bind(&SHAPES, options()).expect("fits");
+    let mut plain = apart(options());
     fill(&plain, 1);
     for net in [declared.executor_mut(), &mut built, &mut plain] {
         feed(net, 1);
@@ -194,7 +195,7 @@ fn the_macro_and_symbols_keep_the_same_weights() {
     // Weights of 6·3·9, 6·6·9 and 8·384, and an offset each.
     let kept = 4 * (6 * 28 + 6 * 55 + 8 * 385);
     assert_eq!((declared.memory().kept, built.memory().kept, plain.memory().kept), (kept, kept, 0));
-    let planned = Executor::planned(Net::PROGRAMS, &[("N", 3)], &BindOptions::new(), Mode::Predict);
+    let planned = Executor::planned(Net::PROGRAMS, &[("N", 3)], &options(), Mode::Predict);
     assert_eq!(planned.expect("any batch fits").expect("always").kept, kept);
     assert_eq!(Net::SUMMARY.predict.kept.at(3), kept as u64);
     assert_eq!(Net::SUMMARY.train.kept.at(3), 0);
@@ -322,11 +323,11 @@ fn budgets_and_memory_of_its_own_change_nothing() {
         feed(&net, 1);
         net
     };
-    let mut whole = bind(BindOptions::new());
+    let mut whole = bind(BindOptions::new().plain_weights());
     let budget = whole.memory().arena / 2;
     let mut half = bind(BindOptions::new().memory_budget(budget));
     assert!(half.memory().arena <= budget && half.memory().kept == whole.memory().kept);
-    let mut naive = bind(BindOptions::new().naive_memory());
+    let mut naive = bind(BindOptions::new().plain_weights().naive_memory());
     let numbers = predict(&mut whole);
     assert_eq!(numbers, predict(&mut naive));
     assert!(distance(&predict(&mut half), &numbers) <= 1e-6);

@@ -41,7 +41,7 @@ static SCHEMA: Schema = Schema {
     doc: "Matrix product: `y[.., i, j] = Σₗ a[.., i, l] · b[.., l, j]`, of shapes `[.., m, k]` and `[.., k, n]` to \
           `[.., m, n]`. Leading axes broadcast: `[n, h, m, k]` times `[k, j]` gives `[n, h, m, j]`. \
           `transpose_a` reads `a` as stored `[.., k, m]`, `transpose_b` reads `b` as stored `[.., n, k]`. \
-          2·m·k·n floating-point operations per product.",
+          2·m·k·n floating-point operations per product. `bf16` and `f16` are multiplied and added up in `f32` and rounded once.",
     inputs: &[
         Operand { name: "a", kind: OperandKind::Data, doc: "`[.., m, k]`" },
         Operand { name: "b", kind: OperandKind::Data, doc: "`[.., k, n]`" },

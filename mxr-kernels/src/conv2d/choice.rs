@@ -44,7 +44,7 @@ fn parse(value: &str) -> Result<Wish, String> {
     })
 }
 
-/// The candidate that a wish leads to with an instruction set.
+/// The candidate that a wish leads to with an instruction set, where weights are prepared in the call, or were before.
 ///
 /// # Panics
 ///
@@ -54,11 +54,14 @@ pub(super) fn choose<T: ConvElement>(
     isa: Isa,
     conv: &Conv2d,
     direction: Direction,
+    prepared: bool,
 ) -> &'static Candidate<T> {
     let accepting = || candidates::<T>().iter().filter(|c| c.isa <= isa && c.accepts(conv, direction));
     let named = || accepting().find(|c| wish == Wish::Named(c.name));
-    let usual =
-        || accepting().find(|c| (c.pays)(conv, direction) && !(wish == Wish::Direct && c.fewer_products));
+    let usual = || {
+        accepting()
+            .find(|c| (c.pays)(conv, direction, prepared) && !(wish == Wish::Direct && c.fewer_products))
+    };
     named().or_else(usual).expect("the reference accepts every convolution")
 }
 
@@ -71,13 +74,20 @@ const KERNEL_COST: usize = 200;
 /// Channels and filters for which a task of the gradient of the weight transforms once.
 const SHARED: usize = 128;
 
+/// What reading an element of a weight from memory costs, in multiply-adds. That is the balance of a machine, the elements that it
+/// multiplies in the time in which it reads one: from about 20, two cores with AVX2, to 50. Weights of a network are read once in a pass, and
+/// all of them are more than the caches hold.
+const READ_COST: usize = 20;
+
 /// The cost model of Winograd's algorithm against implicit products, in multiply-adds as the register tiles make them. Both run
 /// their products at about the same share of the peak, so counting decides: 36 products per tile of 4×4 outputs, channel and filter,
-/// and the transforms, against nine products per output. Channels and filters count as whole registers of 16.
+/// and the transforms, against nine products per output. Channels and filters count as whole registers of 16. Where there are few
+/// tiles, reading counts, too: of weights that were prepared before there are 36 for each nine, while those that are prepared in the call
+/// are nine on either side.
 ///
 /// The constants were fitted to `benches/examples/conv.rs`. In gradients of weights, pixels are transformed again for every [`SHARED`] filters,
 /// and `dy` for as many channels.
-pub(super) fn winograd_pays(conv: &Conv2d, direction: Direction) -> bool {
+pub(super) fn winograd_pays(conv: &Conv2d, direction: Direction, prepared: bool) -> bool {
     let [c, k] = [conv.c, conv.filters].map(|count| count.next_multiple_of(16));
     let [h, w] = match direction {
         Direction::BackwardData => [conv.h, conv.w],
@@ -88,8 +98,28 @@ pub(super) fn winograd_pays(conv: &Conv2d, direction: Direction) -> bool {
         Direction::Forward | Direction::BackwardData => c + k,
     };
     let tiles = conv.n * h.div_ceil(4) * w.div_ceil(4);
-    let winograd = tiles * (36 * c * k + TILE_COST * transformed) + KERNEL_COST * c * k;
-    winograd < 9 * conv.n * h * w * conv.c * conv.filters
+    let (points, taps) = (36 * c * k, 9 * conv.c * conv.filters);
+    let winograd = tiles * (points + TILE_COST * transformed);
+    let direct = conv.n * h * w * taps;
+    match prepared {
+        true => winograd + READ_COST * points < direct + READ_COST * taps,
+        false => winograd + KERNEL_COST * c * k < direct,
+    }
+}
+
+/// What packing an element of a weight costs, in multiply-adds: it is read, turned and written.
+const PACK_COST: usize = 32;
+
+/// Preparing a weight is worth the memory where it is more than this part of a call that does it.
+const PART: usize = 64;
+
+/// Whether a weight is to be kept as this candidate prepares it.
+pub(super) fn worth_preparing<T>(conv: &Conv2d, candidate: &Candidate<T>) -> bool {
+    if candidate.fewer_products {
+        let tiles = conv.n * conv.oh.div_ceil(4) * conv.ow.div_ceil(4);
+        return tiles * 36 <= PART * KERNEL_COST;
+    }
+    conv.n * conv.oh * conv.ow <= PART * PACK_COST
 }
 
 #[cfg(test)]
@@ -118,16 +148,40 @@ mod tests {
     #[test]
     fn fewer_multiplications_pay_where_channels_are_many() {
         for direction in DIRECTIONS {
-            assert!(winograd_pays(&three_by_three([8, 64, 56, 56], 64), direction));
-            assert!(winograd_pays(&three_by_three([8, 512, 7, 7], 512), direction));
-            assert!(!winograd_pays(&three_by_three([8, 3, 224, 224], 64), direction));
-            assert!(!winograd_pays(&three_by_three([1, 64, 1, 1], 64), direction));
+            let pays = |x, filters| winograd_pays(&three_by_three(x, filters), direction, false);
+            assert!(pays([8, 64, 56, 56], 64));
+            assert!(pays([8, 512, 7, 7], 512));
+            assert!(!pays([8, 3, 224, 224], 64));
+            assert!(!pays([1, 64, 1, 1], 64));
         }
+    }
+
+    /// 36 numbers for nine weights are not worth reading for four tiles, but are for sixteen.
+    #[test]
+    fn prepared_weights_have_to_be_read() {
+        let pays = |x, filters| winograd_pays(&three_by_three(x, filters), Direction::Forward, true);
+        assert!(!pays([1, 512, 7, 7], 512));
+        assert!(pays([1, 256, 14, 14], 256));
+        assert!(pays([8, 512, 7, 7], 512));
+        assert!(!pays([1, 64, 1, 1], 64));
+    }
+
+    #[test]
+    fn what_is_prepared_for_many_pixels_is_not_kept() {
+        let kept = |n: usize| {
+            let conv = three_by_three([n, 64, 28, 28], 64);
+            let all = candidates::<f32>().iter().filter(|c| c.accepts(&conv, Direction::Forward));
+            all.filter(|c| c.prepared.is_some()).map(|c| worth_preparing(&conv, c)).collect::<Vec<bool>>()
+        };
+        assert!(!kept(1).is_empty());
+        assert!(kept(1).into_iter().all(|kept| kept));
+        assert!(kept(64).into_iter().all(|kept| !kept));
     }
 
     #[test]
     fn a_wish_holds_where_the_candidate_accepts() {
-        let name = |wish, conv: &Conv2d| choose::<f32>(wish, Isa::of_cpu(), conv, Direction::Forward).name();
+        let name =
+            |wish, conv: &Conv2d| choose::<f32>(wish, Isa::of_cpu(), conv, Direction::Forward, false).name();
         let (wide, narrow) = (three_by_three([8, 64, 56, 56], 64), three_by_three([8, 3, 224, 224], 64));
         assert_eq!(name(Wish::Named("portable"), &wide), "portable");
         // Nothing depthwise is here.
@@ -138,7 +192,7 @@ mod tests {
             assert_eq!(name(Wish::Fastest, &wide), "winograd-avx2");
             assert_eq!(name(Wish::Named("winograd-avx2"), &narrow), "winograd-avx2");
         }
-        let double = |wish| choose::<f64>(wish, Isa::of_cpu(), &wide, Direction::Forward).name();
+        let double = |wish| choose::<f64>(wish, Isa::of_cpu(), &wide, Direction::Forward, false).name();
         assert_eq!(double(Wish::Fastest), Isa::of_cpu().name());
     }
 }

@@ -32,6 +32,7 @@ mod forward;
 mod gather;
 mod planes;
 mod points;
+pub mod prepared;
 mod reference;
 mod scatter;
 #[cfg(test)]
@@ -42,10 +43,12 @@ mod winograd;
 
 use mxr_graph::instr::{ConvAttrs, Layout};
 
+use self::prepared::Prepared;
 use crate::element::Float;
 use crate::epilogue::Epilogue;
 use crate::gemm::GemmElement;
 use crate::gemm::driver::Tiled;
+use crate::gemm::micro::Registers;
 use crate::isa::Isa;
 use crate::map::Src;
 
@@ -162,9 +165,18 @@ impl Conv2d {
     }
 
     fn check<T>(&self, x: &[T], weight: &[T], y: &[T]) {
-        assert_eq!(x.len(), self.x_len(), "elements of x or dx: {self:?}");
+        self.check_images(x, y);
         assert_eq!(weight.len(), self.weight_len(), "elements of the weight or its gradient: {self:?}");
+    }
+
+    fn check_images<T>(&self, x: &[T], y: &[T]) {
+        assert_eq!(x.len(), self.x_len(), "elements of x or dx: {self:?}");
         assert_eq!(y.len(), self.y_len(), "elements of y or dy: {self:?}");
+    }
+
+    fn check_forward<T>(&self, epilogue: &Epilogue<'_, T>) {
+        assert!(epilogue.bias.is_none_or(|bias| bias.len() == self.filters), "one bias per filter: {self:?}");
+        self.check_epilogue(epilogue, self.y_len());
     }
 
     fn check_epilogue<T>(&self, epilogue: &Epilogue<'_, T>, len: usize) {
@@ -273,7 +285,7 @@ pub fn backward_weight<T: ConvElement>(conv: &Conv2d, x: &[T], dy: &[T], dw: &mu
 ///
 /// Never: the reference accepts everything.
 pub fn select<T: ConvElement>(conv: &Conv2d, direction: Direction) -> &'static Candidate<T> {
-    choice::choose(choice::wish(), Isa::detect(), conv, direction)
+    choice::choose(choice::wish(), Isa::detect(), conv, direction, false)
 }
 
 /// Every candidate for an element type, fastest first, the reference last.
@@ -295,10 +307,12 @@ pub struct Candidate<T: 'static> {
     /// It makes fewer multiplications than the definition has, and rounds more.
     fewer_products: bool,
     accepts: fn(&Conv2d, Direction) -> bool,
-    /// Where it accepts: whether it takes less time than the candidates after it.
-    pays: fn(&Conv2d, Direction) -> bool,
+    /// Where it accepts: whether it takes less time than the candidates after it, with a weight that is prepared in the call or was before.
+    pays: fn(&Conv2d, Direction, bool) -> bool,
     workspace_len: fn(&Conv2d, Direction) -> usize,
     forward: Image<T>,
+    /// Where it does not read weights as they are.
+    prepared: Option<Prepared<T>>,
     backward_data: Image<T>,
     backward_weight: Weight<T>,
 }
@@ -345,8 +359,7 @@ impl<T: ConvElement> Candidate<T> {
     ) {
         conv.check(x, weight, y);
         self.check(conv, Direction::Forward, workspace);
-        assert!(epilogue.bias.is_none_or(|bias| bias.len() == conv.filters), "one bias per filter: {conv:?}");
-        conv.check_epilogue(&epilogue, conv.y_len());
+        conv.check_forward(&epilogue);
         if !y.is_empty() {
             (self.forward)(conv, x, weight, epilogue, y, workspace);
         }
@@ -399,12 +412,12 @@ impl<T: ConvElement> Candidate<T> {
     }
 }
 
-/// What implicit products pack or collect: all weights, the pixels that a kernel sees, or the slices of a sum.
-fn implicit_workspace_len<T: Tiled>(conv: &Conv2d, direction: Direction) -> usize {
+/// What implicit products pack or collect: all weights, pixels, or the slices of a sum.
+fn implicit_workspace_len<V: Registers>(conv: &Conv2d, direction: Direction) -> usize {
     match direction {
-        Direction::Forward => conv.weight_len(),
+        Direction::Forward => conv.weight_len() + forward::prepared_workspace_len::<V>(conv),
         Direction::BackwardData => backward_data::workspace_len(conv),
-        Direction::BackwardWeight => backward_weight::workspace_len::<T>(conv),
+        Direction::BackwardWeight => backward_weight::workspace_len::<V::Elem>(conv),
     }
 }
 
@@ -421,6 +434,12 @@ macro_rules! candidates {
                         pays: choice::winograd_pays,
                         workspace_len: winograd::workspace_len::<$vector>,
                         forward: winograd::forward::<$vector>,
+                        prepared: Some(Prepared {
+                            len: winograd::prepared_len::<$vector>,
+                            prepare: winograd::prepare::<$vector>,
+                            workspace_len: winograd::prepared_workspace_len::<$vector>,
+                            forward: winograd::forward_prepared::<$vector>,
+                        }),
                         backward_data: winograd::backward_data::<$vector>,
                         backward_weight: winograd::backward_weight::<$vector>,
                     },)?
@@ -429,9 +448,10 @@ macro_rules! candidates {
                         isa: Isa::$isa,
                         fewer_products: false,
                         accepts: |conv, _| direct::accepts(conv),
-                        pays: |_, _| true,
+                        pays: |_, _, _| true,
                         workspace_len: |_, _| 0,
                         forward: direct::forward::<$t, { Isa::$isa as u8 }>,
+                        prepared: None,
                         backward_data: direct::backward_data::<$t, { Isa::$isa as u8 }>,
                         backward_weight: direct::backward_weight::<$t, { Isa::$isa as u8 }>,
                     },
@@ -440,9 +460,15 @@ macro_rules! candidates {
                         isa: Isa::$isa,
                         fewer_products: false,
                         accepts: |conv, _| gather::accepts(conv),
-                        pays: |_, _| true,
-                        workspace_len: implicit_workspace_len::<$t>,
+                        pays: |_, _, _| true,
+                        workspace_len: implicit_workspace_len::<$vector>,
                         forward: forward::run::<$vector>,
+                        prepared: Some(Prepared {
+                            len: Conv2d::weight_len,
+                            prepare: forward::prepare::<$vector>,
+                            workspace_len: forward::prepared_workspace_len::<$vector>,
+                            forward: forward::run_prepared::<$vector>,
+                        }),
                         backward_data: backward_data::run::<$vector>,
                         backward_weight: backward_weight::run::<$vector>,
                     },
@@ -452,9 +478,10 @@ macro_rules! candidates {
                     isa: Isa::Portable,
                     fewer_products: false,
                     accepts: |_, _| true,
-                    pays: |_, _| true,
+                    pays: |_, _, _| true,
                     workspace_len: |_, _| 0,
                     forward: reference::forward,
+                    prepared: None,
                     backward_data: reference::backward_data,
                     backward_weight: reference::backward_weight,
                 },

@@ -158,6 +158,21 @@ impl<T: ConvElement> Operands<T> {
                 .map(|bias| {
                     let mut y = full(conv.y_len());
                     candidate.forward(conv, x, weight, Epilogue::bias(bias), &mut y, &mut workspace());
+                    if let Some(len) = candidate.prepared_len(conv) {
+                        let (mut prepared, mut again) = (full(len), full(conv.y_len()));
+                        let space = &mut full(candidate.prepared_workspace_len(conv));
+                        candidate.prepare(conv, weight, &mut prepared);
+                        candidate.forward_prepared(
+                            conv,
+                            x,
+                            &prepared,
+                            Epilogue::bias(bias),
+                            &mut again,
+                            space,
+                        );
+                        let same = y.iter().zip(&again).all(|(a, b)| a == b || a.is_nan() && b.is_nan());
+                        assert!(same, "{}: a prepared weight gives other bits: {conv:?}", candidate.name());
+                    }
                     y
                 })
                 .into(),
@@ -434,6 +449,33 @@ fn nothing_that_is_not_finite_is_lost() {
             }
         }
     }
+}
+
+/// What is prepared for one image serves any others.
+#[test]
+fn prepared_weights_depend_on_the_weight_alone() {
+    let [small, large] = [[1, 20, 5, 5], [3, 20, 23, 30]].map(|x| Case::square(x, 33, 3, 1, 1).conv());
+    let weight = noise::<f32>(small.weight_len(), 2);
+    let mut prepare = 0;
+    for (candidate, _) in accepting::<f32>(&small, Direction::Forward) {
+        let prepared = [small, large].map(|conv| {
+            let mut to = vec![f32::NAN; candidate.prepared_len(&conv)?];
+            candidate.prepare(&conv, &weight, &mut to);
+            Some(to)
+        });
+        prepare += usize::from(prepared[0].is_some());
+        assert!(prepared[0] == prepared[1], "{}", candidate.name());
+    }
+    assert!(prepare > 0);
+}
+
+#[test]
+#[should_panic(expected = "elements of the prepared weight")]
+fn a_plain_weight_is_no_prepared_one() {
+    let conv = Case::square([1, 2, 4, 4], 3, 3, 1, 1).conv();
+    let operands = Operands::<f32>::new(&conv);
+    let candidate = prepared::select::<f32>(&conv).unwrap();
+    candidate.prepare(&conv, &operands.weight, &mut vec![0.0; conv.weight_len() + 1000]);
 }
 
 #[test]

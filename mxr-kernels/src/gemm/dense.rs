@@ -6,6 +6,7 @@ use super::Gemm;
 use super::driver::{HEIGHT, Lhs, Place, Rhs, Sink, Tiled, multiply};
 use super::micro::{Registers, Rows};
 use super::pack::{self, AHEAD};
+use super::prepared::PackedCols;
 use crate::epilogue::Epilogue;
 
 pub(super) fn run<V: Registers>(
@@ -15,27 +16,48 @@ pub(super) fn run<V: Registers>(
     epilogue: Epilogue<'_, V::Elem>,
     c: &mut [V::Elem],
 ) {
-    let Gemm { m, n, k, trans_a, trans_b, lda, ldb, ldc, accumulate, .. } = *desc;
+    // With `k` = 0 the operands may be empty whatever the strides say.
+    let rhs = |z: usize| Matrix {
+        data: b.get(z * desc.stride_b..).unwrap_or_default(),
+        ld: desc.ldb,
+        transposed: desc.trans_b,
+        in_place: false,
+    };
+    product::<V, _>(desc, a, rhs, epilogue, c);
+}
+
+/// With a matrix B that [`pack`](super::prepared::pack) has packed.
+pub(super) fn run_prepared<V: Registers>(
+    desc: &Gemm,
+    a: &[V::Elem],
+    b: &[V::Elem],
+    epilogue: Epilogue<'_, V::Elem>,
+    c: &mut [V::Elem],
+) {
+    product::<V, _>(desc, a, |_| PackedCols { data: b, k: desc.k }, epilogue, c);
+}
+
+fn product<V: Registers, R: Rhs<V>>(
+    desc: &Gemm,
+    a: &[V::Elem],
+    rhs: impl Fn(usize) -> R + Sync,
+    epilogue: Epilogue<'_, V::Elem>,
+    c: &mut [V::Elem],
+) {
+    let Gemm { m, n, k, trans_a, lda, ldc, accumulate, .. } = *desc;
     let c = Address::of(c);
     let in_place = !trans_a && rows_can_stay::<V>(m, lda);
     let operands = |z: usize| {
-        // With `k` = 0 the operands may be empty whatever the strides say.
         let lhs = Matrix {
             data: a.get(z * desc.stride_a..).unwrap_or_default(),
             ld: lda,
             transposed: trans_a,
             in_place,
         };
-        let rhs = Matrix {
-            data: b.get(z * desc.stride_b..).unwrap_or_default(),
-            ld: ldb,
-            transposed: trans_b,
-            in_place: false,
-        };
         let at = z * desc.stride_c;
-        (lhs, rhs, InPlace { c, at, ldc, accumulate, epilogue })
+        (lhs, rhs(z), InPlace { c, at, ldc, accumulate, epilogue })
     };
-    // SAFETY: `Candidate::run` has checked that the CPU has the instruction set, that the slices are as long as the descriptor
+    // SAFETY: `Candidate` has checked that the CPU has the instruction set, that the slices are as long as the descriptor
     // says and that matrices C do not overlap.
     unsafe { multiply::<V, _, _, _>(Rows::new(m, V::ROWS), n, k, desc.batch, operands) }
 }

@@ -115,12 +115,31 @@ pub(crate) trait Lhs<V: Registers>: Sync {
 
 /// Columns of B as panels `[k, V::COLS]`.
 pub(crate) trait Rhs<V: Registers>: Sync {
+    /// Packing costs nothing, because it was done before.
+    const PACKED: bool = false;
+
     /// Packs columns `cols` of `ks` to `to`, panel after panel, the last filled up with zeros.
     ///
     /// # Safety
     ///
     /// Runs below the entry of `V`'s instruction set; `to` is valid for the writes; `cols` starts a panel.
     unsafe fn pack(&self, ks: Range<usize>, cols: Range<usize>, to: *mut V::Elem);
+
+    /// The panel of `ks` that begins with column `col`, the one of number `j` in what `packed` holds of those that `pack` was told.
+    ///
+    /// # Safety
+    ///
+    /// `packed` was filled by `pack` with the same `ks`, and the panel was among its columns.
+    #[inline(always)]
+    unsafe fn panel(
+        &self,
+        _col: usize,
+        j: usize,
+        ks: &Range<usize>,
+        packed: *const V::Elem,
+    ) -> *const V::Elem {
+        packed.wrapping_add(j * V::COLS * ks.len())
+    }
 }
 
 /// The place of a tile of C.
@@ -204,7 +223,7 @@ pub(crate) unsafe fn multiply<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>>(
         sink.holds_residual() || sink.scatters()
     };
     let free = L::PACKED || batch > 0 && operands(0).0.apart() > 0;
-    let grid = Grid::new::<V>(&rows, n, batch, threads, free, apart);
+    let grid = Grid::new::<V>(&rows, n, batch, threads, [free, R::PACKED], apart);
     let block = |number: usize| {
         let (z, panels, cols) = grid.block::<V>(number, n);
         let (lhs, rhs, sink) = operands(z);
@@ -268,13 +287,13 @@ struct Grid {
 }
 
 impl Grid {
-    /// `free` where rows need no packing; `apart` where the sums of a rectangle have to fit the memory of a product.
+    /// `free` where rows, or columns, need no packing; `apart` where the sums of a rectangle have to fit the memory of a product.
     fn new<V: Registers>(
         rows: &Rows,
         n: usize,
         batch: usize,
         threads: usize,
-        free: bool,
+        free: [bool; 2],
         apart: bool,
     ) -> Grid {
         let (row_panels, col_panels) = (rows.panels(), n.div_ceil(V::COLS));
@@ -291,7 +310,13 @@ impl Grid {
             let height = row_panels.div_ceil(grid.row_blocks) * V::ROWS;
             let width = col_panels.div_ceil(grid.col_blocks) * V::COLS;
             let (can_rows, can_cols) = (height > 4 * V::ROWS, width > 2 * V::COLS);
-            if can_cols && (free || width >= height || !can_rows) {
+            // Of what needs packing, each cut packs the other side once more.
+            let by_cols = match free {
+                [true, false] => true,
+                [false, true] => false,
+                [false, false] | [true, true] => width >= height,
+            };
+            if can_cols && (by_cols || !can_rows) {
                 grid.col_blocks += 1;
             } else if can_rows {
                 grid.row_blocks += 1;
@@ -368,7 +393,7 @@ impl<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>> Kernel for Rectangle<'_, V,
                             let at = cols.start + j * V::COLS;
                             let cols_here = at..cols.end.min(at + V::COLS);
                             let a = lhs.panel(&rows, first, p, &ks, a_packed);
-                            let b = b_packed.add(j * V::COLS * ks.len());
+                            let b = rhs.panel(at, j, &ks, b_packed);
                             let row = rows.start(p)..rows.start(p + 1);
                             let part = Part {
                                 first: k_block == 0,

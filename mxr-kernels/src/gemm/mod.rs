@@ -22,6 +22,7 @@ pub(crate) mod micro;
 mod narrow;
 mod outer;
 pub(crate) mod pack;
+pub mod prepared;
 mod reference;
 mod skinny;
 #[cfg(test)]
@@ -128,28 +129,34 @@ impl Gemm {
         self
     }
 
-    fn check<A, T>(&self, a: &[A], b: &[A], epilogue: &Epilogue<'_, T>, c: &[T]) {
-        if self.is_empty() {
+    /// Elements from the first to the last of a stored matrix.
+    fn span(&self, rows: usize, cols: usize, ld: usize) -> usize {
+        assert!(ld >= cols || rows <= 1, "a leading dimension is at least the row length: {self:?}");
+        if rows == 0 || cols == 0 { 0 } else { (rows - 1) * ld + cols }
+    }
+
+    fn check_b<T>(&self, b: &[T]) {
+        if self.n == 0 || self.batch == 0 {
             return;
         }
-        let span = |rows: usize, cols: usize, ld: usize| {
-            assert!(ld >= cols || rows <= 1, "a leading dimension is at least the row length: {self:?}");
-            if rows == 0 || cols == 0 { 0 } else { (rows - 1) * ld + cols }
-        };
+        let (rows, cols) = if self.trans_b { (self.n, self.k) } else { (self.k, self.n) };
+        let span = self.span(rows, cols, self.ldb);
+        assert!(
+            self.k == 0 || b.len() >= (self.batch - 1) * self.stride_b + span,
+            "B of {} elements is too short: {self:?}",
+            b.len()
+        );
+    }
+
+    fn check_others<A, T>(&self, a: &[A], epilogue: &Epilogue<'_, T>, c: &[T]) {
         let last = self.batch - 1;
-        let (a_rows, a_cols) = if self.trans_a { (self.k, self.m) } else { (self.m, self.k) };
-        let (b_rows, b_cols) = if self.trans_b { (self.n, self.k) } else { (self.k, self.n) };
-        let (a_span, b_span) = (span(a_rows, a_cols, self.lda), span(b_rows, b_cols, self.ldb));
-        let c_span = span(self.m, self.n, self.ldc);
+        let (rows, cols) = if self.trans_a { (self.k, self.m) } else { (self.m, self.k) };
+        let a_span = self.span(rows, cols, self.lda);
+        let c_span = self.span(self.m, self.n, self.ldc);
         assert!(
             self.k == 0 || a.len() >= last * self.stride_a + a_span,
             "A of {} elements is too short: {self:?}",
             a.len()
-        );
-        assert!(
-            self.k == 0 || b.len() >= last * self.stride_b + b_span,
-            "B of {} elements is too short: {self:?}",
-            b.len()
         );
         assert!(c.len() >= last * self.stride_c + c_span, "C of {} elements is too short: {self:?}", c.len());
         assert!(last == 0 || self.stride_c >= c_span, "matrices C of a batch do not overlap: {self:?}");
@@ -230,6 +237,8 @@ pub struct Candidate<T: GemmElement> {
     isa: Isa,
     accepts: fn(&Gemm) -> bool,
     run: Run<T, <T as GemmElement>::Sum>,
+    /// Where it packs B.
+    prepared: Option<prepared::Prepared<T>>,
 }
 
 /// Descriptor, A, B, epilogue, C.
@@ -262,8 +271,9 @@ impl<T: GemmElement> Candidate<T> {
             "candidate {} was asked for what it does not accept: {desc:?}",
             self.name
         );
-        desc.check(a, b, &epilogue, c);
         if !desc.is_empty() {
+            desc.check_b(b);
+            desc.check_others(a, &epilogue, c);
             (self.run)(&desc.folded(), a, b, epilogue, c);
         }
     }
@@ -281,12 +291,22 @@ macro_rules! candidates {
 
             const CANDIDATES: &'static [Candidate<Self>] = &[
                 $(
-                    Candidate { name: $skinny, isa: Isa::$isa, accepts: skinny::accepts, run: skinny::run::<$vector> },
-                    Candidate { name: $outer, isa: Isa::$isa, accepts: outer::accepts, run: outer::run::<$vector> },
-                    Candidate { name: $narrow, isa: Isa::$isa, accepts: narrow::accepts, run: narrow::run::<$vector> },
-                    Candidate { name: $tiled, isa: Isa::$isa, accepts: |_| true, run: dense::run::<$vector> },
+                    Candidate { name: $skinny, isa: Isa::$isa, accepts: skinny::accepts, run: skinny::run::<$vector>, prepared: None },
+                    Candidate { name: $outer, isa: Isa::$isa, accepts: outer::accepts, run: outer::run::<$vector>, prepared: None },
+                    Candidate { name: $narrow, isa: Isa::$isa, accepts: narrow::accepts, run: narrow::run::<$vector>, prepared: None },
+                    Candidate {
+                        name: $tiled,
+                        isa: Isa::$isa,
+                        accepts: |_| true,
+                        run: dense::run::<$vector>,
+                        prepared: Some(prepared::Prepared {
+                            prepare: prepared::pack::<$vector>,
+                            run: dense::run_prepared::<$vector>,
+                            cols: <$vector as micro::Registers>::COLS,
+                        }),
+                    },
                 )*
-                Candidate { name: "reference", isa: Isa::Portable, accepts: |_| true, run: reference::run },
+                Candidate { name: "reference", isa: Isa::Portable, accepts: |_| true, run: reference::run, prepared: None },
             ];
         }
     };
@@ -296,7 +316,7 @@ macro_rules! candidates {
 mod list {
     use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
-    use super::{Candidate, GemmElement, Isa, dense, narrow, outer, reference, skinny};
+    use super::{Candidate, GemmElement, Isa, dense, micro, narrow, outer, prepared, reference, skinny};
     use crate::simd::vector::Lanes;
 
     candidates!(f32: Avx512 "skinny-avx512" "outer-avx512" "narrow-avx512" "avx512" __m512, Avx2 "skinny-avx2" "outer-avx2" "narrow-avx2" "avx2" __m256,
@@ -307,7 +327,7 @@ mod list {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod list {
-    use super::{Candidate, GemmElement, Isa, dense, narrow, outer, reference, skinny};
+    use super::{Candidate, GemmElement, Isa, dense, micro, narrow, outer, prepared, reference, skinny};
     use crate::simd::vector::Lanes;
 
     candidates!(f32: Portable "skinny-portable" "outer-portable" "narrow-portable" "portable" Lanes<f32, 4>);

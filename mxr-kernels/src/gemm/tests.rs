@@ -40,6 +40,12 @@ fn check<T: GemmElement<Sum = T> + crate::element::Float>(desc: &Gemm, with_bias
             c
         };
         let (one, two) = (with_threads(1, run), with_threads(2, run));
+        if let Some(len) = candidate.prepared_len(desc) {
+            let (mut packed, mut again) = (vec![T::NAN; len], c.clone());
+            candidate.prepare(desc, &b, &mut packed);
+            candidate.run_prepared(desc, &a, &packed, Epilogue::bias(bias.as_deref()), &mut again);
+            assert!(one == again, "{}: a packed B gives other bits: {desc:?}", candidate.name());
+        }
         assert!(one == two, "{}: 1 and 2 threads differ: {desc:?}", candidate.name());
         assert!(one == with_threads(3, run), "{}: 1 and 3 threads differ: {desc:?}", candidate.name());
         for (at, (&x, &y)) in one.iter().zip(&expected).enumerate() {
@@ -237,6 +243,26 @@ fn the_reference_is_last_and_accepts_everything() {
     let last = candidates::<f32>().last().unwrap();
     assert_eq!((last.name(), last.accepts(&desc)), ("reference", true));
     assert!(select::<f64>(&desc).isa() <= Isa::detect());
+}
+
+/// What is packed for one number of rows serves any other.
+#[test]
+fn a_packed_matrix_depends_on_itself_alone() {
+    let b = noise::<f32>(70 * 33, 2);
+    let packed = [9, 100].map(|m| {
+        let desc = Gemm::new(m, 33, 70).transposed(false, true);
+        let candidate = prepared::select::<f32>(&desc).expect("several rows");
+        let mut to = vec![f32::NAN; candidate.prepared_len(&desc).expect("it packs")];
+        candidate.prepare(&desc, &b, &mut to);
+        to
+    });
+    assert!(packed[0] == packed[1]);
+    // Read where it lies, and hardly noticed.
+    for m in [1, 4, 5000] {
+        assert!(prepared::select::<f32>(&Gemm::new(m, 33, 70).transposed(false, true)).is_none());
+    }
+    // One matrix for each product of a batch.
+    assert!(prepared::select::<f32>(&Gemm::new(9, 33, 70).batched(2, 630, 2310, 297)).is_none());
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub(crate) struct Request<'a> {
     pub(crate) writes: &'a [Spec<'a>],
     /// Per read: the result whose bytes it shares.
     pub(crate) in_place: &'a [Option<usize>],
+    /// The weight of a product or a convolution, its second operand, changes seldom and may be wanted in a [form](Form) of its own.
+    pub(crate) fixed_weight: bool,
 }
 
 /// The key of random numbers: what is drawn depends on it and on the element's index alone.
@@ -72,7 +74,20 @@ pub(crate) type Run = Box<dyn Fn(&mut Call<'_, '_, '_>) -> Result<(), OpError> +
 pub(crate) struct Kernel {
     /// Bytes of scratch memory that a call needs, as the last written part.
     pub(crate) workspace: usize,
+    /// The operand that it reads in another form than the step has it.
+    pub(crate) form: Option<Form>,
     pub(crate) run: Run,
+}
+
+/// An operand as a kernel reads it, made once of what the step has.
+pub(crate) struct Form {
+    /// Which read it is.
+    pub(crate) read: usize,
+    /// The same operand is the same array in all forms of one name.
+    pub(crate) name: String,
+    pub(crate) bytes: usize,
+    /// Makes it, the one part that is written, of the operand, the one part that is read.
+    pub(crate) make: Run,
 }
 
 /// A part of a buffer.

@@ -2,6 +2,7 @@
 
 use super::Mode;
 use super::arena::{Arena, Mark, TAKEN_OVER};
+use super::forms::Makers;
 use super::layout::{Layout, at_layer, layer_name, request};
 use super::monitor::Monitor;
 use super::options::{BindOptions, GradReq, SharedArrays};
@@ -190,6 +191,8 @@ pub(super) struct Bound {
     pub(super) heads: Vec<(usize, NDArray)>,
     /// Bytes of what weights alone make, kept from run to run.
     pub(super) kept: usize,
+    /// Bytes of weights as kernels read them.
+    pub(super) prepared: usize,
     pub(super) mark: Mark,
 }
 
@@ -208,6 +211,7 @@ impl Bound {
         let mut steps = Vec::with_capacity(program.steps.len());
         let mut forward = 0;
         let mut zeros = Vec::new();
+        let mut makers = Makers::new(&layout.forms);
         for at in 0..program.steps.len() {
             forward += usize::from(at < program.forward as usize);
             // A sum takes up its gradient before a later step overwrites that.
@@ -229,11 +233,15 @@ impl Bound {
                 continue;
             };
             let step = &*step;
-            let kernel = layout.kernel(program, step)?;
+            let mut kernel = layout.kernel(program, at, step)?;
+            let served = makers.serve(program, at, &mut kernel, part)?;
             let (reads, writes) = (layout.specs(program, &step.reads), layout.specs(program, &step.writes));
             let in_place = layout.in_place(step);
             let r = request(program, step, &reads, &writes, &in_place);
-            let read_parts: Vec<Part> = step.reads.iter().map(|v| part(*v)).collect();
+            let mut read_parts: Vec<Part> = step.reads.iter().map(|v| part(*v)).collect();
+            if let Some((read, form)) = served {
+                read_parts[read] = form;
+            }
             let write_parts: Vec<Part> = step.writes.iter().map(|v| part(*v)).collect();
             let scratch = (kernel.workspace > 0).then(|| {
                 let bytes = layout.workspaces[at].clone();
@@ -253,6 +261,7 @@ impl Bound {
         }
         let backward = steps.split_off(forward);
         let run = steps.split_off(program.prologue());
+        let steps = makers.among(steps);
         let prologue = (!steps.is_empty()).then(|| Prologue::new(steps));
         for (of, grad) in program.grads.iter() {
             let (name, made) = (program.values[*of as usize].name.to_string(), array(*grad));
@@ -298,6 +307,7 @@ impl Bound {
             predictions: program.predictions.iter().map(|v| array(*v)).collect(),
             heads,
             kept: layout.kept(program),
+            prepared: layout.forms.bytes(),
             mark,
         })
     }
@@ -363,6 +373,11 @@ fn homes(program: &Program, layout: &Layout, arrays: &mut Arrays, shared: &Share
     for v in listed.chain(between).copied() {
         let i = v as usize;
         if homes[i].array.is_some() {
+            continue;
+        }
+        if let Some(maker) = layout.forms.passed_on(v) {
+            let bytes = layout.workspaces[maker].clone();
+            homes[i].part = Some(Part { buffer: shared.arena.buffer().clone(), bytes });
             continue;
         }
         let value = &program.values[i];
@@ -438,7 +453,8 @@ fn on_gradient(
     gradient: &NDArray,
     name: &str,
 ) -> Result<Ready> {
-    let r = Request { instr, expr, function: None, reads, writes: &[gradient.spec()], in_place };
+    let writes = &[gradient.spec()];
+    let r = Request { instr, expr, function: None, reads, writes, in_place, fixed_weight: false };
     let operands = r.operands(parts, &[gradient.part()], None)?;
     operands.allocate().map_err(memory)?;
     let layer = format!("gradient of {name}");

@@ -1,8 +1,9 @@
 //! A program with numbers for its symbols: extents, the memory plan with the kernels' workspaces, and which steps need a kernel.
 
-use super::Compiled;
 use super::external;
+use super::forms::Forms;
 use super::options::BindOptions;
+use super::{Compiled, Mode};
 use crate::device::cpu;
 use crate::device::kernel::{Kernel, Request, Spec};
 use crate::error::{Error, Result};
@@ -30,6 +31,8 @@ pub(super) struct Layout {
     functions: &'static [Compiled],
     /// Operators of the user's by the numbers of their calls.
     operators: Vec<Arc<dyn Operator>>,
+    /// Weights as kernels read them.
+    pub(super) forms: Forms,
 }
 
 impl Layout {
@@ -38,6 +41,7 @@ impl Layout {
         operators: &[Arc<dyn Operator>],
         given: &[(&str, i64)],
         options: &BindOptions,
+        mode: Mode,
     ) -> Result<Layout> {
         let symbols = program.bind_symbols(given)?;
         let shapes: Vec<Vec<usize>> =
@@ -56,14 +60,25 @@ impl Layout {
             plan,
             functions: options.functions,
             operators: operators.to_vec(),
+            forms: match mode {
+                Mode::Predict if options.prepares_weights() => Forms::for_prediction(program),
+                _ => Forms::none(program),
+            },
         };
         let mut needs = Vec::with_capacity(program.steps.len());
         for at in 0..program.steps.len() {
-            needs.push(match layout.work(program, at) {
-                Some(step) => layout.kernel(program, &step)?.workspace as u64,
-                None => 0,
-            });
+            let Some(step) = layout.work(program, at) else {
+                needs.push(0);
+                continue;
+            };
+            let kernel = layout.kernel(program, at, &step)?;
+            needs.push(kernel.workspace as u64);
+            layout.forms.note(program, at, &kernel);
         }
+        let bytes = |v: u32| {
+            Spec { shape: &layout.shapes[v as usize], dtype: program.values[v as usize].dtype }.bytes()
+        };
+        layout.forms.pass_on(program, &mut needs, bytes);
         layout.place_workspaces(&mut problem, &needs, options.naive_memory);
         Ok(layout)
     }
@@ -111,10 +126,11 @@ impl Layout {
         self.internal
     }
 
-    /// Bytes of what weights alone make, kept from run to run.
+    /// Bytes of what weights alone make, kept from run to run, without the [forms](Forms::bytes) of weights.
     pub(super) fn kept(&self, program: &Program) -> usize {
         let made: Vec<u32> = program.steps.iter().flat_map(|s| s.writes.iter().copied()).collect();
         let kept = made.into_iter().filter(|v| program.values[*v as usize].role == Role::Kept);
+        let kept = kept.filter(|v| self.forms.passed_on(*v).is_none());
         self.specs(program, &kept.collect::<Vec<u32>>()).iter().map(Spec::bytes).sum()
     }
 
@@ -178,7 +194,13 @@ impl Layout {
         })
     }
 
-    pub(super) fn kernel(&self, program: &Program, step: &mxr_graph::program::Step) -> Result<Kernel> {
+    /// The kernel of step number `at`, which is done like this.
+    pub(super) fn kernel(
+        &self,
+        program: &Program,
+        at: usize,
+        step: &mxr_graph::program::Step,
+    ) -> Result<Kernel> {
         if let Some(kernel) = external::kernel(program, step, &self.shapes, &self.operators) {
             return Ok(kernel);
         }
@@ -186,7 +208,8 @@ impl Layout {
         let in_place = self.in_place(step);
         let r = request(program, step, &reads, &writes, &in_place);
         let function = writes.first().and_then(|w| Compiled::of(self.functions, r.expr, w.dtype));
-        cpu::prepare(&Request { function, ..r }).map_err(|e| at_layer(program, step, e))
+        let fixed_weight = self.forms.may_serve(program, at);
+        cpu::prepare(&Request { function, fixed_weight, ..r }).map_err(|e| at_layer(program, step, e))
     }
 }
 
@@ -221,7 +244,7 @@ pub(super) fn request<'a>(
     in_place: &'a [Option<usize>],
 ) -> Request<'a> {
     let expr: &[_] = step.instr.expr().map_or(&[], |n| &program.exprs[n as usize]);
-    Request { instr: &step.instr, expr, function: None, reads, writes, in_place }
+    Request { instr: &step.instr, expr, function: None, reads, writes, in_place, fixed_weight: false }
 }
 
 /// A step that belongs to no call copies an input that the network returns as it is.

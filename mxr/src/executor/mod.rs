@@ -5,6 +5,7 @@ mod asked;
 mod bound;
 mod budget;
 mod external;
+mod forms;
 mod images;
 mod layout;
 mod monitor;
@@ -139,8 +140,13 @@ pub struct MemoryReport {
     /// Inputs, head gradients, outputs and predictions.
     pub io: usize,
     /// What predictions compute of parameters and states alone. It is kept from run to run and computed again when one of
-    /// these was written.
+    /// these was written. A weight that kernels read in another form alone is not kept besides that, so this may be less than the constant
+    /// `SUMMARY.predict.kept`, which is stated before kernels are chosen.
     pub kept: usize,
+    /// Weights as the kernels of predictions read them, packed or transformed. They are made when a weight was written, where making them
+    /// in every step would be a part of it that matters: at small batches. It is known when the network is bound;
+    /// [`BindOptions::plain_weights`] does without.
+    pub prepared: usize,
 }
 
 impl Executor {
@@ -204,8 +210,9 @@ impl Executor {
         let mut arrays = Arrays::new(&device, &options.shared_arrays);
         let steps = Arc::new(AtomicU64::new(0));
         let monitor = Arc::new(Monitor::default());
-        let train_layout = train.as_ref().map(|p| Layout::new(p, operators, &given, options)).transpose()?;
-        let predict_layout = Layout::new(&predict, operators, &given, options)?;
+        let train_layout = train.as_ref().map(|p| Layout::new(p, operators, &given, options, Mode::Train));
+        let train_layout = train_layout.transpose()?;
+        let predict_layout = Layout::new(&predict, operators, &given, options, Mode::Predict)?;
         let layouts = || train_layout.iter().chain([&predict_layout]);
         let bytes = layouts().map(|l| l.arena()).max().unwrap_or(0);
         let internal = layouts().map(|l| l.internal()).max().unwrap_or(0);
@@ -248,7 +255,7 @@ impl Executor {
         })
     }
 
-    /// Bytes of the arena, of the kernels' scratch memory and of what is kept of weights alone that a network of `network!` takes in one
+    /// Bytes of the arena, of the kernels' scratch memory, of what is kept of weights alone and of weights as kernels read them that a network of `network!` takes in one
     /// mode when it is bound like this; nothing is allocated. `None` for the training of a network that only predicts.
     ///
     /// # Errors
@@ -281,11 +288,12 @@ impl Executor {
         };
         let program = program.map(arranged).transpose()?;
         let Some(program) = program else { return Ok(None) };
-        let layout = Layout::new(&program, &operators, &given, options)?;
+        let layout = Layout::new(&program, &operators, &given, options, mode)?;
         Ok(Some(MemoryReport {
             arena: layout.internal(),
             workspace: layout.arena() - layout.internal(),
             kept: layout.kept(&program),
+            prepared: layout.forms.bytes(),
             ..MemoryReport::default()
         }))
     }
@@ -544,6 +552,7 @@ impl Executor {
             gradients: bytes(&self.arrays.grads),
             io: bytes(&self.arrays.inputs) + results,
             kept: self.modes().map(|b| b.kept).sum(),
+            prepared: self.modes().map(|b| b.prepared).sum(),
         }
     }
 }

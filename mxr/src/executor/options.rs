@@ -40,6 +40,7 @@ pub struct BindOptions {
     pub(crate) passes: String,
     pub(crate) interpreted: bool,
     pub(crate) nchw: bool,
+    pub(crate) plain_weights: bool,
     pub(crate) functions: &'static [Compiled],
     pub(crate) outputs: Option<Vec<String>>,
     pub(crate) shared_arrays: SharedArrays,
@@ -197,6 +198,27 @@ impl BindOptions {
         self
     }
 
+    /// Keep no weights for predictions beside the parameters but those that the network computes. Without it, convolutions and dense
+    /// layers read their weights as their kernels want them, packed or transformed: once, until a weight is written, where it would be
+    /// more than a small part of every step, which it is at small batches. That takes as many bytes again as those weights, or four times as many
+    /// where Winograd's algorithm is worth it ([`MemoryReport::prepared`](super::MemoryReport::prepared)); weights that have taken in a
+    /// normalisation are kept in that form alone. Results agree up to rounding, as the kernels may be others. With
+    /// [`memory_budget`](BindOptions::memory_budget) it is so anyway.
+    ///
+    /// ```
+    /// use mxr::{BindOptions, Symbol, opts};
+    /// let y = Symbol::input("x").conv2d_with(8, 3, opts::Conv2d::new().pad(1).bias(false));
+    /// let [usual, least] = [BindOptions::new(), BindOptions::new().plain_weights()]
+    ///     .map(|options| y.bind(&[("x", &[1, 4, 6, 6])], options));
+    /// let (usual, least) = (usual?.memory(), least?.memory());
+    /// assert!(usual.prepared >= 4 * (8 * 4 * 3 * 3) && least.prepared == 0);
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    pub fn plain_weights(mut self) -> BindOptions {
+        self.plain_weights = true;
+        self
+    }
+
     /// Keep nothing inside of a block for the backward pass, which makes it again from the block's inputs. The block is the
     /// layer of this name and those whose names continue it after a `_`: what `network!` names the contents of a block that
     /// is called by this name, and what a model of symbols names them likewise. Can be given several times; each is a segment of
@@ -320,6 +342,10 @@ impl BindOptions {
     pub fn interpreted(mut self) -> BindOptions {
         self.interpreted = true;
         self
+    }
+
+    pub(crate) fn prepares_weights(&self) -> bool {
+        !self.plain_weights && self.memory_budget.is_none()
     }
 
     pub(crate) fn accumulates(&self) -> bool {

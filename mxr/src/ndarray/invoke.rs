@@ -144,7 +144,15 @@ pub(super) fn push(
 ) -> Result<()> {
     let read_specs: Vec<Spec<'_>> = reads.iter().map(NDArray::spec).collect();
     let write_specs: Vec<Spec<'_>> = writes.iter().map(NDArray::spec).collect();
-    let request = Request { instr, expr, function: None, reads: &read_specs, writes: &write_specs, in_place };
+    let request = Request {
+        instr,
+        expr,
+        function: None,
+        reads: &read_specs,
+        writes: &write_specs,
+        in_place,
+        fixed_weight: false,
+    };
     // The device speaks of its instruction; the caller knows the operator.
     let kernel = cpu::prepare(&request).map_err(|e| match e {
         Error::Invalid { problem, help, .. } => Error::invalid(name, problem, help),

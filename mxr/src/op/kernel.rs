@@ -22,7 +22,7 @@ pub(crate) fn forward(
         };
         guarded(&*op, || op.forward(&mut cx))
     };
-    Kernel { workspace: 0, run: Box::new(run) }
+    Kernel { workspace: 0, form: None, run: Box::new(run) }
 }
 
 /// What a gradient is made of: `(x…,) (y…,) saved…, dy… -> dx…`.
@@ -50,7 +50,7 @@ pub(crate) fn backward(op: Arc<dyn Operator>, g: Gradient) -> Kernel {
         };
         guarded(&*op, || op.backward(&mut cx))
     };
-    Kernel { workspace: 0, run: Box::new(run) }
+    Kernel { workspace: 0, form: None, run: Box::new(run) }
 }
 
 fn written<'a>(

@@ -93,6 +93,27 @@ pub(super) fn workspace_len<V: Winograd>(conv: &Conv2d, direction: Direction) ->
     }
 }
 
+/// Elements of all transformed weights of the forward convolution.
+pub(super) fn prepared_len<V: Winograd>(conv: &Conv2d) -> usize {
+    let problem = Problem::forward(conv);
+    Plan::new::<V>(&problem).weights_len(problem.filters.div_ceil(V::LANES), V::LANES)
+}
+
+/// Transforms all weights of the forward convolution.
+pub(super) fn prepare<V: Winograd>(conv: &Conv2d, weight: &[f32], to: &mut [f32]) {
+    let problem = Problem::forward(conv);
+    transform_all::<V>(&problem, &Plan::new::<V>(&problem), weight, to);
+}
+
+/// Elements for the pixels, where those lie in the workspace.
+pub(super) fn prepared_workspace_len<V: Winograd>(conv: &Conv2d) -> usize {
+    let plan = Plan::new::<V>(&Problem::forward(conv));
+    match plan.order {
+        Order::Weights => 0,
+        Order::Tiles => plan.blocks * plan.block_len(),
+    }
+}
+
 pub(super) fn forward<V: Winograd>(
     conv: &Conv2d,
     x: &[f32],
@@ -101,7 +122,19 @@ pub(super) fn forward<V: Winograd>(
     y: &mut [f32],
     workspace: &mut [f32],
 ) {
-    run::<V>(&Problem::forward(conv), x, weight, epilogue, y, workspace);
+    run::<V>(&Problem::forward(conv), x, Weight::Plain(weight), epilogue, y, workspace);
+}
+
+/// With weights that [`prepare`] has transformed.
+pub(super) fn forward_prepared<V: Winograd>(
+    conv: &Conv2d,
+    x: &[f32],
+    weight: &[f32],
+    epilogue: Epilogue<'_, f32>,
+    y: &mut [f32],
+    workspace: &mut [f32],
+) {
+    run::<V>(&Problem::forward(conv), x, Weight::Transformed(weight), epilogue, y, workspace);
 }
 
 pub(super) fn backward_data<V: Winograd>(
@@ -112,7 +145,7 @@ pub(super) fn backward_data<V: Winograd>(
     dx: &mut [f32],
     workspace: &mut [f32],
 ) {
-    run::<V>(&Problem::backward_data(conv), dy, weight, epilogue, dx, workspace);
+    run::<V>(&Problem::backward_data(conv), dy, Weight::Plain(weight), epilogue, dx, workspace);
 }
 
 /// `y` of `n` images of `filters` channels of `oh` × `ow` pixels, of `x` with `c` channels of `h` × `w`, and weights `[filters, c, 3, 3]`, or `[c, filters, 3, 3]` with turned taps.
@@ -156,6 +189,14 @@ impl Problem {
             turned: true,
         }
     }
+}
+
+/// The weights that a call is given.
+#[derive(Clone, Copy)]
+enum Weight<'a> {
+    Plain(&'a [f32]),
+    /// All of them, as [`transform_all`] leaves them.
+    Transformed(&'a [f32]),
 }
 
 /// What lies in the workspace as a whole.
@@ -246,10 +287,19 @@ fn odd_lines(elements: usize) -> usize {
     (elements.div_ceil(LINE) | 1) * LINE
 }
 
+/// Transforms all weights to `u`, pair after pair of vectors of filters.
+fn transform_all<V: Winograd>(problem: &Problem, plan: &Plan, weight: &[f32], u: &mut [f32]) {
+    let vectors = problem.filters.div_ceil(V::LANES);
+    par::for_each_mut(u, plan.weights_len(2, V::LANES), |pair, u| {
+        let last = vectors.min(2 * pair + 2);
+        V::enter(Transform { problem, plan, weight, vectors: 2 * pair..last, u, v: PhantomData::<V> });
+    });
+}
+
 fn run<V: Winograd>(
     problem: &Problem,
     x: &[f32],
-    weight: &[f32],
+    weight: Weight<'_>,
     epilogue: Epilogue<'_, f32>,
     y: &mut [f32],
     workspace: &mut [f32],
@@ -260,12 +310,14 @@ fn run<V: Winograd>(
     let vectors = problem.filters.div_ceil(V::LANES);
     match plan.order {
         Order::Weights => {
-            let u = &mut workspace[..plan.weights_len(vectors, V::LANES)];
-            par::for_each_mut(u, plan.weights_len(2, V::LANES), |pair, u| {
-                let last = vectors.min(2 * pair + 2);
-                V::enter(Task { job: &job, part: Part::Weights(2 * pair..last, u) });
-            });
-            let u = &*u;
+            let u = match weight {
+                Weight::Transformed(u) => u,
+                Weight::Plain(weight) => {
+                    let u = &mut workspace[..plan.weights_len(vectors, V::LANES)];
+                    transform_all::<V>(problem, &plan, weight, u);
+                    &*u
+                }
+            };
             par::for_blocks(plan.blocks, |block| {
                 POOL.with(|scratch| V::enter(Task { job: &job, part: Part::Block(block, u, scratch) }));
             });
@@ -294,7 +346,7 @@ struct Job<'a, V> {
     problem: &'a Problem,
     plan: Plan,
     images: Images<'a>,
-    weight: &'a [f32],
+    weight: Weight<'a>,
     epilogue: Epilogue<'a, f32>,
     y: Address<f32>,
     v: PhantomData<V>,
@@ -302,13 +354,12 @@ struct Job<'a, V> {
 
 /// What a task does.
 enum Part<'a> {
-    /// Transforms the weights of a pair of vectors of filters.
-    Weights(Range<usize>, &'a mut [f32]),
     /// Transforms, multiplies and writes a block of tiles, with all weights at hand.
     Block(usize, &'a [f32], &'a mut [f32]),
     /// Transforms one block of channels of a block of tiles.
     Pixels(usize, usize, Address<f32>, &'a mut [f32]),
-    /// Transforms the weights of some vectors of filters, multiplies and writes all tiles, with all pixels at hand.
+    /// Transforms the weights of some vectors of filters, where that was not done before, multiplies and writes all tiles, with all
+    /// pixels at hand.
     Filters(Range<usize>, &'a [f32], &'a mut [f32]),
 }
 
@@ -329,7 +380,6 @@ impl<V: Winograd> Kernel for Task<'_, V> {
         // different parts of what is transformed.
         unsafe {
             match self.part {
-                Part::Weights(vectors, u) => job.weights(vectors, u),
                 Part::Block(number, u, scratch) => {
                     let [v, m, pixels] = split(scratch, [plan.block_len(), POINTS * plan.m_plane]);
                     let channels = 0..plan.channels / V::LANES;
@@ -343,13 +393,66 @@ impl<V: Winograd> Kernel for Task<'_, V> {
                 Part::Filters(vectors, v, scratch) => {
                     let len = plan.weights_len(vectors.len(), V::LANES);
                     let [u, m, pixels] = split(scratch, [len, POINTS * plan.m_plane]);
-                    job.weights(vectors.clone(), u);
+                    let u = match job.weight {
+                        Weight::Transformed(all) => &all[plan.weights_len(vectors.start, V::LANES)..][..len],
+                        Weight::Plain(weight) => {
+                            transform::<V>(job.problem, plan, weight, vectors.clone(), u);
+                            &*u
+                        }
+                    };
                     for number in 0..plan.blocks {
                         let v = v[number * plan.block_len()..][..plan.block_len()].as_ptr();
                         job.block(number, vectors.clone(), v, u, m, pixels);
                     }
                 }
             }
+        }
+    }
+}
+
+/// A task that transforms the weights of a pair of vectors of filters.
+struct Transform<'a, V> {
+    problem: &'a Problem,
+    plan: &'a Plan,
+    weight: &'a [f32],
+    vectors: Range<usize>,
+    u: &'a mut [f32],
+    v: PhantomData<V>,
+}
+
+impl<V: Winograd> Kernel for Transform<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        // SAFETY: below the entry of `V`'s instruction set; `Candidate` has checked the length of the weight against the convolution.
+        unsafe { transform::<V>(self.problem, self.plan, self.weight, self.vectors, self.u) }
+    }
+}
+
+/// Transforms the weights of `vectors` (which begin at an even one) to `u`: pair after pair of `[point, channel, 2 · LANES]`, a single
+/// last vector as `[point, channel, LANES]`.
+///
+/// # Safety
+///
+/// As [`weights::transform`].
+#[inline(always)]
+unsafe fn transform<V: Winograd>(
+    problem: &Problem,
+    plan: &Plan,
+    weight: &[f32],
+    vectors: Range<usize>,
+    u: &mut [f32],
+) {
+    let lanes = V::LANES;
+    assert!(u.len() == plan.weights_len(vectors.len(), lanes), "every weight has a place");
+    for vector in vectors.clone() {
+        let at = (vector - vectors.start) & !1;
+        let width = lanes * (vectors.len() - at).min(2);
+        // SAFETY: the vector's place lies in `u`; the caller allows the rest.
+        unsafe {
+            let to = u.as_mut_ptr().add(plan.weights_len(at, lanes) + (vector - vectors.start - at) * lanes);
+            weights::transform::<V>(problem, weight, vector, to, plan.channels * width, width);
         }
     }
 }
@@ -365,30 +468,6 @@ fn split(scratch: &mut [f32], [first, second]: [usize; 2]) -> [&mut [f32]; 3] {
 impl<V: Winograd> Job<'_, V> {
     fn vectors(&self) -> usize {
         self.problem.filters.div_ceil(V::LANES)
-    }
-
-    /// Transforms the weights of `vectors` (which begin at an even one) to `u`: pair after pair of `[point, channel, 2 · LANES]`, a single
-    /// last vector as `[point, channel, LANES]`.
-    ///
-    /// # Safety
-    ///
-    /// As [`weights::transform`].
-    #[inline(always)]
-    unsafe fn weights(&self, vectors: Range<usize>, u: &mut [f32]) {
-        let lanes = V::LANES;
-        assert!(u.len() == self.plan.weights_len(vectors.len(), lanes), "every weight has a place");
-        for vector in vectors.clone() {
-            let at = (vector - vectors.start) & !1;
-            let width = lanes * (vectors.len() - at).min(2);
-            // SAFETY: the vector's place lies in `u`; the caller allows the rest.
-            unsafe {
-                let to = u
-                    .as_mut_ptr()
-                    .add(self.plan.weights_len(at, lanes) + (vector - vectors.start - at) * lanes);
-                let plane = self.plan.channels * width;
-                weights::transform::<V>(self.problem, self.weight, vector, to, plane, width);
-            }
-        }
     }
 
     /// Transforms blocks of channels of a block of tiles.

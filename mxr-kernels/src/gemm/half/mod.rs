@@ -92,8 +92,8 @@ macro_rules! candidates {
 
             const CANDIDATES: &'static [Candidate<Self>] = &[
                 $($pairs,)?
-                $(Candidate { name: $name, isa: Isa::$isa, accepts: |_| true, run: run::<$t, $vector, Wide> },)*
-                Candidate { name: "reference", isa: Isa::Portable, accepts: |_| true, run: reference::run },
+                $(Candidate { name: $name, isa: Isa::$isa, accepts: |_| true, run: run::<$t, $vector, Wide>, prepared: None },)*
+                Candidate { name: "reference", isa: Isa::Portable, accepts: |_| true, run: reference::run, prepared: None },
             ];
         }
     };
@@ -134,7 +134,7 @@ mod list {
     use crate::simd::vector::Lanes;
 
     candidates!(bf16, wide_bf16,
-        [Candidate { name: "pairs-avx512", isa: Isa::Avx512, accepts: |_| pairs::exist(), run: run::<bf16, __m512, Pairs> }],
+        [Candidate { name: "pairs-avx512", isa: Isa::Avx512, accepts: |_| pairs::exist(), run: run::<bf16, __m512, Pairs>, prepared: None }],
         Avx512 "avx512" __m512, Avx2 "avx2" __m256, Portable "portable" Lanes<f32, 4>);
     candidates!(f16, wide_f16, [],
         Avx512 "avx512" __m512, Avx2 "avx2" __m256, Portable "portable" Lanes<f32, 4>);

@@ -115,7 +115,7 @@ fn no_kernel(r: &Request<'_>, dtype: DType) -> Error {
 
 /// A kernel without scratch memory.
 fn kernel(run: impl Fn(&mut Call<'_, '_, '_>) -> Result<(), OpError> + Send + Sync + 'static) -> Kernel {
-    Kernel { workspace: 0, run: Box::new(run) as Run }
+    Kernel { workspace: 0, form: None, run: Box::new(run) as Run }
 }
 
 /// The elements of a part that is only read.
