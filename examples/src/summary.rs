@@ -58,7 +58,7 @@ pub struct Memory {
     /// What the arena takes besides for scratch memory of the kernels, on this machine.
     pub workspace: u64,
     /// What is kept outside of the arena from run to run because weights and states alone make it: in prediction, weights that have a
-    /// normalisation in them.
+    /// normalisation in them, and weights as the kernels of this machine read them.
     pub kept: u64,
 }
 
@@ -159,7 +159,7 @@ impl Memory {
             bars: Bars::of(&p.problem),
             mxnet2015: then.ok().map(|problem| Bars::of(&problem)),
             workspace: bound.map_or(0, |m| m.workspace as u64),
-            kept: bound.map_or(0, |m| m.kept as u64),
+            kept: bound.map_or(0, |m| (m.kept + m.prepared) as u64),
         })
     }
 

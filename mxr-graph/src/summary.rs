@@ -87,7 +87,8 @@ pub struct Cost {
     /// [`Cost::kept`].
     pub outside: Amount,
     /// Bytes of what is made of weights and states alone and kept from run to run
-    /// ([`Role::Kept`]): weights that have a normalisation in them, say.
+    /// ([`Role::Kept`]): weights that have a normalisation in them, say. A bound network may keep weights in the forms that its kernels read instead
+    /// and besides, which depends on kernels and batch and is known when it is bound.
     pub kept: Amount,
 }
 

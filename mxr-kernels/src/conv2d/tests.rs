@@ -94,6 +94,7 @@ fn images() -> Vec<Case> {
         Case { dilation: [2, 2], stride: [2, 2], ..square([2, 5, 14, 14], 6, 2, 1, 0) },
         Case { dilation: [3, 2], stride: [4, 4], ..square([1, 2, 20, 20], 3, 4, 1, 5) },
         Case { groups: 2, ..square([3, 8, 13, 13], 30, 5, 1, 2) },
+        Case { groups: 2, ..square([2, 8, 6, 5], 140, 3, 1, 1) },
         Case { groups: 4, ..square([2, 12, 9, 9], 8, 3, 2, 1) },
         Case { groups: 6, ..square([2, 6, 15, 17], 6, 3, 1, 1) },
         Case { groups: 6, ..square([2, 6, 15, 17], 12, 3, 2, 1) },

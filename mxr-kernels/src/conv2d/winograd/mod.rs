@@ -10,7 +10,8 @@
 //! the weight is F(3×3, 4×4): the tiles of `dy` take the place of the weights, and the sum runs over the tiles ([`gradient`]).
 //!
 //! **Memory.** Either all transformed weights or all transformed pixels lie in the workspace, whichever are fewer ([`Order`]); of the other,
-//! a task has the part that it needs in scratch memory, which stays in the caches. Sums run over all channels in registers, so the bits
+//! a task has the part that it needs in scratch memory, which stays in the caches. Weights that were [prepared](prepare) lie there as a
+//! whole in either order. Sums run over all channels in registers, so the bits
 //! depend on neither.
 //!
 //! **Rounding.** The transforms enlarge numbers by up to 10 on each axis and shrink them again, so errors are larger than those of direct
