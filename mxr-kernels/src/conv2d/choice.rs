@@ -65,15 +65,15 @@ pub(super) fn choose<T: ConvElement>(
 /// What the transforms of one tile cost for each channel (or filter) of its pixels and of its outputs, in multiply-adds.
 const TILE_COST: usize = 400;
 
-/// What the transform of one 3×3 kernel (or of its gradient) costs, in multiply-adds.
+/// What the transform of one kernel (or of its gradient) costs, in multiply-adds.
 const KERNEL_COST: usize = 200;
 
 /// Channels and filters for which a task of the gradient of the weight transforms once.
 const SHARED: usize = 128;
 
 /// The cost model of Winograd's algorithm against implicit products, in multiply-adds as the register tiles make them. Both run
-/// their products at about the same share of the peak, so counting decides: 36 products per tile of 4×4 outputs, channel and filter,
-/// and the transforms, against nine products per output. Channels and filters count as whole registers of 16.
+/// their products at about the same share of the peak, so counting decides: 36 products per tile of outputs, 4×4 for 3×3 kernels and
+/// 2×2 for 5×5, channel and filter, and the transforms, against nine or 25 products per output. Channels and filters count as whole registers of 16.
 ///
 /// The constants were fitted to `benches/examples/conv.rs`. In gradients of weights, pixels are transformed again for every [`SHARED`] filters,
 /// and `dy` for as many channels.
@@ -87,9 +87,10 @@ pub(super) fn winograd_pays(conv: &Conv2d, direction: Direction) -> bool {
         Direction::BackwardWeight => c * k.div_ceil(SHARED) + k * c.div_ceil(SHARED),
         Direction::Forward | Direction::BackwardData => c + k,
     };
-    let tiles = conv.n * h.div_ceil(4) * w.div_ceil(4);
+    let side = 7 - conv.kh;
+    let tiles = conv.n * h.div_ceil(side) * w.div_ceil(side);
     let winograd = tiles * (36 * c * k + TILE_COST * transformed) + KERNEL_COST * c * k;
-    winograd < 9 * conv.n * h * w * conv.c * conv.filters
+    winograd < conv.kh * conv.kw * conv.n * h * w * conv.c * conv.filters
 }
 
 #[cfg(test)]
@@ -97,9 +98,14 @@ mod tests {
     use super::*;
     use mxr_graph::instr::ConvAttrs;
 
-    fn three_by_three([n, c, h, w]: [usize; 4], filters: usize) -> Conv2d {
-        let attrs = ConvAttrs { pad: [1; 4], ..ConvAttrs::default() };
-        Conv2d::new([n, c, h, w], [filters, c, 3, 3], [n, filters, h, w], attrs).unwrap()
+    fn three_by_three(x: [usize; 4], filters: usize) -> Conv2d {
+        square(3, x, filters)
+    }
+
+    /// A kernel of this height and width, padded so that the output is as large as the input.
+    fn square(kernel: usize, [n, c, h, w]: [usize; 4], filters: usize) -> Conv2d {
+        let attrs = ConvAttrs { pad: [(kernel / 2) as u32; 4], ..ConvAttrs::default() };
+        Conv2d::new([n, c, h, w], [filters, c, kernel, kernel], [n, filters, h, w], attrs).unwrap()
     }
 
     const DIRECTIONS: [Direction; 3] =
@@ -122,6 +128,10 @@ mod tests {
             assert!(winograd_pays(&three_by_three([8, 512, 7, 7], 512), direction));
             assert!(!winograd_pays(&three_by_three([8, 3, 224, 224], 64), direction));
             assert!(!winograd_pays(&three_by_three([1, 64, 1, 1], 64), direction));
+            assert!(winograd_pays(&square(5, [8, 64, 27, 27], 192), direction));
+            assert!(winograd_pays(&square(5, [8, 32, 28, 28], 96), direction));
+            assert!(!winograd_pays(&square(5, [64, 1, 28, 28], 20), direction));
+            assert!(!winograd_pays(&square(5, [1, 64, 1, 1], 64), direction));
         }
     }
 
