@@ -62,7 +62,8 @@ pub(super) fn choose<T: ConvElement>(
     named().or_else(usual).expect("the reference accepts every convolution")
 }
 
-/// What the transforms of one tile cost for each channel (or filter) of its pixels and of its outputs, in multiply-adds.
+/// What the transforms of one tile of 4×4 outputs cost for each channel (or filter) of its pixels and of its outputs, in multiply-adds;
+/// those of one of 2×2 cost half of it.
 const TILE_COST: usize = 400;
 
 /// What the transform of one kernel (or of its gradient) costs, in multiply-adds.
@@ -73,7 +74,8 @@ const SHARED: usize = 128;
 
 /// The cost model of Winograd's algorithm against implicit products, in multiply-adds as the register tiles make them. Both run
 /// their products at about the same share of the peak, so counting decides: 36 products per tile of outputs, 4×4 for 3×3 kernels and
-/// 2×2 for 5×5, channel and filter, and the transforms, against nine or 25 products per output. Channels and filters count as whole registers of 16.
+/// 2×2 for 5×5, channel and filter, and the transforms, against nine or 25 products per output. Channels and filters count as whole
+/// registers of 16.
 ///
 /// The constants were fitted to `benches/examples/conv.rs`. In gradients of weights, pixels are transformed again for every [`SHARED`] filters,
 /// and `dy` for as many channels.
@@ -87,9 +89,9 @@ pub(super) fn winograd_pays(conv: &Conv2d, direction: Direction) -> bool {
         Direction::BackwardWeight => c * k.div_ceil(SHARED) + k * c.div_ceil(SHARED),
         Direction::Forward | Direction::BackwardData => c + k,
     };
-    let side = 7 - conv.kh;
+    let side = if conv.kh == 3 { 4 } else { 2 };
     let tiles = conv.n * h.div_ceil(side) * w.div_ceil(side);
-    let winograd = tiles * (36 * c * k + TILE_COST * transformed) + KERNEL_COST * c * k;
+    let winograd = tiles * (36 * c * k + TILE_COST * side / 4 * transformed) + KERNEL_COST * c * k;
     winograd < conv.kh * conv.kw * conv.n * h * w * conv.c * conv.filters
 }
 
@@ -130,6 +132,7 @@ mod tests {
             assert!(!winograd_pays(&three_by_three([1, 64, 1, 1], 64), direction));
             assert!(winograd_pays(&square(5, [8, 64, 27, 27], 192), direction));
             assert!(winograd_pays(&square(5, [8, 32, 28, 28], 96), direction));
+            assert!(winograd_pays(&square(5, [64, 20, 8, 8], 50), direction));
             assert!(!winograd_pays(&square(5, [64, 1, 28, 28], 20), direction));
             assert!(!winograd_pays(&square(5, [1, 64, 1, 1], 64), direction));
         }
