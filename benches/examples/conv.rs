@@ -19,6 +19,7 @@ use std::time::Instant;
 type Layer = (&'static str, usize, usize, usize, usize, u32, u32);
 
 const LAYERS: &[Layer] = &[
+    ("lenet 5x5 20-50@12", 20, 12, 50, 5, 1, 0),
     ("alexnet 11x11/4 3-64@224", 3, 224, 64, 11, 4, 2),
     ("alexnet 5x5 64-192@27", 64, 27, 192, 5, 1, 2),
     ("alexnet 3x3 192-384@13", 192, 13, 384, 3, 1, 1),
@@ -38,6 +39,9 @@ const LAYERS: &[Layer] = &[
     ("googlenet 1x1 192-96@28", 192, 28, 96, 1, 1, 0),
     ("googlenet 5x5 16-32@28", 16, 28, 32, 5, 1, 2),
     ("googlenet 5x5 32-96@28", 32, 28, 96, 5, 1, 2),
+    ("googlenet 5x5 16-48@14", 16, 14, 48, 5, 1, 2),
+    ("googlenet 5x5 32-128@14", 32, 14, 128, 5, 1, 2),
+    ("googlenet 5x5 48-128@7", 48, 7, 128, 5, 1, 2),
     ("googlenet 1x1 480-192@14", 480, 14, 192, 1, 1, 0),
     ("googlenet 3x3 96-208@14", 96, 14, 208, 3, 1, 1),
     ("googlenet 3x3 160-320@14", 160, 14, 320, 3, 1, 1),

@@ -65,10 +65,11 @@ pub(super) fn choose<T: ConvElement>(
     named().or_else(usual).expect("the reference accepts every convolution")
 }
 
-/// What the transforms of one tile cost for each channel (or filter) of its pixels and of its outputs, in multiply-adds.
+/// What the transforms of one tile of 4×4 outputs cost for each channel (or filter) of its pixels and of its outputs, in multiply-adds;
+/// those of one of 2×2 cost half of it.
 const TILE_COST: usize = 400;
 
-/// What the transform of one 3×3 kernel (or of its gradient) costs, in multiply-adds.
+/// What the transform of one kernel (or of its gradient) costs, in multiply-adds.
 const KERNEL_COST: usize = 200;
 
 /// Channels and filters for which a task of the gradient of the weight transforms once.
@@ -80,10 +81,10 @@ const SHARED: usize = 128;
 const READ_COST: usize = 20;
 
 /// The cost model of Winograd's algorithm against implicit products, in multiply-adds as the register tiles make them. Both run
-/// their products at about the same share of the peak, so counting decides: 36 products per tile of 4×4 outputs, channel and filter,
-/// and the transforms, against nine products per output. Channels and filters count as whole registers of 16. Where there are few
-/// tiles, reading counts, too: of weights that were prepared before there are 36 for each nine, while those that are prepared in the call
-/// are nine on either side.
+/// their products at about the same share of the peak, so counting decides: 36 products per tile of outputs, 4×4 for 3×3 kernels and
+/// 2×2 for 5×5, channel and filter, and the transforms, against nine or 25 products per output. Channels and filters count as whole
+/// registers of 16. Where there are few tiles, reading counts, too: of weights that were prepared before there are 36 for each nine or 25,
+/// while those that are prepared in the call are as many on either side.
 ///
 /// The constants were fitted to `benches/examples/conv.rs`. In gradients of weights, pixels are transformed again for every [`SHARED`] filters,
 /// and `dy` for as many channels.
@@ -97,14 +98,20 @@ pub(super) fn winograd_pays(conv: &Conv2d, direction: Direction, prepared: bool)
         Direction::BackwardWeight => c * k.div_ceil(SHARED) + k * c.div_ceil(SHARED),
         Direction::Forward | Direction::BackwardData => c + k,
     };
-    let tiles = conv.n * h.div_ceil(4) * w.div_ceil(4);
-    let (points, taps) = (36 * c * k, 9 * conv.c * conv.filters);
-    let winograd = tiles * (points + TILE_COST * transformed);
+    let side = tile_side(conv);
+    let tiles = conv.n * h.div_ceil(side) * w.div_ceil(side);
+    let (points, taps) = (36 * c * k, conv.kh * conv.kw * conv.c * conv.filters);
+    let winograd = tiles * (points + TILE_COST * side / 4 * transformed);
     let direct = conv.n * h * w * taps;
     match prepared {
         true => winograd + READ_COST * points < direct + READ_COST * taps,
         false => winograd + KERNEL_COST * c * k < direct,
     }
+}
+
+/// Outputs of a tile along one axis.
+fn tile_side(conv: &Conv2d) -> usize {
+    if conv.kh == 3 { 4 } else { 2 }
 }
 
 /// What packing an element of a weight costs, in multiply-adds: it is read, turned and written.
@@ -116,7 +123,8 @@ const PART: usize = 64;
 /// Whether a weight is to be kept as this candidate prepares it.
 pub(super) fn worth_preparing<T>(conv: &Conv2d, candidate: &Candidate<T>) -> bool {
     if candidate.fewer_products {
-        let tiles = conv.n * conv.oh.div_ceil(4) * conv.ow.div_ceil(4);
+        let side = tile_side(conv);
+        let tiles = conv.n * conv.oh.div_ceil(side) * conv.ow.div_ceil(side);
         return tiles * 36 <= PART * KERNEL_COST;
     }
     conv.n * conv.oh * conv.ow <= PART * PACK_COST
@@ -127,9 +135,14 @@ mod tests {
     use super::*;
     use mxr_graph::instr::ConvAttrs;
 
-    fn three_by_three([n, c, h, w]: [usize; 4], filters: usize) -> Conv2d {
-        let attrs = ConvAttrs { pad: [1; 4], ..ConvAttrs::default() };
-        Conv2d::new([n, c, h, w], [filters, c, 3, 3], [n, filters, h, w], attrs).unwrap()
+    fn three_by_three(x: [usize; 4], filters: usize) -> Conv2d {
+        square(3, x, filters)
+    }
+
+    /// A kernel of this height and width, padded so that the output is as large as the input.
+    fn square(kernel: usize, [n, c, h, w]: [usize; 4], filters: usize) -> Conv2d {
+        let attrs = ConvAttrs { pad: [(kernel / 2) as u32; 4], ..ConvAttrs::default() };
+        Conv2d::new([n, c, h, w], [filters, c, kernel, kernel], [n, filters, h, w], attrs).unwrap()
     }
 
     const DIRECTIONS: [Direction; 3] =
@@ -148,11 +161,16 @@ mod tests {
     #[test]
     fn fewer_multiplications_pay_where_channels_are_many() {
         for direction in DIRECTIONS {
-            let pays = |x, filters| winograd_pays(&three_by_three(x, filters), direction, false);
-            assert!(pays([8, 64, 56, 56], 64));
-            assert!(pays([8, 512, 7, 7], 512));
-            assert!(!pays([8, 3, 224, 224], 64));
-            assert!(!pays([1, 64, 1, 1], 64));
+            let pays = |kernel, x, filters| winograd_pays(&square(kernel, x, filters), direction, false);
+            assert!(pays(3, [8, 64, 56, 56], 64));
+            assert!(pays(3, [8, 512, 7, 7], 512));
+            assert!(!pays(3, [8, 3, 224, 224], 64));
+            assert!(!pays(3, [1, 64, 1, 1], 64));
+            assert!(pays(5, [8, 64, 27, 27], 192));
+            assert!(pays(5, [8, 32, 28, 28], 96));
+            assert!(pays(5, [64, 20, 8, 8], 50));
+            assert!(!pays(5, [64, 1, 28, 28], 20));
+            assert!(!pays(5, [1, 64, 1, 1], 64));
         }
     }
 

@@ -12,8 +12,8 @@
 //!   kernel with a stride sees is collected first. Of images with few channels, `[c·kh·kw, n·oh·ow] · [n·oh·ow, k]`, whose left side is read in
 //!   the image where it lies.
 //!
-//! Groups of few filters (depthwise) are done row by row instead, and 3×3 kernels with stride 1 by Winograd's algorithm where that takes less
-//! time: `choice` says where, for each direction by itself.
+//! Groups of few filters (depthwise) are done row by row instead, and kernels of 3×3 and 5×5 with stride 1 by Winograd's algorithm where
+//! that takes less time: `choice` says where, for each direction by itself.
 //!
 //! What follows a convolution ([`Epilogue`]) is done to the elements when they are stored.
 //!

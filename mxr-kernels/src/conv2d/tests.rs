@@ -105,6 +105,12 @@ fn images() -> Vec<Case> {
         square([5, 9, 14, 14], 100, 3, 1, 0),
         square([1, 8, 5, 70], 9, 3, 1, 2),
         Case { pad: [2, 1, 0, 5], ..square([2, 16, 11, 18], 33, 3, 1, 0) },
+        square([2, 17, 13, 9], 37, 5, 1, 2),
+        square([3, 5, 7, 66], 9, 5, 1, 4),
+        square([1, 40, 19, 18], 70, 5, 1, 2),
+        Case { pad: [4, 0, 1, 3], ..square([2, 9, 8, 11], 18, 5, 1, 0) },
+        Case { pad: [1, 9, 0, 3], ..square([2, 4, 6, 3], 7, 5, 1, 0) },
+        square([0, 3, 8, 8], 4, 5, 1, 2),
         square([1, 3, 40, 75], 8, 11, 4, 2),
         square([3, 330, 5, 5], 20, 1, 1, 0),
         square([2, 5, 9, 9], 330, 1, 2, 0),
@@ -386,6 +392,8 @@ fn what_follows_has_the_bits_of_a_step_of_its_own() {
     // Long sums, in several rectangles.
     check_epilogue::<f32>(&Case::square([3, 70, 17, 17], 270, 3, 1, 1));
     check_data_epilogue::<f32>(&Case::square([3, 270, 17, 17], 170, 3, 1, 1), 1e-6);
+    check_epilogue::<f32>(&Case::square([2, 70, 13, 13], 170, 5, 1, 2));
+    check_data_epilogue::<f32>(&Case::square([2, 170, 13, 13], 70, 5, 1, 2), 1e-6);
     // Rows that are longer than what is summed up at a time.
     check_epilogue::<f32>(&Case { groups: 2, ..Case::square([1, 2, 3, 600], 2, 3, 1, 1) });
 }
@@ -414,6 +422,7 @@ fn long_sums_are_cut_and_joined() {
 fn nothing_that_is_not_finite_is_lost() {
     let cases = [
         Case::square([2, 3, 5, 6], 4, 3, 1, 1),
+        Case::square([2, 3, 5, 6], 4, 5, 1, 2),
         Case::square([2, 3, 7, 5], 4, 3, 2, 1),
         Case { groups: 2, ..Case::square([1, 2, 4, 5], 2, 3, 1, 1) },
         Case { layouts: [Layout::Cnhw; 2], ..Case::square([2, 3, 5, 6], 4, 3, 1, 1) },

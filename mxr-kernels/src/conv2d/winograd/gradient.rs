@@ -1,5 +1,5 @@
-//! The gradient of the weight, F(3×3, 4×4): at each of the 36 points, `[channels, tiles] · [tiles, filters]` of the pixels that tiles see and of
-//! the tiles of `dy`.
+//! The gradient of the weight, F(3×3, 4×4) or F(5×5, 2×2): at each of the 36 points, `[channels, tiles] · [tiles, filters]` of the pixels
+//! that tiles see and of the tiles of `dy`.
 //!
 //! A task has some channels and some filters, so many that their sums at all points fit the caches, and takes the tiles block after
 //! block. What few such tasks there are for a small gradient share the tiles out, in slices whose number depends on the
@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use super::input::{self, Place};
 use super::product::{LINE, Sums, Winograd};
-use super::tiles::{Images, POINTS, SEEN, TILE, Tiles};
-use super::transform::three_results;
+use super::tiles::{Images, POINTS, SEEN, Tiles};
+use super::transform::results;
 use super::{PIXELS, POOL, SCRATCH, TASKS, odd_lines, split};
 use crate::conv2d::Conv2d;
 use crate::conv2d::backward_weight::add_slices;
@@ -21,8 +21,8 @@ use crate::par;
 use crate::simd::Kernel;
 use crate::simd::vector::{MAX_LANES, first};
 
-/// Taps of a kernel.
-const TAPS: usize = 9;
+/// Elements of the memory through which weights go: 25 taps of the channels and filters of the widest register.
+pub(super) const WEIGHTS: usize = 25 * MAX_LANES * MAX_LANES;
 
 /// The most channels and filters of a task.
 const SIDE: usize = 128;
@@ -50,7 +50,7 @@ struct Plan {
 
 impl Plan {
     fn new(conv: &Conv2d, lanes: usize) -> Plan {
-        let tiles = Tiles::new(conv.n, conv.oh, conv.ow);
+        let tiles = Tiles::new(conv.kh, conv.n, [conv.oh, conv.ow]);
         let cut = |count: usize| Rows::new(count.div_ceil(lanes), SIDE / lanes);
         let (channels, filters) = (cut(conv.c), cut(conv.filters));
         let tasks = channels.panels() * filters.panels();
@@ -162,15 +162,11 @@ impl<V: Winograd> Kernel for Task<'_, V> {
                     pixels,
                 );
                 let place = Place { to: g, plane: g_plane, stride: BLOCK };
-                input::transform::<V, TILE>(
-                    &dy,
-                    [0, 0],
-                    tiles,
-                    block.clone(),
-                    filters.clone(),
-                    place,
-                    pixels,
-                );
+                let (seen, of) = (block.clone(), filters.clone());
+                match tiles.side {
+                    4 => input::transform::<V, 4>(&dy, [0, 0], tiles, seen, of, place, pixels),
+                    _ => input::transform::<V, 2>(&dy, [0, 0], tiles, seen, of, place, pixels),
+                }
                 for point in 0..POINTS {
                     let (v, g) = (v.add(point * v_plane), g.add(point * g_plane));
                     add_products::<V>(&Products {
@@ -194,7 +190,10 @@ impl<V: Winograd> Kernel for Task<'_, V> {
                 // SAFETY: as above; the sums are complete, and these weights belong to this task.
                 unsafe {
                     let m = m.add((number * channels.len() + block) * lanes * lanes);
-                    output::<V>(conv, channel, vector, m, m_plane, dw.start(), pixels);
+                    match conv.kh {
+                        3 => output::<V, 3>(conv, channel, vector, m, m_plane, dw.start(), pixels),
+                        _ => output::<V, 5>(conv, channel, vector, m, m_plane, dw.start(), pixels),
+                    }
                 }
             }
         }
@@ -256,14 +255,15 @@ unsafe fn add_products<V: Winograd>(p: &Products) {
     }
 }
 
-/// Transforms the sums `[channel, LANES]` of one block of channels and one vector of filters and writes them to `dw [filters, c, 3, 3]`.
+/// Transforms the sums `[channel, LANES]` of one block of channels and one vector of filters and writes them to
+/// `dw [filters, c, KERNEL, KERNEL]`.
 ///
 /// # Safety
 ///
 /// Runs below the entry of `V`'s instruction set; `m` holds the sums of all points, `plane` apart; these weights belong to the caller;
 /// `pixels` is valid for [`PIXELS`] elements.
 #[inline(always)]
-unsafe fn output<V: Winograd>(
+unsafe fn output<V: Winograd, const KERNEL: usize>(
     conv: &Conv2d,
     channel: usize,
     vector: usize,
@@ -272,23 +272,23 @@ unsafe fn output<V: Winograd>(
     dw: *mut f32,
     pixels: *mut f32,
 ) {
-    let lanes = V::LANES;
+    let (lanes, taps) = (V::LANES, KERNEL * KERNEL);
     let (first_channel, first_filter) = (channel * lanes, vector * lanes);
     let (channels, filters) = (lanes.min(conv.c - first_channel), lanes.min(conv.filters - first_filter));
     // SAFETY: masks keep weights within the block's channels; the caller allows the accesses.
     unsafe {
         for channel in 0..channels {
-            one::<V>(m.add(channel * lanes), plane, pixels.add(channel * TAPS * lanes));
+            one::<V, KERNEL>(m.add(channel * lanes), plane, pixels.add(channel * taps * lanes));
         }
-        for at in (0..channels * TAPS).step_by(lanes) {
-            let width = lanes.min(channels * TAPS - at);
+        for at in (0..channels * taps).step_by(lanes) {
+            let width = lanes.min(channels * taps - at);
             let mut block = [V::zero(); MAX_LANES];
             for (j, x) in block[..width].iter_mut().enumerate() {
                 *x = V::load(pixels.add((at + j) * lanes));
             }
             V::transpose(&mut block);
             for (f, x) in block[..filters].iter().enumerate() {
-                let to = dw.add(((first_filter + f) * conv.c + first_channel) * TAPS + at);
+                let to = dw.add(((first_filter + f) * conv.c + first_channel) * taps + at);
                 if width == lanes { x.store(to) } else { x.store_masked(to, first(width)) }
             }
         }
@@ -297,24 +297,24 @@ unsafe fn output<V: Winograd>(
 
 /// # Safety
 ///
-/// Runs below the entry of `V`'s instruction set; `from` is valid for a register at every point, `to` for nine.
+/// Runs below the entry of `V`'s instruction set; `from` is valid for a register at every point, `to` for one at every tap.
 #[inline(always)]
-unsafe fn one<V: Winograd>(from: *const f32, plane: usize, to: *mut f32) {
+unsafe fn one<V: Winograd, const KERNEL: usize>(from: *const f32, plane: usize, to: *mut f32) {
     // SAFETY: the caller allows the accesses.
     unsafe {
-        let mut half = [[V::zero(); SEEN]; 3];
+        let mut half = [[V::zero(); SEEN]; KERNEL];
         for j in 0..SEEN {
             let mut column = [V::zero(); SEEN];
             for (i, x) in column.iter_mut().enumerate() {
                 *x = V::load(from.add((i * SEEN + j) * plane));
             }
-            for (row, x) in half.iter_mut().zip(three_results(column)) {
+            for (row, x) in half.iter_mut().zip(results::<V, KERNEL>(column)) {
                 row[j] = x;
             }
         }
         for (i, &half) in half.iter().enumerate() {
-            for (j, x) in three_results(half).into_iter().enumerate() {
-                x.store(to.add((i * 3 + j) * V::LANES));
+            for (j, x) in results::<V, KERNEL>(half).into_iter().enumerate() {
+                x.store(to.add((i * KERNEL + j) * V::LANES));
             }
         }
     }

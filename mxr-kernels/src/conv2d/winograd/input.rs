@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::tiles::{Images, SEEN, STRIP, TILE, Tiles};
-use super::transform::{data, four_taps};
+use super::tiles::{Images, SEEN, STRIP, Tiles};
+use super::transform::{data, taps};
 use crate::simd::vector::{MAX_LANES, Vector};
 
 /// Elements of the memory through which pixels go.
-pub(super) const PIXELS: usize = SEEN * (STRIP * TILE + 2) * MAX_LANES;
+pub(super) const PIXELS: usize = SEEN * (STRIP + SEEN - 2) * MAX_LANES;
 
 /// Where the points of a block of tiles go: element `(point, block of channels, tile, lane)` to
 /// `point · plane + (block · stride + tile) · LANES + lane`.
@@ -18,12 +18,12 @@ pub(super) struct Place {
     pub(super) stride: usize,
 }
 
-/// Transforms blocks of channels of a block of tiles, which see `SIDE` × `SIDE` pixels: six as data, four as taps.
+/// Transforms blocks of channels of a block of tiles, which see `SIDE` × `SIDE` pixels: six as data, fewer as taps.
 ///
 /// # Safety
 ///
-/// Runs below the entry of `V`'s instruction set; `images` and `tiles` belong to one convolution; the place is valid for the writes and
-/// `pixels` for [`PIXELS`] elements.
+/// Runs below the entry of `V`'s instruction set; `images` and `tiles` belong to one convolution, and tiles see no less than they are wide; the
+/// place is valid for the writes and `pixels` for [`PIXELS`] elements.
 #[inline(always)]
 pub(super) unsafe fn transform<V: Vector<Elem = f32>, const SIDE: usize>(
     images: &Images<'_>,
@@ -34,18 +34,18 @@ pub(super) unsafe fn transform<V: Vector<Elem = f32>, const SIDE: usize>(
     place: Place,
     pixels: *mut f32,
 ) {
-    let lanes = V::LANES;
+    let (lanes, side) = (V::LANES, tiles.side);
     for channel in channels.clone() {
         for strip in tiles.strips(block.clone()) {
             let corner = [(strip.row, pad[0]), (strip.col, pad[1])]
-                .map(|(at, pad)| (at * TILE) as isize - pad as isize);
-            let width = strip.count * TILE + SIDE - TILE;
+                .map(|(at, pad)| (at * side) as isize - pad as isize);
+            let width = strip.count * side + SIDE - side;
             // SAFETY: the strip's tiles exist and are at most `STRIP`; the caller allows the writes.
             unsafe {
                 images.blocked::<V>(strip.image, channel, corner, [SIDE, width], pixels);
                 let to = place.to.add(((channel - channels.start) * place.stride + strip.first) * lanes);
                 for tile in 0..strip.count {
-                    let from = pixels.add(tile * TILE * lanes);
+                    let from = pixels.add(tile * side * lanes);
                     one::<V, SIDE>(from, width * lanes, to.add(tile * lanes), place.plane);
                 }
             }
@@ -92,8 +92,7 @@ unsafe fn points<V: Vector<Elem = f32>, const SIDE: usize>(x: [V; SIDE]) -> [V; 
     unsafe {
         match x[..] {
             [a, b, c, d, e, f] => data([a, b, c, d, e, f]),
-            [a, b, c, d] => four_taps([a, b, c, d]),
-            _ => unreachable!("tiles see six pixels or four"),
+            _ => taps(x),
         }
     }
 }

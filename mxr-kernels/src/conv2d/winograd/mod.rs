@@ -1,13 +1,14 @@
-//! Winograd's algorithm F(4×4, 3×3) for kernels of 3×3 with stride 1: a tile of 4×4 outputs takes 36 multiplications per channel and
-//! filter, not 144.
+//! Winograd's algorithm for kernels with stride 1: F(4×4, 3×3), where a tile of 4×4 outputs takes 36 multiplications per channel and
+//! filter, not 144, and F(2×2, 5×5), where one of 2×2 takes 36, not 100.
 //!
-//! The 6×6 pixels that a tile sees are transformed to 36 points ([`input`]), and so are the nine weights ([`weights`]); at every point,
+//! The 6×6 pixels that a tile sees are transformed to 36 points ([`input`]), and so are the weights ([`weights`]); at every point,
 //! tiles × channels × filters is a product of matrices ([`product`]), whose results are transformed to pixels ([`output`]). Registers
 //! hold neighbouring channels (or filters), so pixels are turned from `[channel, row, column]` to `[row, column, LANES channels]` on
 //! the way in and back on the way out.
 //!
 //! The gradient of the data is the same convolution of `dy` by weights with filters and channels exchanged and taps turned around. That of
-//! the weight is F(3×3, 4×4): the tiles of `dy` take the place of the weights, and the sum runs over the tiles ([`gradient`]).
+//! the weight is F(3×3, 4×4) or F(5×5, 2×2): the tiles of `dy` take the place of the weights, and the sum runs over the tiles
+//! ([`gradient`]). What differs between the kernels is the side of a tile, the step from one to the next, and three transforms.
 //!
 //! **Memory.** Either all transformed weights or all transformed pixels lie in the workspace, whichever are fewer ([`Order`]); of the other,
 //! a task has the part that it needs in scratch memory, which stays in the caches. Weights that were [prepared](prepare) lie there as a
@@ -48,8 +49,11 @@ const SCRATCH: usize = 5 << 18;
 
 static POOL: Pool<f32> = Pool::new(SCRATCH);
 
-/// Elements of it that are for pixels on their way.
-const PIXELS: usize = if input::PIXELS > output::PIXELS { input::PIXELS } else { output::PIXELS };
+/// Elements of it that are for pixels and weights on their way.
+const PIXELS: usize = {
+    let most = if input::PIXELS > output::PIXELS { input::PIXELS } else { output::PIXELS };
+    if most > gradient::WEIGHTS { most } else { gradient::WEIGHTS }
+};
 
 /// Tiles that a task multiplies at once: the most, so that weights are read seldom enough.
 const MOST_TILES: usize = 56;
@@ -75,8 +79,9 @@ pub(super) fn accepts(conv: &Conv2d, _: Direction) -> bool {
     let whole = conv.groups() == 1 && conv.attrs.dilation == [1, 1] && conv.attrs.stride == [1, 1];
     let channels = 1..=MOST_CHANNELS;
     whole
-        && [conv.kh, conv.kw] == [3, 3]
-        && top.max(left) <= 2
+        && conv.kh == conv.kw
+        && [3, 5].contains(&conv.kh)
+        && (top.max(left) as usize) < conv.kh
         && channels.contains(&conv.c)
         && channels.contains(&conv.filters)
 }
@@ -149,7 +154,8 @@ pub(super) fn backward_data<V: Winograd>(
     run::<V>(&Problem::backward_data(conv), dy, Weight::Plain(weight), epilogue, dx, workspace);
 }
 
-/// `y` of `n` images of `filters` channels of `oh` × `ow` pixels, of `x` with `c` channels of `h` × `w`, and weights `[filters, c, 3, 3]`, or `[c, filters, 3, 3]` with turned taps.
+/// `y` of `n` images of `filters` channels of `oh` × `ow` pixels, of `x` with `c` channels of `h` × `w`, and weights
+/// `[filters, c, kernel, kernel]`, or `[c, filters, kernel, kernel]` with turned taps.
 struct Problem {
     n: usize,
     c: usize,
@@ -158,6 +164,8 @@ struct Problem {
     filters: usize,
     oh: usize,
     ow: usize,
+    /// 3 or 5.
+    kernel: usize,
     /// Where images and channels of `x` and of `y` begin.
     strides: [Strides; 2],
     /// Zeros above and left of the image.
@@ -170,12 +178,12 @@ impl Problem {
         let Conv2d { n, c, h, w, filters, oh, ow, .. } = *conv;
         let [top, left, ..] = conv.attrs.pad.map(|pad| pad as usize);
         let strides = [conv.x_strides(), conv.y_strides()];
-        Problem { n, c, h, w, filters, oh, ow, strides, pad: [top, left], turned: false }
+        Problem { n, c, h, w, filters, oh, ow, kernel: conv.kh, strides, pad: [top, left], turned: false }
     }
 
     fn backward_data(conv: &Conv2d) -> Problem {
         let Conv2d { n, c, h, w, filters, oh, ow, .. } = *conv;
-        // dx[u] = Σ dy[u + pad − r] · w[r] is a window that begins 2 − pad before u.
+        // dx[u] = Σ dy[u + pad − r] · w[r] is a window that begins kernel − 1 − pad before u.
         let [top, left, ..] = conv.attrs.pad.map(|pad| pad as usize);
         Problem {
             n,
@@ -185,8 +193,9 @@ impl Problem {
             filters: c,
             oh: h,
             ow: w,
+            kernel: conv.kh,
             strides: [conv.y_strides(), conv.x_strides()],
-            pad: [2 - top, 2 - left],
+            pad: [top, left].map(|pad| conv.kh - 1 - pad),
             turned: true,
         }
     }
@@ -229,7 +238,7 @@ struct Plan {
 impl Plan {
     fn new<V: Winograd>(problem: &Problem) -> Plan {
         let lanes = V::LANES;
-        let tiles = Tiles::new(problem.n, problem.oh, problem.ow);
+        let tiles = Tiles::new(problem.kernel, problem.n, [problem.oh, problem.ow]);
         let channels = problem.c.next_multiple_of(lanes);
         let vectors = problem.filters.div_ceil(lanes);
         let room = SCRATCH - PIXELS - POINTS * 4 * LINE;
@@ -518,16 +527,12 @@ impl<V: Winograd> Job<'_, V> {
                 for vector in chunk.clone() {
                     let m = m.as_ptr().add((vector - first) * plan.block * V::LANES);
                     let products = Products { m, plane: plan.m_plane, vector };
-                    let (y, pixels) = (self.y.start(), pixels.as_mut_ptr());
-                    output::transform::<V>(
-                        self.problem,
-                        &products,
-                        plan.tiles,
-                        range.clone(),
-                        &self.epilogue,
-                        y,
-                        pixels,
-                    );
+                    let (tiles, range, epilogue) = (plan.tiles, range.clone(), &self.epilogue);
+                    let (p, y, pixels) = (self.problem, self.y.start(), pixels.as_mut_ptr());
+                    match tiles.side {
+                        4 => output::transform::<V, 4>(p, &products, tiles, range, epilogue, y, pixels),
+                        _ => output::transform::<V, 2>(p, &products, tiles, range, epilogue, y, pixels),
+                    }
                 }
             }
         }

@@ -4,12 +4,15 @@ use crate::epilogue::Epilogue;
 use std::ops::Range;
 
 use super::Problem;
-use super::tiles::{SEEN, STRIP, Strip, TILE, Tiles};
-use super::transform::four_results;
+use super::tiles::{SEEN, STRIP, Strip, Tiles};
+use super::transform::results;
 use crate::simd::vector::{MAX_LANES, Vector, first};
 
+/// Rows of the highest tiles.
+const MOST: usize = 4;
+
 /// Elements of the memory through which pixels go.
-pub(super) const PIXELS: usize = TILE * STRIP * TILE * MAX_LANES;
+pub(super) const PIXELS: usize = MOST * STRIP * MAX_LANES;
 
 /// Products of a block of tiles and one vector of filters.
 pub(super) struct Products {
@@ -20,14 +23,14 @@ pub(super) struct Products {
     pub(super) vector: usize,
 }
 
-/// Transforms the products of a block of tiles and writes the pixels to `y`.
+/// Transforms the products of a block of tiles of `TILE` × `TILE` pixels and writes the pixels to `y`.
 ///
 /// # Safety
 ///
 /// Runs below the entry of `V`'s instruction set; the products are complete; `y` is the whole output and its pixels of these tiles and
 /// filters belong to the caller; `pixels` is valid for [`PIXELS`] elements.
 #[inline(always)]
-pub(super) unsafe fn transform<V: Vector<Elem = f32>>(
+pub(super) unsafe fn transform<V: Vector<Elem = f32>, const TILE: usize>(
     problem: &Problem,
     products: &Products,
     tiles: Tiles,
@@ -43,29 +46,34 @@ pub(super) unsafe fn transform<V: Vector<Elem = f32>>(
         unsafe {
             for tile in 0..strip.count {
                 let m = products.m.add((strip.first + tile) * lanes);
-                one::<V>(m, products.plane, pixels.add(tile * TILE * lanes), row);
+                one::<V, TILE>(m, products.plane, pixels.add(tile * TILE * lanes), row);
             }
-            store::<V>(problem, products.vector, &strip, epilogue, y, pixels);
+            store::<V, TILE>(problem, products.vector, &strip, epilogue, y, pixels);
         }
     }
 }
 
 /// # Safety
 ///
-/// Runs below the entry of `V`'s instruction set; `from` is valid for a register at every point, `to` for four at each of four rows.
+/// Runs below the entry of `V`'s instruction set; `from` is valid for a register at every point, `to` for `TILE` at each of as many rows.
 #[inline(always)]
-unsafe fn one<V: Vector<Elem = f32>>(from: *const f32, plane: usize, to: *mut f32, row: usize) {
+unsafe fn one<V: Vector<Elem = f32>, const TILE: usize>(
+    from: *const f32,
+    plane: usize,
+    to: *mut f32,
+    row: usize,
+) {
     // SAFETY: the caller allows the accesses.
     unsafe {
         let mut half = [[V::zero(); SEEN]; TILE];
         for j in 0..SEEN {
             let column = [0, 1, 2, 3, 4, 5].map(|i| V::load(from.add((i * SEEN + j) * plane)));
-            for (row, x) in half.iter_mut().zip(four_results(column)) {
+            for (row, x) in half.iter_mut().zip(results::<V, TILE>(column)) {
                 row[j] = x;
             }
         }
         for (i, &half) in half.iter().enumerate() {
-            for (j, x) in four_results(half).into_iter().enumerate() {
+            for (j, x) in results::<V, TILE>(half).into_iter().enumerate() {
                 x.store(to.add(i * row + j * V::LANES));
             }
         }
@@ -78,7 +86,7 @@ unsafe fn one<V: Vector<Elem = f32>>(from: *const f32, plane: usize, to: *mut f3
 ///
 /// As [`transform`].
 #[inline(always)]
-unsafe fn store<V: Vector<Elem = f32>>(
+unsafe fn store<V: Vector<Elem = f32>, const TILE: usize>(
     problem: &Problem,
     vector: usize,
     strip: &Strip,

@@ -6,21 +6,20 @@ use crate::conv2d::Strides;
 use crate::gemm::pack;
 use crate::simd::vector::Vector;
 
-/// Height and width of a tile of output.
-pub(super) const TILE: usize = 4;
-
 /// Height and width of the input that a tile sees, and the number of points of one axis.
-pub(super) const SEEN: usize = TILE + 2;
+pub(super) const SEEN: usize = 6;
 
 /// Points of a tile: what a multiplication of matrices is made for.
 pub(super) const POINTS: usize = SEEN * SEEN;
 
-/// The most tiles of a [`Strip`], so that its pixels fit a first-level cache.
-pub(super) const STRIP: usize = 14;
+/// The most columns of output of a [`Strip`], so that its pixels fit a first-level cache.
+pub(super) const STRIP: usize = 56;
 
 /// The tiles of all images of a batch, numbered `(image, row, column)`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tiles {
+    /// Height and width of a tile.
+    pub(super) side: usize,
     images: usize,
     rows: usize,
     cols: usize,
@@ -38,9 +37,10 @@ pub(super) struct Strip {
 }
 
 impl Tiles {
-    /// For images of this height and width.
-    pub(super) fn new(images: usize, h: usize, w: usize) -> Tiles {
-        Tiles { images, rows: h.div_ceil(TILE), cols: w.div_ceil(TILE) }
+    /// For images of output of this height and width, made by kernels of `kernel` × `kernel`.
+    pub(super) fn new(kernel: usize, images: usize, [h, w]: [usize; 2]) -> Tiles {
+        let side = SEEN + 1 - kernel;
+        Tiles { side, images, rows: h.div_ceil(side), cols: w.div_ceil(side) }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -58,7 +58,7 @@ impl Tiles {
                     image: rest / self.rows,
                     row: rest % self.rows,
                     col,
-                    count: (self.cols - col).min(block.end - next).min(STRIP),
+                    count: (self.cols - col).min(block.end - next).min(STRIP / self.side),
                     first: next - block.start,
                 };
                 next += strip.count;

@@ -2,15 +2,9 @@
 
 use super::Problem;
 use super::tiles::{POINTS, SEEN};
-use super::transform::three_taps;
+use super::transform::taps;
 use crate::gemm::pack;
-use crate::simd::vector::Vector;
-
-/// Taps of a kernel.
-const TAPS: usize = 9;
-
-/// Elements of the stack array through which weights go: the taps of [`Vector::LANES`] filters and channels of the widest register.
-const SQUARE: usize = 16 * 16 * TAPS;
+use crate::simd::vector::{MAX_LANES, Vector};
 
 /// Transforms the weights of filters `vector · LANES ..` and all channels to `to`: element `(point, channel, lane)` goes to
 /// `point · plane + channel · row + lane`; channels and filters past the last one are 0.
@@ -27,12 +21,36 @@ pub(super) unsafe fn transform<V: Vector<Elem = f32>>(
     plane: usize,
     row: usize,
 ) {
-    let lanes = V::LANES;
+    // SAFETY: the caller's contract.
+    unsafe {
+        match problem.kernel {
+            3 => all::<V, 3>(problem, weight, vector, to, plane, row),
+            _ => all::<V, 5>(problem, weight, vector, to, plane, row),
+        }
+    }
+}
+
+/// The same for weights of `KERNEL` × `KERNEL`.
+///
+/// # Safety
+///
+/// As [`transform`].
+#[inline(always)]
+unsafe fn all<V: Vector<Elem = f32>, const KERNEL: usize>(
+    problem: &Problem,
+    weight: &[f32],
+    vector: usize,
+    to: *mut f32,
+    plane: usize,
+    row: usize,
+) {
+    let (lanes, taps) = (V::LANES, KERNEL * KERNEL);
     let filters = lanes.min(problem.filters - vector * lanes);
     let first = vector * lanes;
     let weight = weight.as_ptr();
-    let mut square = [0f32; SQUARE];
-    let square = square.as_mut_ptr();
+    // The taps of as many filters and channels as the widest register has lanes.
+    let mut square = [[[0f32; MAX_LANES * MAX_LANES]; KERNEL]; KERNEL];
+    let square = square.as_mut_ptr().cast::<f32>();
     for block in 0..problem.c.div_ceil(lanes) {
         let channel = block * lanes;
         let channels = lanes.min(problem.c - channel);
@@ -41,19 +59,19 @@ pub(super) unsafe fn transform<V: Vector<Elem = f32>>(
             // `[channel, tap, filter]`; lanes past the last filter stay 0.
             if problem.turned {
                 for i in 0..channels {
-                    let from = weight.add(((channel + i) * problem.filters + first) * TAPS);
-                    let to = square.add(i * TAPS * lanes);
-                    pack::transposed::<V>(filters, TAPS, |j| from.add(j * TAPS), to, lanes);
+                    let from = weight.add(((channel + i) * problem.filters + first) * taps);
+                    let to = square.add(i * taps * lanes);
+                    pack::transposed::<V>(filters, taps, |j| from.add(j * taps), to, lanes);
                 }
             } else {
-                let from = weight.add((first * problem.c + channel) * TAPS);
-                let filter = problem.c * TAPS;
-                pack::transposed::<V>(filters, channels * TAPS, |j| from.add(j * filter), square, lanes);
+                let from = weight.add((first * problem.c + channel) * taps);
+                let filter = problem.c * taps;
+                pack::transposed::<V>(filters, channels * taps, |j| from.add(j * filter), square, lanes);
             }
             for i in 0..lanes {
                 let to = to.add((channel + i) * row);
                 if i < channels {
-                    one::<V>(problem.turned, square.add(i * TAPS * lanes), to, plane);
+                    one::<V, KERNEL>(problem.turned, square.add(i * taps * lanes), to, plane);
                 } else {
                     for point in 0..POINTS {
                         V::zero().store(to.add(point * plane));
@@ -66,21 +84,30 @@ pub(super) unsafe fn transform<V: Vector<Elem = f32>>(
 
 /// # Safety
 ///
-/// Runs below the entry of `V`'s instruction set; `from` is valid for reads of nine registers, `to` for the writes.
+/// Runs below the entry of `V`'s instruction set; `from` is valid for reads of a register for each tap, `to` for the writes.
 #[inline(always)]
-unsafe fn one<V: Vector<Elem = f32>>(turned: bool, from: *const f32, to: *mut f32, plane: usize) {
-    let tap = |r: usize, s: usize| if turned { TAPS - 1 - (r * 3 + s) } else { r * 3 + s };
+unsafe fn one<V: Vector<Elem = f32>, const KERNEL: usize>(
+    turned: bool,
+    from: *const f32,
+    to: *mut f32,
+    plane: usize,
+) {
     // SAFETY: the caller allows the accesses.
     unsafe {
-        let mut half = [[V::zero(); 3]; SEEN];
-        for s in 0..3 {
-            let column = three_taps([0, 1, 2].map(|r| V::load(from.add(tap(r, s) * V::LANES))));
-            for (row, x) in half.iter_mut().zip(column) {
+        let mut half = [[V::zero(); KERNEL]; SEEN];
+        for s in 0..KERNEL {
+            let mut column = [V::zero(); KERNEL];
+            for (r, x) in column.iter_mut().enumerate() {
+                let tap = r * KERNEL + s;
+                let tap = if turned { KERNEL * KERNEL - 1 - tap } else { tap };
+                *x = V::load(from.add(tap * V::LANES));
+            }
+            for (row, x) in half.iter_mut().zip(taps(column)) {
                 row[s] = x;
             }
         }
         for (i, &row) in half.iter().enumerate() {
-            for (j, x) in three_taps(row).into_iter().enumerate() {
+            for (j, x) in taps(row).into_iter().enumerate() {
                 x.store(to.add((i * SEEN + j) * plane));
             }
         }
