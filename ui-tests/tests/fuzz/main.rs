@@ -35,6 +35,9 @@ mod expand;
 #[path = "../../../mxr-macros/src/imports.rs"]
 mod imports;
 #[allow(dead_code, unused_imports)]
+#[path = "../../../mxr-macros/src/operators/mod.rs"]
+mod operators;
+#[allow(dead_code, unused_imports)]
 #[path = "../../../mxr-macros/src/parse/mod.rs"]
 mod parse;
 

@@ -137,7 +137,7 @@ fn feed(net: &Executor) -> Found {
 fn results(net: &mut Executor, mode: Mode) -> Result<Vec<Vec<f64>>, String> {
     let told = |e: Error| format!("it ran once, but does not again: {e}");
     net.forward(mode).and_then(|()| net.wait()).map_err(told)?;
-    let as_numbers = |a: &mxr::NDArray| a.cast("f64").to_vec::<f64>().map_err(told);
+    let as_numbers = |a: &mxr::NDArray| a.cast("f64").and_then(|a| a.to_vec::<f64>()).map_err(told);
     net.outputs().iter().map(as_numbers).collect()
 }
 
