@@ -126,7 +126,8 @@ fn damaged_sources_still_expand() {
         let start = Instant::now();
         let tokens = expand(damaged.clone());
         longest = longest.max(start.elapsed());
-        assert!(!tokens.is_empty(), "{damaged}");
+        // Of some nothing is left but constants.
+        assert!(!tokens.is_empty() || !damaged.to_string().contains("fn "), "{damaged}");
         sound += usize::from(faults_in(&tokens) == 0);
     }
     println!("{rounds} damaged sources, {sound} of them still networks; the longest took {longest:?}");
