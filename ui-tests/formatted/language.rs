@@ -1,7 +1,7 @@
 //! Every construct of the language, as rustfmt leaves it.
 
 /// A constant of the file.
-pub const CHANNELS: usize = 3;
+const CHANNELS: usize = 3;
 
 mxr::network!(
     /// The width of the first stage, of the file's constants as well.
