@@ -104,7 +104,7 @@ pub(crate) fn case(random: &mut Random, tally: &mut Tally) -> Found {
     match (Executor::bind_shared(theirs, symbols, BindOptions::new()), fits) {
         (Ok(mut net), Ok(_)) => {
             tally.add("random graphs bound and run");
-            runs(&mut net, true, tally).or_else(|e| told(format!("with N = {n}: {e}")))
+            runs(&mut net, true, tally).map(drop).or_else(|e| told(format!("with N = {n}: {e}")))
         }
         (Err(_), Err(_)) => {
             tally.add("random graphs that do not fit the numbers");

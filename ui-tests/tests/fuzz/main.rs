@@ -46,7 +46,6 @@ mod replay;
 mod sources;
 
 use expand::damage::Random;
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::exit;
@@ -75,10 +74,8 @@ pub(crate) type Found = Result<(), String>;
 static CASE: Mutex<String> = Mutex::new(String::new());
 static SINCE: AtomicU64 = AtomicU64::new(0);
 
-thread_local! {
-    /// Where the last panic of this thread was, and what it said.
-    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
-}
+/// Where the last panic was, and what it said: training and prediction are compiled by two threads.
+static PANIC: Mutex<String> = Mutex::new(String::new());
 
 fn main() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -86,8 +83,7 @@ fn main() {
     let first = number("MXR_FUZZ_SEED");
     let start = Instant::now();
     panic::set_hook(Box::new(|info| {
-        let text = info.to_string();
-        PANIC.with(|p| *p.borrow_mut() = text);
+        *PANIC.lock().expect("sound") = info.to_string();
     }));
     watch(start);
 
@@ -105,7 +101,7 @@ fn main() {
             _ => graphs::case(&mut random, &mut tally),
         }));
         let result = result.unwrap_or_else(|_| {
-            let what = PANIC.with(|p| p.borrow().replace('\n', " "));
+            let what = PANIC.lock().expect("sound").replace('\n', " ");
             Err(format!("a panic: {what}\n{}", CASE.lock().expect("sound")))
         });
         if let Err(text) = result {

@@ -9,7 +9,6 @@ use mxr_graph::dim::{Dim, SymbolDef};
 use mxr_graph::graph::{Graph, Layer, Source, ValueId};
 use mxr_graph::program::Program;
 use mxr_graph::schema::{Arg, Attr, OptionKind};
-use mxr_graph::training::Training;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -48,8 +47,6 @@ pub(crate) fn agrees(accepted: &Accepted, random: &mut Random, tally: &mut Tally
         tally.add("networks too large to run");
         return Ok(());
     }
-    // What is trained in another way than usual is no option of `Symbol::apply`.
-    let usual = graph.values.iter().all(|v| v.training == Training::DEFAULT);
     let symbols = Symbols::new(graph, &values).replayed();
     let shared = |train: &Option<Program>| SharedPrograms {
         train: train.clone().map(Arc::new),
@@ -67,14 +64,14 @@ pub(crate) fn agrees(accepted: &Accepted, random: &mut Random, tally: &mut Tally
     ours.init(&Xavier::default(), 1).map_err(|e| format!("weights cannot be made: {e}"))?;
     let Some((outputs, names)) = symbols.map_err(|e| format!("`Symbol` has no such call: {e}"))? else {
         tally.add("networks that `Symbol` cannot say");
-        return runs(&mut ours, train.is_some(), tally);
+        return runs(&mut ours, train.is_some(), tally).map(drop);
     };
     let theirs = match Symbol::compile_group(&graph.name, &outputs) {
         Ok(theirs) => theirs,
         // `#[predict]` accepts what has no gradient.
         Err(Error::Shape(_)) if train.is_none() => {
             tally.add("networks that only predict");
-            return runs(&mut ours, false, tally);
+            return runs(&mut ours, false, tally).map(drop);
         }
         Err(e) => return Err(format!("accepted, but `Symbol` refuses it with {given:?}: {e}")),
     };
@@ -95,8 +92,10 @@ pub(crate) fn agrees(accepted: &Accepted, random: &mut Random, tally: &mut Tally
         to.and_then(|a| a.assign(array)).map_err(|e| format!("state `{name}`: {e}"))?;
     }
     let drops = graph.layers.iter().any(|l| l.op.schema().name == "dropout");
-    runs(&mut ours, train.is_some(), tally)?;
-    runs(&mut theirs, train.is_some() && usual, tally)?;
+    if !runs(&mut ours, train.is_some(), tally)? {
+        return Ok(());
+    }
+    runs(&mut theirs, train.is_some(), tally)?;
     for (mode, same) in [(Mode::Predict, true), (Mode::Train, train.is_some() && !drops)] {
         if !same {
             continue;
@@ -108,8 +107,8 @@ pub(crate) fn agrees(accepted: &Accepted, random: &mut Random, tally: &mut Tally
     Ok(())
 }
 
-/// One step, or a prediction.
-pub(crate) fn runs(net: &mut Executor, trains: bool, tally: &mut Tally) -> Found {
+/// One step, or a prediction; `false` where its labels are no classes.
+pub(crate) fn runs(net: &mut Executor, trains: bool, tally: &mut Tally) -> Result<bool, String> {
     feed(net)?;
     let trains = trains && net.program(Mode::Train).is_some();
     let mut step = || {
@@ -123,11 +122,11 @@ pub(crate) fn runs(net: &mut Executor, trains: bool, tally: &mut Tally) -> Found
         Ok(())
     };
     match step() {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
         // Labels may be what another layer computes.
-        Err(e) if Error::to_string(&e).contains("is no class") => {
+        Err(e) if ["is no class", ": labels of "].iter().any(|w| Error::to_string(&e).contains(w)) => {
             tally.add("networks whose labels are no classes");
-            Ok(())
+            Ok(false)
         }
         Err(e) => Err(format!("it is bound, but does not run: {e}")),
     }
