@@ -256,7 +256,8 @@ mxr::network!(
     for part in ["#[defaults(times = 0.5)]", "times: f32)", "factor: times }", "times = 2.0"] {
         assert!(renamed.contains(part), "there is no `{part}` in\n{renamed}");
     }
-    let (items, _) = server.complete(&server.edit(FILE, &text.replace("by = 2.0", "b")), "data, b|)");
+    let document = server.edit(FILE, &text.replace("by = 2.0", "b"));
+    let (items, _) = server.complete(&document, "data, b|)");
     assert!(items.iter().any(|i| i.label.starts_with("by")), "{items:?}");
 }
 
