@@ -237,4 +237,16 @@ impl<'a> Grad<'a> {
             Some("wrap its input in `stop_gradient`, or bind the network for prediction only".to_string());
         NoGradient(e)
     }
+
+    /// The error where only bind can say whether the extents of operand `i` and of operand `other` agree, which a shape rule lets pass: a
+    /// gradient has one shape now.
+    pub fn undecided(&mut self, i: usize, other: usize) -> NoGradient {
+        let NoGradient(mut e) = self.no_gradient();
+        let (x, y) = (self.node.inputs[i], self.node.inputs[other]);
+        let (x, y) = (self.graph.shape(x), self.graph.shape(y));
+        let (x, y) = (x.display(&self.graph.symbols).to_string(), y.display(&self.graph.symbols).to_string());
+        e.message = format!("has no gradient: whether {x} fits {y} is known only when the network is bound");
+        e.help = Some("give both the same symbols, or bind the network for prediction only".into());
+        NoGradient(e)
+    }
 }

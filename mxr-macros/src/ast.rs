@@ -112,6 +112,8 @@ pub(crate) struct Marks {
     pub(crate) memory: Option<MemoryLimit>,
     /// `#[defaults(stride = 1)]`: the word and its arguments.
     pub(crate) defaults: Option<Call>,
+    /// `#[same_as(crate::CLASSES)]`: the word and the path.
+    pub(crate) same_as: Option<(Span, TokenStream)>,
     /// Those of layers.
     pub(crate) layer: LayerMarks,
 }
@@ -214,9 +216,17 @@ pub(crate) enum TypeKind {
 /// `const NAME: type = value;`
 #[derive(Debug)]
 pub(crate) struct Const {
+    /// Docs and what else is handed on.
+    pub(crate) attrs: Vec<Attr>,
+    /// Who sees it outside of the macro; nobody where nothing stands.
+    pub(crate) vis: TokenStream,
     pub(crate) name: Ident,
     pub(crate) ty: Type,
+    /// The type as it stands.
+    pub(crate) written: TokenStream,
     pub(crate) value: Expr,
+    /// `#[same_as(crate::CLASSES)]`: the constant outside that has to have its value.
+    pub(crate) same_as: Option<TokenStream>,
 }
 
 /// `{ … }`.

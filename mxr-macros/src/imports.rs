@@ -1,14 +1,16 @@
 //! Functions of other `network!`s: `use path::block;` inside of one, and what a `pub` function leaves for it.
 //!
 //! A macro cannot look at other code, so the code comes to it. A `network!` with functions that others may use becomes, besides
-//! its structs, a `macro_rules!` that holds its tokens, under the names of these functions:
+//! its structs, for each of them a `macro_rules!` that holds its tokens, under the function's name:
 //!
 //! ```text
-//! macro_rules! __mxr_4f… { ($item:ident $name:ident { $($rest:tt)* }) => { ::mxr::network! { @ $item $name { tokens } $($rest)* } }; }
+//! macro_rules! __mxr_4f… { ($name:ident { $($rest:tt)* }) => { ::mxr::network! { @ residual $name { tokens } $($rest)* } }; }
 //! pub use __mxr_4f… as residual;
 //! ```
 //!
-//! `network!(use blocks::residual; …)` becomes `blocks::residual! { residual residual { … } }`, and that a `network!` once more, with
+//! It knows which function it stands for, so it may be passed on under any name (`pub use blocks::residual as unit;`).
+//!
+//! `network!(use blocks::residual; …)` becomes `blocks::residual! { residual { … } }`, and that a `network!` once more, with
 //! the tokens of the other in front. Its functions see what stands beside them there, constants and private blocks included.
 
 use crate::ast::Source;
@@ -19,8 +21,16 @@ use mxr_graph::fnv;
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::quote;
 
-/// The call that brings in the first function that is used, with everything else inside; `None` where nothing is.
-pub(crate) fn bring(input: &TokenStream, faults: &mut Faults) -> Option<TokenStream> {
+/// What becomes of a source with a `use`.
+pub(crate) enum Brought {
+    /// The call that brings in the first function that is used, with everything else inside.
+    Call(TokenStream),
+    /// Something is wrong with a `use`, which has been said: the source without it.
+    Without(TokenStream),
+}
+
+/// Brings in the first function that is used; `None` where nothing is.
+pub(crate) fn bring(input: &TokenStream, faults: &mut Faults) -> Option<Brought> {
     let is_use = |t: &TokenTree| matches!(t, TokenTree::Ident(i) if i == "use");
     if !input.clone().into_iter().any(|t| is_use(&t)) {
         return None;
@@ -28,33 +38,48 @@ pub(crate) fn bring(input: &TokenStream, faults: &mut Faults) -> Option<TokenStr
     let mut tokens: Vec<TokenTree> = input.clone().into_iter().collect();
     let at = tokens.iter().position(is_use)?;
     let word = tokens[at].span();
-    let length = tokens[at..].iter().position(|t| is_punct(t, ';'));
-    let Some(length) = length else {
-        faults.push(Code::NoSemicolon, word, "expected `;` after this `use`");
-        tokens.truncate(at);
-        return Some(TokenStream::new());
-    };
-    let path: Vec<TokenTree> = tokens.drain(at..=at + length).skip(1).take(length - 1).collect();
-    let mut rest: TokenStream = tokens[..at].iter().cloned().collect();
-    match first(&path, faults, word) {
-        Some(First { path, item, name, others }) => {
-            let semicolon = Punct::new(';', Spacing::Alone);
-            for other in others {
-                let word = Ident::new("use", word);
-                rest.extend(quote!(#word #other #semicolon));
-            }
-            rest.extend(tokens.into_iter().skip(at));
-            Some(quote!(#path ! { #item #name { #rest } }))
-        }
-        None => Some(TokenStream::new()),
+    let end = tokens[at + 1..]
+        .iter()
+        .position(|t| is_punct(t, ';') || is_item(t))
+        .map_or(tokens.len(), |n| at + 1 + n);
+    let path: Vec<TokenTree> = tokens.drain(at..end).skip(1).collect();
+    if tokens.get(at).is_some_and(|t| is_punct(t, ';')) {
+        tokens.remove(at);
+    } else {
+        faults.push(
+            Code::NoSemicolon,
+            path.last().map_or(word, TokenTree::span),
+            "expected `;` after this `use`",
+        );
+        return Some(Brought::Without(tokens.into_iter().collect()));
     }
+    let mut before = &tokens[..at];
+    if let [others @ .., TokenTree::Ident(word)] | [others @ .., TokenTree::Ident(word), TokenTree::Group(_)] =
+        before
+        && word == "pub"
+    {
+        before = others;
+        let text = "a `use` inside `network!` is for this `network!` alone";
+        let help = "pass it on outside: `pub use blocks::residual;`, under another name as well";
+        faults.push_help(Code::ImportPath, word.span(), text, help);
+    }
+    let mut rest: TokenStream = before.iter().cloned().collect();
+    let Some(First { path, name, others }) = first(&path, faults, word) else {
+        rest.extend(tokens.into_iter().skip(at));
+        return Some(Brought::Without(rest));
+    };
+    let semicolon = Punct::new(';', Spacing::Alone);
+    for other in others {
+        let word = Ident::new("use", word);
+        rest.extend(quote!(#word #other #semicolon));
+    }
+    rest.extend(tokens.into_iter().skip(at));
+    Some(Brought::Call(quote!(#path ! { #name { #rest } })))
 }
 
 /// The first name of a `use`.
 struct First {
     path: TokenStream,
-    /// The name there.
-    item: Ident,
     /// The name here.
     name: Ident,
     /// Paths to the others.
@@ -87,11 +112,11 @@ fn first(path: &[TokenTree], faults: &mut Faults, word: Span) -> Option<First> {
             if alias == "as" =>
         {
             let path = path.iter().cloned().chain([TokenTree::from(item.clone())]).collect();
-            Some(First { path, item: item.clone(), name: name.clone(), others: Vec::new() })
+            Some(First { path, name: name.clone(), others: Vec::new() })
         }
         [.., TokenTree::Ident(name)] => {
             let path = path.iter().cloned().collect();
-            Some(First { path, item: name.clone(), name: name.clone(), others: Vec::new() })
+            Some(First { path, name: name.clone(), others: Vec::new() })
         }
         [.., last] => wrong(last.span()),
         [] => wrong(word),
@@ -102,13 +127,11 @@ fn first(path: &[TokenTree], faults: &mut Faults, word: Span) -> Option<First> {
 pub(crate) fn leave(input: &TokenStream, source: &Source, sound: bool) -> TokenStream {
     // Two of one name have been reported.
     let first = |at: usize| source.fns[..at].iter().all(|f| f.name != source.fns[at].name);
-    let open = source.fns.iter().enumerate().filter(|(at, f)| !f.vis.is_empty() && first(*at));
-    let mut open = open.map(|(_, f)| f).peekable();
-    let Some(some) = open.peek() else { return TokenStream::new() };
-    // Macros that are exported share the root of the crate; a place in the source is there once.
-    let place = format!("{:?} {:?} {}", Span::call_site(), some.name.span(), some.name);
-    let holder = Ident::new(&format!("__mxr_{:016x}", fnv::text(&place)), Span::call_site());
-    let exported = source.fns.iter().any(|f| f.vis.to_string() == "pub").then(|| quote!(#[macro_export]));
+    let open: Vec<_> =
+        source.fns.iter().enumerate().filter(|(at, f)| !f.vis.is_empty() && first(*at)).collect();
+    if open.is_empty() {
+        return TokenStream::new();
+    }
     let dollar = Punct::new('$', Spacing::Alone);
     let own = source.fns.iter().any(|f| f.external.is_some());
     let input = if own { for_others(input.clone()) } else { input.clone() };
@@ -116,25 +139,33 @@ pub(crate) fn leave(input: &TokenStream, source: &Source, sound: bool) -> TokenS
         true => TokenTree::from(Group::new(Delimiter::Brace, input)),
         false => Punct::new('!', Spacing::Alone).into(),
     };
-    let names = open.map(|f| {
+    let names = open.into_iter().map(|(_, f)| {
+        // Macros that are exported share the root of the crate; a place in the source is there once.
+        let place = format!("{:?} {:?} {}", Span::call_site(), f.name.span(), f.name);
+        let holder = Ident::new(&format!("__mxr_{:016x}", fnv::text(&place)), Span::call_site());
+        let exported = (f.vis.to_string() == "pub").then(|| quote!(#[macro_export]));
         let (vis, name) = (&f.vis, Ident::new(&f.name.to_string(), Span::call_site()));
         quote! {
+            #[doc(hidden)]
+            #[allow(unused_macros, non_local_definitions)]
+            #exported
+            macro_rules! #holder {
+                (#dollar name:ident { #dollar (#dollar rest:tt)* }) => {
+                    ::mxr::network! { @ #name #dollar name #tokens #dollar (#dollar rest)* }
+                };
+            }
             #[doc(hidden)]
             #[allow(unused_imports)]
             #vis use #holder as #name;
         }
     });
-    quote! {
-        #[doc(hidden)]
-        #[allow(unused_macros, non_local_definitions)]
-        #exported
-        macro_rules! #holder {
-            (#dollar item:ident #dollar name:ident { #dollar (#dollar rest:tt)* }) => {
-                ::mxr::network! { @ #dollar item #dollar name #tokens #dollar (#dollar rest)* }
-            };
-        }
-        #(#names)*
-    }
+    names.collect()
+}
+
+/// Whether an item begins, so that whatever came before it has ended.
+fn is_item(token: &TokenTree) -> bool {
+    let begins = |i: &Ident| ["fn", "pub", "const", "extern", "use"].iter().any(|w| i == w);
+    matches!(token, TokenTree::Ident(i) if begins(i)) || is_punct(token, '#')
 }
 
 fn is_punct(token: &TokenTree, sign: char) -> bool {
@@ -154,18 +185,34 @@ mod tests {
     fn brought(text: &str) -> (String, usize) {
         let mut faults = Faults::default();
         let out = bring(&TokenStream::from_str(text).expect("balanced"), &mut faults);
-        (out.map_or_else(String::new, |t| t.to_string()), faults.len())
+        let text = match out {
+            None => String::new(),
+            Some(Brought::Call(call)) => call.to_string(),
+            Some(Brought::Without(rest)) => format!("without: {rest}"),
+        };
+        (text, faults.len())
     }
 
     #[test]
     fn a_use_becomes_a_call_of_what_it_names() {
         assert_eq!(brought("pub fn A(x: Tensor<N>) { x }").0, "");
         let (out, faults) = brought("use a::b; fn f() {}");
-        assert_eq!((out.as_str(), faults), ("a :: b ! { b b { fn f () { } } }", 0));
+        assert_eq!((out.as_str(), faults), ("a :: b ! { b { fn f () { } } }", 0));
+        // At any place among the items, behind their docs as well.
+        let (out, _) = brought("const A: usize = 1; /// Docs.\nfn f() {} use a::b; fn g() {}");
+        assert!(
+            out.starts_with("a :: b ! { b { const A") && out.ends_with("fn f () { } fn g () { } } }"),
+            "{out}"
+        );
         let (out, _) = brought("use a::{b as c, d}; fn f() {}");
-        assert_eq!(out, "a :: b ! { b c { use a :: d ; fn f () { } } }");
-        for wrong in ["use a::*; fn f() {}", "use a::{}; fn f() {}", "use ; fn f() {}", "use a::b"] {
+        assert_eq!(out, "a :: b ! { c { use a :: d ; fn f () { } } }");
+        for wrong in
+            ["use a::*; fn f() {}", "use a::{}; fn f() {}", "use ; fn f() {}", "use a::b", "pub use a::b;"]
+        {
             assert_eq!(brought(wrong).1, 1, "{wrong}");
         }
+        // What is around one that is half-typed stays.
+        assert_eq!(brought("fn f() {} use a::b fn g() {}").0, "without: fn f () { } fn g () { }");
+        assert_eq!(brought("fn f() {} use a::*; fn g() {}").0, "without: fn f () { } fn g () { }");
     }
 }

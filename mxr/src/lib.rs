@@ -35,6 +35,7 @@ extern crate self as mxr;
 #[doc(hidden)]
 pub mod __ide;
 mod device;
+mod differs;
 pub mod engine;
 mod error;
 mod executor;
@@ -75,6 +76,7 @@ pub use mxr_graph as graph;
 /// What generated code needs and nobody else.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::differs::Differs;
     pub use crate::executor::Compiled;
     pub use mxr_graph::dim::{Dim, Mono, Symbol, SymbolDef, Term};
     pub use mxr_graph::dtype::DType;

@@ -1,10 +1,16 @@
 //! Every construct of the language, as rustfmt leaves it.
 
+/// A constant of the file.
+const CHANNELS: usize = 3;
+
 mxr::network!(
-    /// The width of the first stage.
-    const WIDTH: usize = 16;
+    /// The width of the first stage, of the file's constants as well.
+    pub const WIDTH: usize = 16;
+    #[same_as(CHANNELS)]
+    const COLOURS: usize = 3;
     const SLOPE: f32 = 0.1;
-    const STAGES: [(usize, usize); 2] = [(WIDTH, 1), (2 * WIDTH, 2)];
+    /// Widths and strides.
+    pub const STAGES: [(usize, usize); 2] = [(WIDTH, 1), (2 * WIDTH, 2)];
 
     /// A convolution with batch norm; `#[allow]` and its like may stand on any item.
     #[allow(unused_variables)]
@@ -32,7 +38,7 @@ mxr::network!(
     }
 
     /// A residual network with two results.
-    pub fn Residual(data: Tensor<N, 3, 32, 32>, label: Tensor<N, i64>) {
+    pub fn Residual(data: Tensor<N, COLOURS, 32, 32>, label: Tensor<N, i64>) {
         #[frozen]
         #[recompute]
         let stem = data.conv2d(WIDTH, kernel = (3, 5), pad = same).relu();

@@ -29,6 +29,32 @@ mod elsewhere {
     );
 }
 
+/// Under the name that it is passed on with, and not in the first place.
+mod passed_on {
+    pub(crate) use ui_tests::blocks::residual as unit;
+
+    mxr::network!(
+        /// Behind it stands the `use`.
+        pub fn Behind(data: Tensor<N, 3, 8, 8>) {
+            renamed(data)
+        }
+
+        use super::passed_on::unit as renamed;
+    );
+}
+
+#[test]
+fn parts_may_be_passed_on_under_another_name() {
+    let conv = 3 * 3 * 3 * 3 + 3;
+    assert_eq!(passed_on::Behind::PARAMETERS, 2 * conv + 2 * 3);
+}
+
+#[test]
+fn constants_of_a_network_are_those_of_the_file() {
+    const WIDE: usize = 2 * language::WIDTH;
+    assert_eq!((WIDE, language::STAGES), (32, [(16, 1), (32, 2)]));
+}
+
 #[test]
 fn parts_of_other_crates_have_all_of_their_shapes() {
     use elsewhere::Composed;

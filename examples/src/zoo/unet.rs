@@ -17,7 +17,7 @@ mxr::network!(
     }
 
     /// The middle of `x`, as large as the other.
-    fn crop(x: Tensor<N, C, H, W>, _like: Tensor<N, D, P, Q>) {
+    fn crop(x: Tensor<N, C, H, W>, like: Tensor<N, D, P, Q>) {
         slice(x, [_, _, (H - P) / 2, (W - Q) / 2], [_, _, (H + P) / 2, (W + Q) / 2])
     }
 

@@ -21,7 +21,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Bind(&[("N", 4), ("h", 32)]),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch has no names for extents: a layer takes what is fed. `torch.export` with a `Dim` that no input has fails when it is exported. MXNet, when it is bound: `Keyword argument name … not found`.",
     },
     Entry {
         code: Code::BoundMissing,
@@ -41,7 +41,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Bind(&[("N", 4)]),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch and burn find extents in what is fed, so none can be missing. MXNet, when it is bound: `simple_bind` fails because the shape of an input cannot be inferred.",
     },
     Entry {
         code: Code::BoundInvalid,
@@ -61,7 +61,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Bind(&[("N", 0), ("H", 32)]),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch accepts a batch of 0, and most layers run on it; the loss is `nan` then (the mean over nothing), which nothing reports. Keras `Input(shape=…)` leaves the batch open.",
     },
     Entry {
         code: Code::BoundTwice,
@@ -81,7 +81,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Bind(&[("N", 4), ("N", 5), ("H", 32)]),
         }],
-        elsewhere: "",
+        elsewhere: "In Python the same name twice among keyword arguments is `SyntaxError: keyword argument repeated`, when the module is imported; of a list of pairs the last one counts silently.",
     },
     Entry {
         code: Code::BoundTooLarge,
@@ -101,6 +101,6 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Bind(&[("N", 1073741824), ("H", 1048576)]),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the forward pass: `RuntimeError: [enforce fail at alloc_cpu.cpp] … DefaultCPUAllocator: can't allocate memory`, or on a GPU `torch.OutOfMemoryError`; without the name of the array.",
     },
 ];

@@ -26,7 +26,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, where the module is called: `TypeError: forward() got an unexpected keyword argument 'strides'`, in the first forward pass. In burn a block is a function or a struct, and rustc finds it.",
     },
     Entry {
         code: Code::TooManyBlockArguments,
@@ -51,7 +51,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the first forward pass: `TypeError: forward() takes 2 positional arguments but 3 were given`. In burn rustc finds it: E0061.",
     },
     Entry {
         code: Code::MissingBlockArgument,
@@ -75,7 +75,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, when the module is made or called: `TypeError: __init__() missing 1 required positional argument: 'stride'`. In burn rustc finds it: E0061.",
     },
     Entry {
         code: Code::Recursion,
@@ -128,7 +128,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch, when the module is made or in the forward pass: `RecursionError: maximum recursion depth exceeded`. burn: the stack overflows when the program runs.",
     },
     Entry {
         code: Code::BlockWithoutResult,
@@ -155,7 +155,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch such a `forward` returns `None`; the next layer fails in the forward pass, in words of its own: `TypeError: conv2d() received an invalid combination of arguments`. In burn rustc finds it: E0308, expected `Tensor`, found `()`.",
     },
     Entry {
         code: Code::SmallLetter,
@@ -175,7 +175,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Neither PyTorch nor Keras tells a block from a network. rustc warns of a struct with a small letter (`non_camel_case_types`), which a burn model is.",
     },
     Entry {
         code: Code::NoResult,
@@ -191,7 +191,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch `forward` returns `None`, and the training step fails: `AttributeError: 'NoneType' object has no attribute 'backward'`. In burn rustc finds it: E0308.",
     },
     Entry {
         code: Code::ResultNotATensor,
@@ -222,7 +222,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         relu(a)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch says nothing: the layer runs for nothing, and its weights get no gradient, of which only `DistributedDataParallel` complains, in the second step (`Expected to have finished reduction in the prior iteration`). rustc warns of unused results that are `#[must_use]`, which burn's tensors are not in general.",
     },
     Entry {
         code: Code::NoInputs,
@@ -241,7 +241,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch: `forward(self)` is a legal module; what it needs is missing as a name when it runs, `NameError`. Keras refuses a functional `Model` without inputs when it is made.",
     },
     Entry {
         code: Code::LoopBound,
@@ -262,7 +262,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         data",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch loops in Python over what a size is at run time, so this works there, and is traced for one size by `torch.jit.trace`, with a `TracerWarning`. burn: the same, without tracing.",
     },
     Entry {
         code: Code::NotAList,
@@ -283,7 +283,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         data",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Python, when the line runs: `TypeError: 'int' object is not iterable`. In burn rustc finds it: E0277, `{integer}` is not an iterator.",
     },
     Entry {
         code: Code::RangeOutsideLoop,
@@ -300,7 +300,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         part",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In Python `0:4` stands in brackets alone; anywhere else it is a `SyntaxError` when the module is imported. In burn `slice([0..4])` takes ranges.",
     },
     Entry {
         code: Code::ConditionKind,
@@ -319,7 +319,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "select(data, relu(data), data)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the forward pass: `RuntimeError: Boolean value of Tensor with more than one value is ambiguous`. In burn rustc finds it: E0308, expected `bool`.",
     },
     Entry {
         code: Code::ConditionOnASymbol,
@@ -342,7 +342,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch decides it in each forward pass; `torch.export` decides it for one size and guards it, or fails when it is exported: `GuardOnDataDependentSymNode` where it cannot. `torch.jit.trace` keeps one branch, with a `TracerWarning`.",
     },
     Entry {
         code: Code::NoElse,
@@ -366,7 +366,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Python, in the forward pass and only where the condition is false: `UnboundLocalError: cannot access local variable 'a'`. In burn rustc finds it: E0317.",
     },
     Entry {
         code: Code::TupleLength,
@@ -382,7 +382,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a + b + c",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the forward pass: `ValueError: too many values to unpack (expected 2)`. In burn `split` gives a `Vec`, whose length shows when the program runs.",
     },
     Entry {
         code: Code::NotATuple,
@@ -398,7 +398,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a + b",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch unpacks a tensor along its first axis, silently where that has as many entries; otherwise, in the forward pass, `ValueError: too many values to unpack (expected 2)`. In burn rustc finds it: E0308.",
     },
     Entry {
         code: Code::TooManyCalls,
@@ -418,7 +418,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         data",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch runs such a loop, and autograd keeps every step of it until memory ends (`torch.OutOfMemoryError`), at run time.",
     },
     Entry {
         code: Code::ForeignKeyword,
@@ -452,7 +452,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch has all of Python in `forward`; `torch.jit.script` and `torch.export` refuse some of it when they compile: `UnsupportedNodeError` and the like. burn has all of Rust.",
     },
     Entry {
         code: Code::Return,
@@ -469,7 +469,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch and burn `return` is how a function ends.",
     },
     Entry {
         code: Code::Indexing,
@@ -484,7 +484,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "relu(slice_axis(data, axis = 1, begin = 0, end = 1))",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch `data[0]` is the first sample, with one axis less; an index outside is told in the forward pass: `IndexError: index 5 is out of bounds for dimension 0 with size 3`. burn has `slice` and `select`; `tensor[0]` is E0608.",
     },
     Entry {
         code: Code::TupleField,
@@ -500,7 +500,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         relu(left + right)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In Python `parts.0` is a `SyntaxError` when the module is imported; `parts[0]` is how it is written. burn has fields of tuples, as Rust has.",
     },
     Entry {
         code: Code::QuestionMark,
@@ -516,7 +516,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "burn's layers return tensors, not results, and panic where something does not fit: `?` is E0277 there as well.",
     },
     Entry {
         code: Code::GenericParameters,
@@ -535,7 +535,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In burn a model is generic over its backend and tensors over their rank, `Tensor<B, 2>`; extents have no names in either burn or PyTorch.",
     },
     Entry {
         code: Code::ForeignItem,
@@ -555,7 +555,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch and burn declare networks in ordinary modules, where anything may stand.",
     },
     Entry {
         code: Code::MisplacedAttribute,
@@ -620,7 +620,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch, when the module is made: `torch.utils.checkpoint` around a whole network is accepted, and saves nothing then. Keras: `layer.trainable = False` on a model freezes all of it.",
     },
     Entry {
         code: Code::UnknownAttribute,
@@ -651,7 +651,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "In Python an attribute that nobody reads, `layer.trainabel = False`, is made silently, and the layer trains on. In burn rustc finds an unknown attribute.",
     },
     Entry {
         code: Code::TooDeep,
@@ -666,7 +666,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "-data",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Python, when the module is imported: `SyntaxError: too many nested parentheses` (beyond 200). rustc ends at its `recursion_limit`.",
     },
     Entry {
         code: Code::RepeatedList,
@@ -686,6 +686,6 @@ pub(super) const ENTRIES: &[Entry] = &[
                         data",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In Python `[n] * 3` repeats anything, an array as well: the same one three times.",
     },
 ];

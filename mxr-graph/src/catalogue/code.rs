@@ -137,6 +137,8 @@ codes! {
     MacroCall = 314;
     /// A weight would get the name of another value.
     WeightNameTaken = 315;
+    /// A constant that is not what the one outside is.
+    ConstantDiffers = 316;
 
     // 4xx: types.
     /// A type that does not exist.

@@ -95,7 +95,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         fc1",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch puts modules on devices, `self.fc1.to('cuda:1')`, and an operand that was left behind is told in the forward pass: `RuntimeError: Expected all tensors to be on the same device`. MXNet has `group2ctx` at bind.",
     },
     Entry {
         code: Code::DefaultValue,
@@ -165,7 +165,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Python: `from blocks import *` brings in everything, and a name that does not exist is `ImportError: cannot import name`, when the module is imported.",
     },
     Entry {
         code: Code::WeightsNotShared,
@@ -193,7 +193,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"PyTorch shares by using one module twice; what another shape needs is told in the forward pass: `RuntimeError: mat1 and mat2 shapes cannot be multiplied`. Keras, when the shared layer is called the second time: "expected axis -1 of input shape to have value 8"."#,
     },
     Entry {
         code: Code::InstanceOfOperator,

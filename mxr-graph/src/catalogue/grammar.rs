@@ -19,7 +19,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         b",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"In Python a line ends a statement; two on one line are `SyntaxError: invalid syntax`, when the module is imported. rustc, for burn: "expected `;`"."#,
     },
     Entry {
         code: Code::NoExpression,
@@ -59,7 +59,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: expected argument value expression`. rustc, for burn: "expected expression"."#,
     },
     Entry {
         code: Code::Unclosed,
@@ -77,7 +77,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         b",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: '(' was never closed`. rustc, for burn: "this file contains an unclosed delimiter", and nothing else of the file is looked at."#,
     },
     Entry {
         code: Code::NoName,
@@ -113,7 +113,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: invalid syntax`. rustc, for burn: "expected pattern"."#,
     },
     Entry {
         code: Code::NoValue,
@@ -129,7 +129,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Python has no such form: a name without a value does not exist, `NameError` when the line runs. rustc, for burn: E0381, used before it is initialised.",
     },
     Entry {
         code: Code::NoMethod,
@@ -145,7 +145,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: invalid syntax`. rustc, for burn: "unexpected token"."#,
     },
     Entry {
         code: Code::NoParentheses,
@@ -162,7 +162,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In Python `data.relu` is the method itself; the next layer fails in the forward pass: `TypeError: conv2d(): argument 'input' must be Tensor, not builtin_function_or_method`. rustc, for burn: E0615.",
     },
     Entry {
         code: Code::EmptyArgument,
@@ -176,7 +176,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "conv2d(data, 20, kernel = 3)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: invalid syntax`. rustc, for burn: "expected expression, found `,`"."#,
     },
     Entry {
         code: Code::NoComma,
@@ -204,7 +204,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: invalid syntax. Perhaps you forgot a comma?`. rustc, for burn: "expected one of `,`, `)`"."#,
     },
     Entry {
         code: Code::NoIn,
@@ -225,7 +225,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         data",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: invalid syntax`. rustc, for burn: "missing `in` in `for` loop"."#,
     },
     Entry {
         code: Code::NoBody,
@@ -255,7 +255,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `IndentationError: expected an indented block after 'for' statement`. rustc, for burn: "expected `{`"."#,
     },
     Entry {
         code: Code::NotAnItem,
@@ -276,7 +276,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In Python any statement may stand in a module. rustc, for burn: `let` cannot be used for global variables.",
     },
     Entry {
         code: Code::NoTypeAfterColon,
@@ -301,7 +301,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: invalid syntax`. rustc, for burn: "expected type"."#,
     },
     Entry {
         code: Code::AssignedToNoName,
@@ -329,7 +329,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "Python, when the module is imported: `SyntaxError: cannot assign to literal`. rustc, for burn: E0070.",
     },
     Entry {
         code: Code::NoParameters,
@@ -347,7 +347,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: expected '('`. rustc, for burn: "missing parameters for function definition"."#,
     },
     Entry {
         code: Code::ForeignLiteral,
@@ -361,7 +361,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "conv2d(data, 8, kernel = 3)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, when the layer is made: `TypeError: empty() received an invalid combination of arguments`, deep inside of `nn.Conv2d`. In burn rustc finds it: E0308.",
     },
     Entry {
         code: Code::ForeignSign,
@@ -391,6 +391,6 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "In Python `@` is the matrix product, and `**` the power, of tensors as well; sizes that do not fit are told in the forward pass. burn has methods, as here.",
     },
 ];

@@ -91,7 +91,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the forward pass: `AttributeError: module 'torch.nn.functional' has no attribute 'dense'`. In burn rustc finds it: E0425.",
     },
     Entry {
         code: Code::NotCalled,
@@ -106,7 +106,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "relu(data)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch a module that is not called is an object; what reads it fails in the forward pass: `TypeError: conv2d() received an invalid combination of arguments - got (ReLU, …)`. In burn rustc finds it: E0308.",
     },
     Entry {
         code: Code::AssignedNotDeclared,
@@ -138,22 +138,24 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "Python makes a new name, silently: a misspelt one leaves the old value where it is, and the network is another one. In burn rustc finds it: E0425.",
     },
     Entry {
         code: Code::ConstantOutside,
         title: "A constant of the file around the macro",
-        rule: "A macro sees its own tokens only. A `const` inside `network!` is visible to all of its networks.",
+        rule: "A macro sees its own tokens only. A `const` inside `network!` is visible to all of its networks, and as `pub const` outside as well. \
+               A constant that is declared elsewhere is declared here once more, with its value: `#[same_as(path)]` has the compiler \
+               check that it is the same.",
         cases: &[Case {
             inputs: "data: Tensor<N, 8>",
             wrong: "dense(data, CLASSES)",
             at: "CLASSES",
             says: "there is no layer or input `CLASSES` here\n\
-                   \x20 = help: the macro sees only its own constants: `const CLASSES: usize = …;` inside `network!`",
+                   \x20 = help: the macro sees only its own constants: `#[same_as(CLASSES)] const CLASSES: usize = …;` inside `network!`, with its value",
             right: "dense(data, 10)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch and burn a layer reads constants like any other code.",
     },
     Entry {
         code: Code::NameTaken,
@@ -169,7 +171,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         relu(hidden)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"PyTorch, when the module is made: `self.forward = nn.Linear(8, 8)` is registered silently, and `self.forward` stays the method; `add_module` says `KeyError: "attribute 'forward' already exists"`. In burn a field and a method may share a name."#,
     },
     Entry {
         code: Code::DuplicateItem,
@@ -193,7 +195,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In Python the second class replaces the first, silently. In burn rustc finds it: E0428.",
     },
     Entry {
         code: Code::DuplicateInput,
@@ -211,7 +213,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Python, when the module is imported: `SyntaxError: duplicate argument 'data' in function definition`. Keras refuses two inputs of one name when the functional model is made. In burn rustc finds it: E0415.",
     },
     Entry {
         code: Code::NameOfAnOperator,
@@ -235,7 +237,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In Python a function `relu` of the module hides the imported one, silently. Rust does the same with glob imports.",
     },
     Entry {
         code: Code::UnknownParameter,
@@ -292,7 +294,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the forward pass: `AttributeError: 'Tensor' object has no attribute 'weight'`. In burn rustc finds it: E0609.",
     },
     Entry {
         code: Code::PathForAName,
@@ -309,7 +311,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         a",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch `torch.relu` and `torch.nn.functional.relu` are two paths to much the same; a wrong one is `AttributeError`, in the forward pass.",
     },
     Entry {
         code: Code::MacroCall,
@@ -328,7 +330,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         data",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch has no macros; in burn any may stand, since a model is ordinary Rust.",
     },
     Entry {
         code: Code::WeightNameTaken,
@@ -346,6 +348,31 @@ pub(super) const ENTRIES: &[Entry] = &[
                         fc1 + fc_weight",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"PyTorch, when the module is made: `register_parameter` says `KeyError: "attribute 'fc_weight' already exists"` where both are registered; of two that are assigned, the second replaces the first. MXNet, when it is bound: two arguments of one name are an error."#,
+    },
+    Entry {
+        code: Code::ConstantDiffers,
+        title: "A constant that is not what the one outside is",
+        rule: "`#[same_as(path)]` on a constant of `network!` holds it against the one of that path, which the macro cannot see: the \
+               compiler does when it evaluates constants, in `cargo check` as well.",
+        cases: &[Case {
+            inputs: "",
+            wrong: "#[same_as(usize::BITS)]
+                        const WIDTH: u32 = 10;
+                        pub fn Net(data: Tensor<N, 8>) {
+                        dense(data, WIDTH)
+                        }",
+            at: "BITS",
+            says: "`WIDTH` is 10 in the network, and `usize::BITS` is 64
+  = help: write 64 here, too",
+            right: "#[same_as(usize::BITS)]
+                        const WIDTH: u32 = 64;
+                        pub fn Net(data: Tensor<N, 8>) {
+                        dense(data, WIDTH)
+                        }",
+            scope: Scope::Constants,
+        }],
+        elsewhere: "In Python a layer reads the constant when it is made, so it cannot differ; that it does not fit a checkpoint or the labels is found \
+                    when these are used.",
     },
 ];

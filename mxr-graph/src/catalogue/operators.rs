@@ -28,7 +28,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Operators(&[("N", 4)]),
         }],
-        elsewhere: "",
+        elsewhere: "A `torch.autograd.Function` is asked in the forward pass, and says what its author wrote; `torch.library.custom_op` checks its schema when it is called. Keras asks `compute_output_shape` or `build` when the layer is called.",
     },
     Entry {
         code: Code::StatedShape,
@@ -55,7 +55,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Operators(&[("N", 4)]),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch's `torch.library.register_fake` states shapes for `torch.compile`; one that differs is found by `torch.library.opcheck`, where somebody runs it, otherwise by a crash or by wrong numbers. Keras trusts `compute_output_shape`.",
     },
     Entry {
         code: Code::OperatorResult,
@@ -103,7 +103,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch, when `torch.compile` meets an operator without `register_fake`: `UnsupportedOperatorException`. Keras, when the layer is called symbolically: `compute_output_shape` is to be implemented.",
     },
     Entry {
         code: Code::OperatorOption,
@@ -150,6 +150,6 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "In PyTorch options of a custom operator are arguments of each call, of the types in its schema; another type is told when it is called. In MXNet they are text.",
     },
 ];

@@ -83,7 +83,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "Python, when the module is imported: `SyntaxError: keyword argument repeated: kernel_size`; by position and by name, when the layer is made: `TypeError: got multiple values for argument`. In burn a later `with_…` replaces the earlier one, silently.",
     },
     Entry {
         code: Code::OptionKind,
@@ -124,7 +124,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Everywhere,
             },
         ],
-        elsewhere: "",
+        elsewhere: r#"PyTorch, when the layer is made: `TypeError: empty() received an invalid combination of arguments - got (tuple, …)`, without the name of the option. Keras, when the layer is made: "must be a positive integer" and the like. In burn rustc finds it: E0308."#,
     },
     Entry {
         code: Code::OptionBounds,
@@ -219,7 +219,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Everywhere,
             },
         ],
-        elsewhere: "",
+        elsewhere: r#"PyTorch, when the layer is made: `ValueError: Invalid padding string 'smae', should be one of …`. Keras, when the layer is made: "The `padding` argument must be one of …". In burn words are variants of an `enum`: E0599."#,
     },
     Entry {
         code: Code::TensorForOption,
@@ -234,7 +234,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "conv2d(data, 20, kernel = 5)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, when the layer is made: `TypeError`, of whatever looks at the value first. In burn rustc finds it: E0308.",
     },
     Entry {
         code: Code::TooManyArguments,
@@ -276,7 +276,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         prob",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the forward pass: `TypeError: forward() missing 1 required positional argument: 'target'`. In burn rustc finds it: E0061.",
     },
     Entry {
         code: Code::SkippedOperand,
@@ -292,7 +292,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         dense(fc1, 8, weight = fc1.weight, bias = fc1.bias)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"In PyTorch weights are assigned to modules one by one, so any of them may be shared; with `F.linear`, a missing one is `TypeError: linear() missing 1 required positional arguments: "weight"`, in the forward pass."#,
     },
     Entry {
         code: Code::ColonForOption,
@@ -309,7 +309,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         relu(conv1)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: r#"Python, when the module is imported: `SyntaxError: invalid syntax`. rustc, for burn: "expected one of `)`, `,`"."#,
     },
     Entry {
         code: Code::ComparisonForOption,
@@ -324,7 +324,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "conv2d(data, 20, kernel = 3)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Python, when the line runs: `NameError: name 'kernel_size' is not defined`; where there is such a name, `False` is the third argument, silently, and a `bool` is an integer. In burn rustc finds it: E0425.",
     },
     Entry {
         code: Code::NumberAmongTensors,
@@ -339,7 +339,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "concat(left, right, axis = 1)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the forward pass: `TypeError: cat() received an invalid combination of arguments`. In burn rustc finds it: E0308.",
     },
     Entry {
         code: Code::BiasGivenAndRefused,
@@ -354,7 +354,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "dense(data, 4, weight = w, bias = b)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch's `nn.Linear` has no bias with `bias=False`, and one that is assigned afterwards is used: both say the same there. Keras ignores a `bias_initializer` beside `use_bias=False`, silently.",
     },
     Entry {
         code: Code::Contradiction,

@@ -233,7 +233,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Everywhere,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the forward pass: `RuntimeError: Expected size for first two dimensions of batch2 tensor to be: [2, 5] but got: [3, 5]` by `bmm`, or the error of broadcasting by `matmul`. burn, a panic in the forward pass.",
     },
     Entry {
         code: Code::ConcatExtents,
@@ -631,7 +631,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch has up to 64 axes in most operators; beyond, in the forward pass: `RuntimeError: … only supports up to 64 dims`. NumPy: `maximum supported dimension for an ndarray is 64`. In burn the rank is part of the type.",
     },
     Entry {
         code: Code::TooLarge,
@@ -662,7 +662,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Everywhere,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch, when it is allocated: `RuntimeError: … DefaultCPUAllocator: can't allocate memory: you tried to allocate 2251799813685248 bytes`.",
     },
     Entry {
         code: Code::NoElements,

@@ -16,7 +16,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "reshape(data, [N, 8])",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch and burn have no symbols: sizes are read from tensors, `x.size(0)`, and a name that does not exist is `NameError` in the forward pass, or rustc's E0425.",
     },
     Entry {
         code: Code::OpenInput,
@@ -31,7 +31,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "dense(data, 8, inputs = 4)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch's `nn.LazyLinear` leaves its width open until the first forward pass; before, `ValueError: Attempted to use an uninitialized parameter`. Keras builds at the first call in the same way.",
     },
     Entry {
         code: Code::OpenLayer,
@@ -48,7 +48,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         sum(fc1 + data)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch has lazy inputs, but no lazy outputs: the number of units is a required argument, whose lack is a `TypeError` when the layer is made. So it is in Keras and in burn.",
     },
     Entry {
         code: Code::SameDependsOnASymbol,
@@ -66,7 +66,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         conv1",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, when the layer is made: `ValueError: padding='same' is not supported for strided convolutions`, whatever the size. Keras computes it at each call from the size that is there.",
     },
     Entry {
         code: Code::SliceBeginsAtASymbol,
@@ -84,7 +84,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         rest",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch slices at run time from any index; `torch.export` guards it. burn: a range that does not fit panics when it runs.",
     },
     Entry {
         code: Code::SymbolDivided,
@@ -98,6 +98,6 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "dense(data, 2)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch computes sizes in Python at run time, and `/` gives a `float`, which is told where it is used: `TypeError: 'float' object cannot be interpreted as an integer`, in the forward pass.",
     },
 ];

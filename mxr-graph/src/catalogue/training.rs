@@ -35,7 +35,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "(sum(dense(left, 2)), sum(dense(right, 2)))",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the backward pass: `NotImplementedError: derivative for … is not implemented`, or `RuntimeError: element 0 of tensors does not require grad`. Keras leaves out gradients that are `None`, with a warning in the training step.",
     },
     Entry {
         code: Code::MemoryExceeded,
@@ -58,7 +58,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }"#,
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the step that needs too much: `torch.OutOfMemoryError: CUDA out of memory`, maybe after hours, where a batch is longer than others. There is no way to say before what may be used; `torch.utils.checkpoint` is placed by hand.",
     },
     Entry {
         code: Code::MemoryAttribute,
@@ -117,7 +117,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch's nearest is `torch.cuda.set_per_process_memory_fraction`, which ends a step that needs more, and plans nothing. Keras and burn have nothing like it.",
     },
     Entry {
         code: Code::MemoryUnit,
@@ -140,7 +140,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }"#,
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch counts bytes or fractions, as numbers without a unit.",
     },
     Entry {
         code: Code::MemoryUnknownSymbol,
@@ -163,7 +163,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }"#,
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Nothing in PyTorch, Keras or burn plans memory for sizes that are given by name; `torch.export` refuses a `Dim` that is not in the signature when it is exported.",
     },
     Entry {
         code: Code::MemoryMissingSymbol,
@@ -184,7 +184,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }"#,
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Nothing in PyTorch, Keras or burn plans memory before a step: it takes what the sizes that are fed need, when they are fed.",
     },
     Entry {
         code: Code::PrintVariable,
@@ -198,6 +198,6 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "relu(data)",
             scope: Scope::Environment("MXR_PRINT", "gradients"),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, when it is imported: `TORCH_LOGS` with an unknown name is `ValueError: Invalid log settings`, with the list of names. XLA ends the process at an unknown flag in `XLA_FLAGS`.",
     },
 ];

@@ -20,7 +20,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Python, when the function is defined: `NameError: name 'Tenser' is not defined`; of a quoted annotation nothing is said. In burn rustc finds it: E0412.",
     },
     Entry {
         code: Code::UnknownElementType,
@@ -57,7 +57,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch takes one `dtype`; two are `SyntaxError: keyword argument repeated: dtype`, when the module is imported. In burn the element type belongs to the backend.",
     },
     Entry {
         code: Code::MixedElementTypes,
@@ -128,7 +128,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         y",
             scope: Scope::Everywhere,
         }],
-        elsewhere: "",
+        elsewhere: r#"PyTorch multiplies truth values as "and"; a difference of them is told in the forward pass: `RuntimeError: Subtraction, the `-` operator, with two bool tensors is not supported`. In burn rustc finds it: a `Bool` tensor has no `mul`."#,
     },
     Entry {
         code: Code::NotATensor,
@@ -168,7 +168,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "0.5 * cast(label, f32)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch promotes: `0.5 * label` becomes `float32`, silently, and a loss that wants classes fails in the forward pass: `RuntimeError: expected scalar type Long but found Float`. In burn the number is converted to the integers of the tensor, where it is 0.",
     },
     Entry {
         code: Code::MixedNumbers,
@@ -183,7 +183,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "(2.0 * 1.5) * data",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "Python makes a `float` of it, silently. In burn rustc finds it: E0277, cannot multiply an integer by a float.",
     },
     Entry {
         code: Code::CannotCombine,
@@ -224,7 +224,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "In PyTorch `data % 2` is the remainder, elementwise; what cannot be combined is told in the forward pass: `TypeError: unsupported operand type(s)`. In burn rustc finds it: E0369.",
     },
     Entry {
         code: Code::ArgumentType,
@@ -266,7 +266,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "Python does not look at types: a 2 serves as a 2.0, and what does not serve fails inside of the block, in the forward pass. In burn rustc finds it: E0308.",
     },
     Entry {
         code: Code::WeightType,
@@ -326,7 +326,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: r#"Python needs no types. rustc, for burn: "expected one of `:`, `@`, or `|`"."#,
     },
     Entry {
         code: Code::ExtentKind,
@@ -344,7 +344,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch has no extents in a signature; where a size is given to a layer, when it is made: `TypeError: empty(): argument 'size' must be tuple of ints`. Keras, when the input is made: the entries of `shape` are integers or `None`.",
     },
     Entry {
         code: Code::ExtentBounds,
@@ -376,7 +376,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: r#"PyTorch makes a layer of 0 features, with the warning `Initializing zero-element tensors is a no-op`, and trains nothing. Keras, when the layer is made: "Received an invalid value for `units`, expected a positive integer"."#,
     },
     Entry {
         code: Code::InputNotATensor,
@@ -396,7 +396,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch `forward` takes anything; layers are made before, in `__init__`, with their numbers. Keras, when the model is called on a number: an error of the first layer.",
     },
     Entry {
         code: Code::NoExtents,
@@ -415,7 +415,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch and burn no input has its extents in the signature: what does not fit is found in the forward pass. Keras's `Input` requires `shape`, when it is made.",
     },
     Entry {
         code: Code::NoConversion,
@@ -430,7 +430,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             right: "cast(data, f64)",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "In PyTorch `data.double()` or `data.to(torch.float64)` converts; a weight of another type is told in the forward pass: `RuntimeError: mat1 and mat2 must have the same dtype`. In burn `as` on a tensor is E0605.",
     },
     Entry {
         code: Code::Overflow,
@@ -454,7 +454,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: r#"Python's integers have no end; a division by 0 is `ZeroDivisionError` when the line runs. In burn rustc finds it where both are constants, "this operation will panic at runtime"."#,
     },
     Entry {
         code: Code::ArgumentShape,
@@ -498,7 +498,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 scope: Scope::Language,
             },
         ],
-        elsewhere: "",
+        elsewhere: "PyTorch and burn have no shapes in the signatures of functions: what does not fit fails in the first operator inside that minds, in the forward pass; `jaxtyping` with a run-time checker says it at the call, in the forward pass as well.",
     },
     Entry {
         code: Code::ArgumentElementType,
@@ -522,6 +522,6 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Language,
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch has no element types in the signatures of functions: the first operator inside that minds says it in the forward pass, such as `RuntimeError: expected scalar type Long but found Float`. In burn integers are a kind of their own: E0308.",
     },
 ];

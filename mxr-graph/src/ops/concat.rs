@@ -101,6 +101,11 @@ impl Operator for Concat {
         for (i, extent) in extents.iter().enumerate() {
             let end = begin.add(extent);
             if cx.wants(i) {
+                let (first, x) = (cx.x(0), cx.x(i));
+                let (first, x) = (cx.graph().shape(first), cx.graph().shape(x));
+                if (0..x.rank()).any(|a| a != axis && x[a] != first[a]) {
+                    return Err(cx.undecided(i, 0));
+                }
                 let dx = if *extent == Dim::ZERO {
                     // A slice that is bounded is never empty.
                     let x = cx.x(i);

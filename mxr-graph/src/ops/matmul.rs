@@ -67,6 +67,10 @@ impl Operator for MatMul {
         let Some(dy) = cx.dy(0) else { return Ok(()) };
         let (a, b) = (cx.x(0), cx.x(1));
         let (ta, tb) = (cx.options().bool("transpose_a"), cx.options().bool("transpose_b"));
+        let (sa, sb) = (cx.graph().shape(a), cx.graph().shape(b));
+        if sa[sa.rank() - 1 - usize::from(ta)] != sb[sb.rank() - 2 + usize::from(tb)] {
+            return Err(cx.undecided(0, 1));
+        }
         if cx.wants(0) {
             let da = if ta { product(cx, (b, tb), (dy, true)) } else { product(cx, (dy, false), (b, !tb)) };
             let da = cx.sum_to(da, a);

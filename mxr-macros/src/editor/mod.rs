@@ -68,8 +68,9 @@ fn unmarked(ident: &Ident) -> String {
     MARKS.iter().fold(name_of(ident), |text, m| text.replace(m, ""))
 }
 
-/// The source restated. `layers` are the tokens that name a layer's constant.
-pub(crate) fn shadow(source: &Source, seen: &Seen, layers: &[Ident]) -> TokenStream {
+/// The source restated. `layers` are the tokens that name a layer's constant. Constants that are visible outside stand there, unless it is
+/// `alone`.
+pub(crate) fn shadow(source: &Source, seen: &Seen, layers: &[Ident], alone: bool) -> TokenStream {
     let layers = layers.iter().map(|i| format!("{:?}", i.span())).collect();
     let mut bodies = TokenStream::new();
     let mut modules = TokenStream::new();
@@ -89,7 +90,7 @@ pub(crate) fn shadow(source: &Source, seen: &Seen, layers: &[Ident]) -> TokenStr
             modules.extend(module);
         }
     }
-    let consts = source.consts.iter().map(|c| {
+    let consts = source.consts.iter().filter(|c| alone || c.vis.is_empty()).map(|c| {
         let name = &c.name;
         let (ty, value) = types::constant(seen.first(&c.name));
         quote!(const #name: #ty = #value;)

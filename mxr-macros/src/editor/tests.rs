@@ -6,6 +6,7 @@ use crate::expand::tests::zoo;
 use crate::expand::typing::SOURCE;
 use proc_macro2::TokenStream;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 /// What a text becomes for an editor.
 fn shown(text: &str) -> (String, usize) {
@@ -46,6 +47,30 @@ fn bodies_are_restated_with_what_is_known() {
         "`filters`: 16, 32",
     ] {
         assert!(text.contains(part), "there is no `{part}` in\n{text}");
+    }
+}
+
+/// What an editor waits for at each key press, printed; the bound is for slow machines.
+#[test]
+fn an_edit_is_restated_quickly() {
+    let whole = zoo().into_iter().find(|(name, _)| name == "resnet").expect("in the zoo").1.to_string();
+    let sound = whole.find("let stem = relu").expect("a line");
+    let edited = format!(
+        "{}let stem = re ;{}",
+        &whole[..sound],
+        &whole[sound + whole[sound..].find(';').expect("an end") + 1..]
+    );
+    let marked = edited.replace("stem = re ;", &format!("stem = re{} ;", super::MARKS[0]));
+    for (what, text) in [("whole", &whole), ("edited", &edited), ("to be completed", &marked)] {
+        let tokens = TokenStream::from_str(text).expect("balanced");
+        let run = |_| {
+            let start = Instant::now();
+            let out = expanded(tokens.clone(), true, &mut Faults::default());
+            (start.elapsed(), out.to_string().len())
+        };
+        let (took, bytes) = (0..10).map(run).min().expect("ten runs");
+        println!("resnet, {what}: {took:.1?}, {bytes} bytes");
+        assert!(took < Duration::from_millis(500), "{what}: {took:?}");
     }
 }
 

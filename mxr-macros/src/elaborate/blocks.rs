@@ -1,6 +1,7 @@
 //! Calls of blocks: the block's body is laid out once more for each call, with the shapes that come in.
 
-use super::{Elab, Frame, Hint, as_name, value::Value};
+use super::value::{Named, Value};
+use super::{Elab, Frame, Hint, as_name};
 use crate::ast::{Call, Fn, Param, Source, TypeKind, name_of};
 use crate::errors::{Spans, join_names};
 use mxr_graph::catalogue::Code;
@@ -16,7 +17,7 @@ const MAX_NESTED: usize = 32;
 /// What [`Elab::go_to`] left.
 pub(super) struct Home<'a> {
     source: &'a Source,
-    hidden: Vec<(String, Value)>,
+    hidden: Vec<Named>,
     pub(super) instead: Option<Spans>,
     elsewhere: bool,
 }
@@ -118,7 +119,7 @@ impl<'a> Elab<'a> {
             None => name_of(&p.name),
         };
         let (value, at) = value.unwrap_or_else(|| self.default(p));
-        let value = self.typed(&name, &p.ty, value, at.unwrap_or(call.name.span().into()));
+        let value = self.typed(&name, &p.ty, value, at.unwrap_or(call.name.span().into()), Some(&p.name));
         self.faults.instead = here;
         if value == Value::Unknown {
             self.unknown_symbols(&p.ty);

@@ -349,7 +349,7 @@ impl<'a> Elab<'a> {
     }
 
     fn known_extent(&self, name: &str) -> bool {
-        self.extents.iter().any(|(n, _)| n == name)
+        self.extents.iter().any(|e| e.name == name)
     }
 
     /// Applies an operator and remembers whose call it was.

@@ -64,8 +64,9 @@ impl Elab<'_> {
         if let Some(value) = self.scope.read(&name) {
             return value;
         }
-        if let Some((_, value)) = self.extents.iter().find(|(n, _)| *n == name) {
-            return value.clone();
+        if let Some(extent) = self.extents.iter().find(|e| e.name == name) {
+            self.scope.reads_extent(extent);
+            return extent.value.clone();
         }
         let is_op = OPS.iter().any(|op| op.schema().name == name && !op.schema().internal);
         if is_op || self.source.fns.iter().any(|f| f.name == name) {
@@ -79,7 +80,7 @@ impl Elab<'_> {
         if self.half {
             return Value::Unknown;
         }
-        let visible = self.scope.names().chain(self.extents.iter().map(|(n, _)| n.as_str()));
+        let visible = self.scope.names().chain(self.extents.iter().map(|e| e.name.as_str()));
         // One letter is near any other.
         let near = did_you_mean(&name, visible.filter(|v| v.len() > 1)).map(str::to_string);
         let symbol = name.len() <= 2 && name.starts_with(char::is_uppercase);
@@ -113,7 +114,7 @@ impl Elab<'_> {
                 let code = if constant { Code::ConstantOutside } else { Code::UnknownName };
                 let help = if constant {
                     format!(
-                        "the macro sees only its own constants: `const {name}: usize = …;` inside `network!`"
+                        "the macro sees only its own constants: `#[same_as({name})] const {name}: usize = …;` inside `network!`, with its value"
                     )
                 } else if known.is_empty() {
                     "nothing has a name yet".to_string()

@@ -140,7 +140,7 @@ fn is_dtype(e: &Expr) -> bool {
 }
 
 /// A constant as Rust writes it.
-fn constant(value: &Value) -> Option<String> {
+pub(super) fn constant(value: &Value) -> Option<String> {
     match value {
         Value::Int(n) => Some(n.to_string()),
         Value::Float(x) => Some(format!("{x:?}")),

@@ -4,6 +4,7 @@
 mod arithmetic;
 mod blocks;
 mod calls;
+mod constants;
 mod exprs;
 mod external;
 mod gradients;
@@ -19,6 +20,7 @@ mod value;
 
 use crate::ast::{Block, Expr, Fn, Source, name_of};
 use crate::errors::{Faults, Spans};
+pub(crate) use constants::constants;
 pub(crate) use external::Made;
 use mxr_graph::catalogue::Code;
 use mxr_graph::dim::Dim;
@@ -29,7 +31,7 @@ use proc_macro2::{Ident, Span};
 pub(crate) use seen::{Extent, Seen, Shown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use value::{Scope, Value};
+use value::{Named, Scope, Value};
 
 /// A network laid out.
 pub(crate) struct Network {
@@ -162,14 +164,6 @@ pub(crate) fn items(source: &Source, faults: &mut Faults) {
         if mxr_graph::ops::find(&name).is_some_and(|op| !op.schema().internal) {
             let text = format!("`{name}` is the name of an operator; choose another with `as`");
             faults.push(Code::NameOfAnOperator, at, text);
-        } else if source.function(&import.name).is_none() && !source.is_broken(&import.name) {
-            let text = format!("there is no network or block `{}` where `{name}` comes from", import.item);
-            faults.push_help(
-                Code::ImportPath,
-                at,
-                text,
-                "`use` it under the name that it has in its `network!`",
-            );
         }
     }
     for f in &source.fns {
@@ -272,7 +266,7 @@ struct Elab<'a> {
     scope: Scope,
     names: Names,
     /// Extents by name: symbols of the network, or what a block's signature calls an extent.
-    extents: Vec<(String, Value)>,
+    extents: Vec<Named>,
     /// Of the user's, by the numbers of their calls.
     operators: Vec<Made>,
     /// Blocks with weights of their own, and which of them are being expanded.

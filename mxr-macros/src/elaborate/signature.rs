@@ -1,6 +1,7 @@
-//! Inputs and constants: element types, extents, symbols.
+//! Inputs, and what is held against a type: element types, extents, symbols.
 
-use super::{Elab, value::Value};
+use super::Elab;
+use super::value::{Named, Value};
 use crate::ast::{Expr, ExprKind, Fn, Param, Type, TypeKind, name_of};
 use crate::errors::join_names;
 use mxr_graph::catalogue::Code;
@@ -9,19 +10,9 @@ use mxr_graph::dtype::DType;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::instr::MAX_RANK;
 use mxr_graph::shape::Shape;
+use proc_macro2::Ident;
 
 impl Elab<'_> {
-    /// `const` items, visible everywhere.
-    pub(super) fn constants(&mut self) {
-        let source = self.source;
-        for c in &source.consts {
-            let value = self.expr(&c.value);
-            let value = self.typed(&name_of(&c.name), &c.ty, value, c.value.at);
-            self.watch(&c.name, &value);
-            self.extents.push((name_of(&c.name), value));
-        }
-    }
-
     /// The inputs of a network.
     pub(super) fn inputs(&mut self, item: &Fn) {
         if item.params.is_empty() {
@@ -101,9 +92,9 @@ impl Elab<'_> {
         for e in list {
             let name = as_symbol(e);
             let mut dtype = name.as_deref().and_then(DType::from_name);
-            if let Some(name) = name.filter(|n| {
-                dtype.is_none() && like_a_type(n) && !self.extents.iter().any(|(known, _)| known == n)
-            }) {
+            if let Some(name) = name
+                .filter(|n| dtype.is_none() && like_a_type(n) && !self.extents.iter().any(|e| e.name == *n))
+            {
                 let near = did_you_mean(&name, DType::ALL.iter().map(|d| d.name()));
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -160,11 +151,11 @@ impl Elab<'_> {
 
     /// The symbol of this name, or the constant.
     fn symbol(&mut self, name: &str) -> Value {
-        if let Some((_, value)) = self.extents.iter().find(|(n, _)| n == name) {
-            return value.clone();
+        if let Some(extent) = self.extents.iter().find(|e| e.name == name) {
+            return extent.value.clone();
         }
         let value = Value::Dim(Dim::symbol(self.graph.symbols.named(name)));
-        self.extents.push((name.to_string(), value.clone()));
+        self.extents.push(Named::new(name.to_string(), value.clone()));
         value
     }
 
@@ -188,20 +179,27 @@ impl Elab<'_> {
     pub(super) fn unknown_symbols(&mut self, ty: &Type) {
         let TypeKind::Tensor(Some(list)) = &ty.kind else { return };
         for name in list.iter().filter_map(as_symbol) {
-            if !self.extents.iter().any(|(n, _)| *n == name) {
-                self.extents.push((name, Value::Unknown));
+            if !self.extents.iter().any(|e| e.name == name) {
+                self.extents.push(Named::new(name, Value::Unknown));
             }
         }
     }
 
-    /// Holds the argument of a block, or the value of a constant, against its type.
-    pub(super) fn typed(&mut self, name: &str, ty: &Type, value: Value, at: crate::errors::Spans) -> Value {
+    /// Holds the argument of a block (`of` its parameter), or the value of a constant, against its type.
+    pub(super) fn typed(
+        &mut self,
+        name: &str,
+        ty: &Type,
+        value: Value,
+        at: crate::errors::Spans,
+        of: Option<&Ident>,
+    ) -> Value {
         let wants = match (&ty.kind, &value) {
             (_, Value::Unknown) | (TypeKind::Error, _) => return Value::Unknown,
             (TypeKind::Tensor(list), Value::Tensor(id)) => {
                 let id = *id;
                 if let Some(list) = list {
-                    return self.shaped(name, list, id, at);
+                    return self.shaped(name, list, id, at, of);
                 }
                 return value;
             }
@@ -227,13 +225,14 @@ impl Elab<'_> {
         }
     }
 
-    /// A tensor against extents: names that are new stand for what is there, others must agree.
+    /// A tensor against extents: names that are new stand for what is there, others must agree. `of` the parameter that has them.
     pub(super) fn shaped(
         &mut self,
         name: &str,
         list: &[Expr],
         id: mxr_graph::graph::ValueId,
         at: crate::errors::Spans,
+        of: Option<&Ident>,
     ) -> Value {
         let (dtype, extents) = self.dtype_of(list);
         let (have, have_type) = (self.graph.shape(id), self.graph.value(id).dtype);
@@ -256,14 +255,21 @@ impl Elab<'_> {
                 continue;
             }
             if let Some(symbol) = as_symbol(e)
-                && !self.extents.iter().any(|(n, _)| *n == symbol)
+                && !self.extents.iter().any(|e| e.name == symbol)
                 && !self.scope.names().any(|n| n == symbol)
             {
                 self.watch(*e, &Value::of_dim(have.clone()));
-                self.extents.push((symbol, Value::of_dim(have.clone())));
+                let value = Value::of_dim(have.clone());
+                self.extents.push(Named { name: symbol, value, of: of.cloned() });
                 continue;
             }
-            let value = self.expr(e);
+            // That two inputs agree in it is no use of either.
+            let named = as_symbol(e).and_then(|name| self.extents.iter().find(|n| n.name == name));
+            let value = match named.map(|n| n.value.clone()) {
+                Some(value) => value,
+                None => self.expr(e),
+            };
+            self.watch(*e, &value);
             let Some(want) = self.extent(value, e) else { return Value::Unknown };
             if !self.graph.symbols.unify(&want, have) {
                 let have = have.display(&self.graph.symbols).to_string();
@@ -280,7 +286,7 @@ impl Elab<'_> {
 
     /// The extents that are named, for a message.
     pub(super) fn extent_names(&self) -> String {
-        join_names(self.extents.iter().map(|(n, _)| n.as_str()))
+        join_names(self.extents.iter().map(|e| e.name.as_str()))
     }
 }
 

@@ -22,7 +22,7 @@ impl Elab<'_> {
                     && let TypeKind::Tensor(Some(list)) = &ty.kind
                 {
                     let id = *id;
-                    new = self.shaped("this", list, id, value.at);
+                    new = self.shaped("this", list, id, value.at, None);
                 }
                 if new == Value::Unknown {
                     self.broken.extend(hint.map(|h| (h.layer, h.ident)));

@@ -115,6 +115,22 @@ struct Binding {
     read: bool,
 }
 
+/// An extent with a name: a constant, a symbol, or what the signature of a block calls one.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) value: Value,
+    /// The parameter of the block that it is an extent of: whoever reads it reads that.
+    pub(super) of: Option<Ident>,
+}
+
+impl Named {
+    /// Of nothing in particular.
+    pub(super) fn new(name: String, value: Value) -> Named {
+        Named { name, value, of: None }
+    }
+}
+
 /// The names that are visible, innermost last.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
@@ -138,6 +154,13 @@ impl Scope {
         let binding = self.find(name)?;
         binding.read = true;
         Some(binding.value.clone())
+    }
+
+    /// An extent is read, and with it the parameter that has it.
+    pub(super) fn reads_extent(&mut self, extent: &Named) {
+        if let Some(ident) = extent.of.as_ref().filter(|_| !self.elsewhere) {
+            self.reads.entry(format!("{:?}", ident.span())).or_insert((ident.clone(), true)).1 = true;
+        }
     }
 
     /// The number of the instance that a name stands for.

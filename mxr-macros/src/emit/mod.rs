@@ -1,5 +1,6 @@
 //! What the macro writes: per network a struct with its layers, its programs and the means to bind it.
 
+mod constants;
 mod docs;
 mod external;
 mod formulas;
@@ -26,6 +27,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::str::FromStr;
 
+pub(crate) use constants::constants;
 pub(crate) use docs::layer_with_cost;
 pub(crate) use external::{for_others, maker, makers};
 pub(crate) use halves::{Compiled, compile};
@@ -80,7 +82,11 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults, editor:
     let table = docs::table(graph, train.as_ref(), predict.as_ref());
     let table = format!("\n{table}");
     let layers = layers(network);
-    let parameters = train.as_ref().or(predict.as_ref()).and_then(|p| docs::total(p).as_const());
+    let parameters = match train.as_ref().or(predict.as_ref()) {
+        Some(p) => docs::total(p).as_const(),
+        // Whoever asks for it need not be told about the fault.
+        None => Some(0),
+    };
     let parameters = parameters.map(|n| {
         let n = n.unsigned_abs();
         quote! {

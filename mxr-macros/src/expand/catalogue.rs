@@ -59,8 +59,8 @@ fn check(entry: &Entry, case: &Case) -> Result<(), String> {
                 return Err(format!("{code}: bound to {given:?}: {have:?}, not {want:?}"));
             }
         }
-        // So have they these.
-        Scope::Operators(_) => {
+        // So have they these, and ui-tests the others.
+        Scope::Operators(_) | Scope::Constants => {
             let have = told(&wrong);
             if !have.is_empty() {
                 return Err(format!("{code}: the wrong example\n{wrong}has {have:#?}"));
@@ -153,6 +153,7 @@ fn page(e: &Entry) -> String {
             Scope::Operators(given) => {
                 ("`bind_symbols` says", format!(" to `Net::bind_symbols(&{given:?}, options)`"))
             }
+            Scope::Constants => ("the compiler says", String::new()),
             Scope::Environment(name, value) => {
                 ("`network!` says", format!(" when it is compiled with `{name}={value}`"))
             }
@@ -168,9 +169,7 @@ fn page(e: &Entry) -> String {
             let _ = write!(out, "\n## Right\n\n```rust\n{}```\n", network(&right));
         }
     }
-    if !e.elsewhere.is_empty() {
-        let _ = write!(out, "\n## Elsewhere\n\n{}\n", e.elsewhere);
-    }
+    let _ = write!(out, "\n## Elsewhere\n\n{}\n", e.elsewhere);
     out
 }
 

@@ -1,10 +1,11 @@
 //! Whole expansions: the zoo, its time, and what happens to damaged sources.
 
+use super::damage::{LANGUAGE, Random, damage, leaves};
 use super::expand;
 use crate::errors::Faults;
 use crate::{elaborate, emit, parse};
 use mxr_graph::passes::Passes;
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ pub(crate) fn zoo() -> Vec<(String, TokenStream)> {
     out
 }
 
-fn sources(stream: TokenStream, name: &str, out: &mut Vec<(String, TokenStream)>) {
+pub(crate) fn sources(stream: TokenStream, name: &str, out: &mut Vec<(String, TokenStream)>) {
     let mut network = false;
     for token in stream {
         match token {
@@ -43,7 +44,7 @@ fn sources(stream: TokenStream, name: &str, out: &mut Vec<(String, TokenStream)>
     }
 }
 
-fn faults_in(tokens: &TokenStream) -> usize {
+pub(crate) fn faults_in(tokens: &TokenStream) -> usize {
     tokens.clone().into_iter().filter(|t| t.to_string() == "compile_error").count()
 }
 
@@ -106,92 +107,15 @@ fn expansions_are_quick() {
     }
 }
 
-/// A small generator of random numbers: the same damage at every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % n.max(1) as u64) as usize
-    }
-}
-
-/// Deletes, doubles or swaps a token somewhere in the tree, or replaces it by another of the source.
-fn damage(stream: TokenStream, random: &mut Random, donors: &[TokenTree]) -> TokenStream {
-    let mut tokens: Vec<TokenTree> = stream.into_iter().collect();
-    if tokens.is_empty() {
-        return TokenStream::new();
-    }
-    let at = random.below(tokens.len());
-    if let TokenTree::Group(g) = &tokens[at]
-        && random.below(8) != 0
-    {
-        let mut inner = Group::new(g.delimiter(), damage(g.stream(), random, donors));
-        inner.set_span(g.span());
-        tokens[at] = inner.into();
-        return tokens.into_iter().collect();
-    }
-    let other = random.below(tokens.len());
-    match random.below(5) {
-        0 => drop(tokens.remove(at)),
-        1 => tokens.insert(at, tokens[at].clone()),
-        2 => tokens.swap(at, other),
-        3 => tokens[at] = donors[random.below(donors.len())].clone(),
-        _ => match &tokens[at] {
-            // A delimiter that is missing gives everything inside to what is around.
-            TokenTree::Group(g) => {
-                let inner: Vec<TokenTree> = g.stream().into_iter().collect();
-                tokens.splice(at..=at, inner);
-            }
-            _ => drop(tokens.remove(at)),
-        },
-    }
-    tokens.into_iter().collect()
-}
-
-fn leaves(stream: TokenStream, out: &mut Vec<TokenTree>) {
-    for token in stream {
-        match token {
-            TokenTree::Group(g) => leaves(g.stream(), out),
-            leaf => out.push(leaf),
-        }
-    }
-}
-
 /// Neither a panic nor a hang, and always a struct for every network that has a name.
 #[test]
 fn damaged_sources_still_expand() {
-    const LANGUAGE: &str = "
-        const WIDTH: usize = 16;
-        fn conv_bn(x: Tensor<N, C, _, _>, filters: usize, stride: usize) {
-            batch_norm(conv2d(x, filters, kernel = (3, 3), stride = stride, pad = same, bias = false))
-        }
-        fn basic(x: Tensor, filters: usize, stride: usize) {
-            let a = relu(conv_bn(x, filters, stride));
-            let b = if stride != 1 || filters % 2 == 1 { conv2d(x, filters, kernel = 1, stride = stride) } else { x };
-            relu(a + 0.5 * b)
-        }
-        /// Docs.
-        pub fn Net(data: Tensor<f32, N, 3, { 2 * 16 }, 32>, label: Tensor<N, i64>) {
-            let x = conv_bn(data, WIDTH, 1);
-            for (filters, stride) in [(WIDTH, 1), (2 * WIDTH, 2)] {
-                x = basic(x, filters, stride = stride);
-                for i in 0..2 { let c = conv2d(x, filters, kernel = 3, pad = 1); x += -c; }
-            }
-            let (left, right) = split(x, 2);
-            let fc = left.global_avg_pool().dense(10);
-            (softmax_cross_entropy(fc, label), reshape(right, [N, _]))
-        }
-        #[predict]
-        fn Mlp(data: Tensor![N, T * 4]) { dense(reshape(data, [N * T, 4]).dropout(0.5), 3) }";
     let source = TokenStream::from_str(LANGUAGE).expect("balanced");
     assert_eq!(faults_in(&expand(source.clone())), 0, "{}", expand(source));
     let source = TokenStream::from_str(LANGUAGE).expect("balanced");
     let mut donors = Vec::new();
     leaves(source.clone(), &mut donors);
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut random = Random::new(0);
     let rounds = 2000;
     let (mut sound, mut longest) = (0, Duration::ZERO);
     for _ in 0..rounds {
@@ -202,7 +126,8 @@ fn damaged_sources_still_expand() {
         let start = Instant::now();
         let tokens = expand(damaged.clone());
         longest = longest.max(start.elapsed());
-        assert!(!tokens.is_empty(), "{damaged}");
+        // Of some nothing is left but constants.
+        assert!(!tokens.is_empty() || !damaged.to_string().contains("fn "), "{damaged}");
         sound += usize::from(faults_in(&tokens) == 0);
     }
     println!("{rounds} damaged sources, {sound} of them still networks; the longest took {longest:?}");

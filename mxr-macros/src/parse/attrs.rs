@@ -39,6 +39,7 @@ impl Parser<'_> {
                 "recompute" | "frozen" | "no_decay" | "lr" | "device" => {
                     self.layer_attribute(&group, &name, at, &mut marks.layer);
                 }
+                "same_as" => marks.same_as = self.same_as(&group, at).or(marks.same_as),
                 "memory" if marks.memory.is_some() => {
                     self.faults.push(Code::GivenTwice, at, "`#[memory]` stands here twice");
                 }
@@ -57,7 +58,9 @@ impl Parser<'_> {
     pub(super) fn no_attrs(&mut self, attrs: &[Attr], marks: &Marks, what: &str) {
         let defaults = marks.defaults.iter().map(|c| ("defaults", c.name.span()));
         let memory = marks.memory.iter().map(|m| ("memory", m.at.first));
-        let own = marks.predict.iter().map(|at| ("predict", *at)).chain(defaults).chain(memory);
+        let same_as = marks.same_as.iter().map(|(at, _)| ("same_as", *at));
+        let own =
+            marks.predict.iter().map(|at| ("predict", *at)).chain(defaults).chain(memory).chain(same_as);
         let own = own.chain(marks.layer.named());
         let own = own.map(|(name, at)| (name.to_string(), at));
         let others = attrs.iter().filter(|a| !a.is_silent()).map(|a| (a.name.clone(), a.at));
@@ -83,6 +86,25 @@ impl Parser<'_> {
             self.faults.push_help(Code::DefaultValue, arg.value.at, text, "`#[defaults(stride = 1)]`");
         }
         Some(call)
+    }
+
+    /// `same_as(crate::CLASSES)`.
+    fn same_as(&mut self, group: &Group, at: Span) -> Option<(Span, TokenStream)> {
+        let mut inside = Cursor::of(group);
+        inside.next();
+        let path = inside.eat_group(Delimiter::Parenthesis).map(|g| g.stream()).unwrap_or_default();
+        let part = |t: &TokenTree| match t {
+            TokenTree::Ident(_) => true,
+            TokenTree::Punct(p) => p.as_char() == ':',
+            _ => false,
+        };
+        let named = matches!(path.clone().into_iter().last(), Some(TokenTree::Ident(_)));
+        if !named || !path.clone().into_iter().all(|t| part(&t)) || !inside.is_empty() {
+            let text = "`same_as` needs the path of a constant";
+            self.faults.push_help(Code::LayerAttribute, at, text, "`#[same_as(crate::CLASSES)]`");
+            return None;
+        }
+        Some((at, path))
     }
 
     /// `frozen`, `lr(0.1)` and so on; what is wrong with it is said.

@@ -93,8 +93,14 @@ impl Parser<'_> {
     }
 
     /// One item after its attributes.
-    pub(super) fn item_with(&mut self, cursor: &mut Cursor, attrs: Vec<Attr>, marks: Marks) {
+    pub(super) fn item_with(&mut self, cursor: &mut Cursor, attrs: Vec<Attr>, mut marks: Marks) {
         let (before, vis) = (self.faults.len(), self.visibility(cursor));
+        let same_as = marks.same_as.take();
+        if let Some((at, _)) = same_as.as_ref().filter(|_| !cursor.at_word("const")) {
+            let text = "`#[same_as]` belongs to a constant";
+            let help = "`#[same_as(crate::CLASSES)] const CLASSES: usize = 10;`";
+            self.faults.push_help(Code::MisplacedAttribute, *at, text, help);
+        }
         let found = if let Some(at) = cursor.eat_word("fn") {
             let item = self.function(cursor, at, attrs, marks, vis);
             item.map(|item| self.source.fns.push(item)).is_some()
@@ -102,7 +108,9 @@ impl Parser<'_> {
             let item = self.external(cursor, at, attrs, marks, vis);
             item.map(|item| self.source.fns.push(item)).is_some()
         } else if let Some(at) = cursor.eat_word("const") {
+            self.no_attrs(&attrs, &marks, "a constant");
             let item = self.constant(cursor, at);
+            let item = item.map(|c| Const { attrs, vis, same_as: same_as.map(|(_, path)| path), ..c });
             item.map(|item| self.source.consts.push(item)).is_some() && !self.faults.is_half(before)
         } else {
             self.faults.push(Code::NotAnItem, cursor.here(), "expected `fn` or `const`");
@@ -325,7 +333,11 @@ impl Parser<'_> {
             }
             return None;
         };
+        let mut written = TokenStream::new();
         let ty = if cursor.eat(":") {
+            let signs = |n: &usize| cursor.is_restart(*n) || cursor.at_assign(*n);
+            written
+                .extend((0..cursor.len()).take_while(|n| !signs(n)).filter_map(|n| cursor.peek(n).cloned()));
             self.ty(cursor)
         } else {
             let help = format!("`const {name}: usize = …;`");
@@ -340,7 +352,7 @@ impl Parser<'_> {
             Expr { kind: ExprKind::Error(None), at: name.span().into(), depth: 0 }
         };
         self.semicolon(cursor);
-        Some(Const { name, ty, value })
+        Some(Const { attrs: Vec::new(), vis: TokenStream::new(), name, ty, written, value, same_as: None })
     }
 
     /// The `;` after a statement: what is missing is missed once, at the end of what is there.

@@ -214,6 +214,54 @@ fn a_new_name_reaches_every_place() {
 }
 
 #[test]
+fn options_of_an_operator_of_one_s_own_are_renamed() {
+    let Some(mut server) = server() else { return };
+    let text = "
+use mxr::op::{ArrayType, Forward, Misfit, OpError, Operator};
+
+struct Scaled {
+    factor: f32,
+}
+
+impl Operator for Scaled {
+    fn name(&self) -> &str {
+        \"scaled\"
+    }
+
+    fn infer(&self, inputs: &[ArrayType]) -> Result<Vec<ArrayType>, Misfit> {
+        Ok(inputs.to_vec())
+    }
+
+    fn forward(&self, _: &mut Forward<'_>) -> Result<(), OpError> {
+        Ok(())
+    }
+}
+
+mxr::network!(
+    #[defaults(by = 0.5)]
+    extern \"Rust\" fn scaled(x: Tensor, by: f32) -> Tensor {
+        Scaled { factor: by }
+    }
+
+    /// A network with an operator of its own.
+    pub fn Own(data: Tensor<N, 4>) {
+        dense(scaled(data, by = 2.0), 3)
+    }
+);
+";
+    let document = server.edit(FILE, text);
+    assert_eq!(faults(&server.diagnostics(&document)), [""; 0]);
+    assert_eq!(server.definitions(&document, "data, |by = 2.0"), ["by: f32) -> Tensor {"]);
+    let renamed = server.rename(&document, "x: Tensor, |by: f32", "times");
+    for part in ["#[defaults(times = 0.5)]", "times: f32)", "factor: times }", "times = 2.0"] {
+        assert!(renamed.contains(part), "there is no `{part}` in\n{renamed}");
+    }
+    let document = server.edit(FILE, &text.replace("by = 2.0", "b"));
+    let (items, _) = server.complete(&document, "data, b|)");
+    assert!(items.iter().any(|i| i.label.starts_with("by")), "{items:?}");
+}
+
+#[test]
 fn what_can_be_written_is_offered() {
     let Some(mut server) = server() else { return };
     let layers = &["scores", "conv1", "stem", "data"][..];

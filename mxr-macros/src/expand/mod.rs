@@ -2,10 +2,10 @@
 
 use crate::ast::name_of;
 use crate::editor;
-use crate::elaborate::{self, Reads, Seen};
+use crate::elaborate::{self, Network, Reads, Seen};
 use crate::emit;
 use crate::errors::Faults;
-use crate::imports;
+use crate::imports::{self, Brought};
 use crate::parse;
 use mxr_graph::catalogue::Code;
 use proc_macro2::TokenStream;
@@ -24,10 +24,13 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 /// What a source becomes apart from its faults, for the compiler or for an `editor`.
 pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) -> TokenStream {
-    if let Some(call) = imports::bring(&input, faults) {
-        return call;
-    }
+    let (input, whole) = match imports::bring(&input, faults) {
+        Some(Brought::Call(call)) => return call,
+        Some(Brought::Without(rest)) => (rest, false),
+        None => (input, true),
+    };
     let mut source = parse::source(input.clone(), faults);
+    source.half |= !whole;
     let completing = editor && editor::is_completing(&input);
     source.watched = editor && !completing;
     let source = source;
@@ -36,12 +39,19 @@ pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) ->
     let mut reads = Reads::new();
     let (mut seen, mut layers) = (Seen::default(), Vec::new());
     let mut operators = BTreeSet::new();
-    for (at, item) in source.fns.iter().enumerate().filter(|(_, f)| f.is_network()) {
-        let mut network = elaborate::network(&source, item, faults);
-        if completing {
-            layers.extend(emit::own_layers(&network).cloned());
-            continue;
-        }
+    let items = || source.fns.iter().enumerate().filter(|(_, f)| f.is_network());
+    let mut networks: Vec<Network> =
+        items().map(|(_, item)| elaborate::network(&source, item, faults)).collect();
+    if completing {
+        layers.extend(networks.iter().flat_map(emit::own_layers).cloned());
+        // What is around the name is all that is looked at.
+        return editor::shadow(&source, &seen, &layers, true);
+    }
+    if source.watched && faults.len() > 0 {
+        // Somebody types and waits: what compiling finds out of the others can wait for the end of it.
+        networks.iter_mut().for_each(|n| n.sound = false);
+    }
+    for ((at, item), mut network) in items().zip(networks) {
         let code = emit::network(item, &network, faults, source.watched);
         if source.watched {
             seen.merge(std::mem::take(&mut network.seen));
@@ -56,10 +66,7 @@ pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) ->
             reads.entry(place).or_insert((ident, false)).1 |= read;
         }
     }
-    if completing {
-        // What is around the name is all that is looked at.
-        return editor::shadow(&source, &seen, &layers);
-    }
+    out.extend(emit::constants(&elaborate::constants(&source, faults)));
     let reached = elaborate::reached(&source);
     let blocks = source.fns.iter().filter(|f| !f.is_network());
     let idle: Vec<_> = blocks.filter(|f| !reached.contains(&name_of(&f.name))).collect();
@@ -90,7 +97,7 @@ pub(crate) fn expanded(input: TokenStream, editor: bool, faults: &mut Faults) ->
     out.extend(imports::leave(&input, &source, faults.len() == 0));
     if source.watched {
         // Lints are the compiler's.
-        let mut all = editor::shadow(&source, &seen, &layers);
+        let mut all = editor::shadow(&source, &seen, &layers, false);
         all.extend(out);
         return all;
     }
@@ -111,6 +118,8 @@ fn camel_case(name: &str) -> String {
 
 #[cfg(test)]
 mod catalogue;
+#[cfg(test)]
+pub(crate) mod damage;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]
