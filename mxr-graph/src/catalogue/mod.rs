@@ -70,6 +70,8 @@ pub enum Scope {
     Bind(&'static [(&'static str, i64)]),
     /// The network, when it is bound with these numbers: its operators are the user's, and known no earlier.
     Operators(&'static [(&'static str, i64)]),
+    /// The network `net`, bound with `N = 4`, in the first statement; in the second one all is well.
+    Run(&'static str, &'static str),
     /// `network!`, while this environment variable has this value.
     Environment(&'static str, &'static str),
 }
@@ -158,7 +160,7 @@ mod tests {
             for c in e.cases {
                 assert!(
                     !c.says.is_empty() && c.wrong != c.right
-                        || matches!(c.scope, Scope::Bind(_) | Scope::Environment(..))
+                        || matches!(c.scope, Scope::Bind(_) | Scope::Run(..) | Scope::Environment(..))
                 );
             }
         }

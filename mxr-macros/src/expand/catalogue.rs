@@ -60,7 +60,7 @@ fn check(entry: &Entry, case: &Case) -> Result<(), String> {
             }
         }
         // So have they these.
-        Scope::Operators(_) => {
+        Scope::Operators(_) | Scope::Run(..) => {
             let have = told(&wrong);
             if !have.is_empty() {
                 return Err(format!("{code}: the wrong example\n{wrong}has {have:#?}"));
@@ -153,6 +153,7 @@ fn page(e: &Entry) -> String {
             Scope::Operators(given) => {
                 ("`bind_symbols` says", format!(" to `Net::bind_symbols(&{given:?}, options)`"))
             }
+            Scope::Run(wrong, _) => ("the network says", format!(", bound with `N = 4`, to `{wrong}`")),
             Scope::Environment(name, value) => {
                 ("`network!` says", format!(" when it is compiled with `{name}={value}`"))
             }
@@ -166,6 +167,9 @@ fn page(e: &Entry) -> String {
         out.push_str("```\n");
         if wrong != right {
             let _ = write!(out, "\n## Right\n\n```rust\n{}```\n", network(&right));
+        }
+        if let Scope::Run(_, right) = c.scope {
+            let _ = write!(out, "\n## Right\n\n```rust\n{right}\n```\n");
         }
     }
     if !e.elsewhere.is_empty() {
