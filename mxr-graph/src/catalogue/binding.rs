@@ -185,10 +185,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         let fc1 = dense(flatten(data), 10);
                         softmax_cross_entropy(fc1, label)
                         }",
-            scope: Scope::Run(
-                r#"net.backward()"#,
-                r#"net.forward(Mode::Train).and_then(|_| net.backward())"#,
-            ),
+            scope: Scope::Run("net.backward()", "net.forward(Mode::Train).and_then(|_| net.backward())"),
         }],
         elsewhere: "",
     },
@@ -210,7 +207,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         let fc1 = dense(flatten(data), 10);
                         softmax(fc1)
                         }",
-            scope: Scope::Run(r#"net.forward(Mode::Train)"#, r#"net.forward(Mode::Predict)"#),
+            scope: Scope::Run("net.forward(Mode::Train)", "net.forward(Mode::Predict)"),
         }],
         elsewhere: "",
     },

@@ -153,7 +153,7 @@ fn page(e: &Entry) -> String {
             Scope::Operators(given) => {
                 ("`bind_symbols` says", format!(" to `Net::bind_symbols(&{given:?}, options)`"))
             }
-            Scope::Run(wrong, _) => ("the network says", format!(", bound with `N = 4`, to `{wrong}`")),
+            Scope::Run(wrong, _) => ("The network says", format!(", bound with `N = 4`, to `{wrong}`")),
             Scope::Environment(name, value) => {
                 ("`network!` says", format!(" when it is compiled with `{name}={value}`"))
             }
