@@ -22,8 +22,15 @@ pub struct Stride<const N: usize>;
 pub struct Pad<const N: usize>;
 
 /// Maps of `C` channels after a window has slid over them.
-type Slid<T, N, C, HW, K, const STRIDE: usize, const PAD: usize> =
-    Tensor<T, (N, C, <HW as Window<K, STRIDE, PAD>>::Height, <HW as Window<K, STRIDE, PAD>>::Width)>;
+type Slid<T, N, C, H, W, KH, KW, const STRIDE: usize, const PAD: usize> = Tensor<
+    T,
+    (
+        N,
+        C,
+        <(H, W) as Window<(KH, KW), STRIDE, PAD>>::Height,
+        <(H, W) as Window<(KH, KW), STRIDE, PAD>>::Width,
+    ),
+>;
 
 fn int(n: usize) -> Arg {
     // What a type of ours says is at most 1,024,999.
@@ -136,7 +143,7 @@ impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {
         weight: &Tensor<T, (O, C, KH, KW)>,
         _: Stride<STRIDE>,
         _: Pad<PAD>,
-    ) -> Result<Slid<T, N, O, (H, W), (KH, KW), STRIDE, PAD>>
+    ) -> Result<Slid<T, N, O, H, W, KH, KW, STRIDE, PAD>>
     where
         (H, W): Window<(KH, KW), STRIDE, PAD>,
     {
@@ -177,7 +184,7 @@ macro_rules! pools {
                 _: Kernel<KERNEL>,
                 _: Stride<STRIDE>,
                 _: Pad<PAD>,
-            ) -> Result<Slid<T, N, C, (H, W), (D<KERNEL>, D<KERNEL>), STRIDE, PAD>>
+            ) -> Result<Slid<T, N, C, H, W, D<KERNEL>, D<KERNEL>, STRIDE, PAD>>
             where
                 (H, W): Window<(D<KERNEL>, D<KERNEL>), STRIDE, PAD>,
             {
