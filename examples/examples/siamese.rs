@@ -10,8 +10,10 @@
 
 use clap::Parser;
 use mxr::init::Msra;
+use mxr::io::HostArray;
 use mxr::optimizer::Adam;
-use mxr::{Executor, Mode, Network};
+use mxr::tensor::{Tensor, shape};
+use mxr::{Executor, Network};
 use mxr_examples::digits::Digits;
 use mxr_examples::pairs::Pairs;
 use mxr_examples::steps::{Steps, ended, print_parameters, train};
@@ -60,7 +62,7 @@ fn run(options: &Options) -> Result<(), mxr::Error> {
         feed(net, &Pairs::draw(&learn, batch, 8, &mut rng)?)
     })?;
     run.print();
-    let right = accuracy(net.executor_mut(), &test, batch, &mut rng)?;
+    let right = accuracy(&mut net, &test, batch, &mut rng)?;
     println!("pairs of unseen writers told right: {:.1} %", 100.0 * right);
     Ok(())
 }
@@ -73,7 +75,7 @@ fn feed(net: &Executor, pairs: &Pairs) -> Result<(), mxr::Error> {
 
 /// How many of some thousand pairs are nearer than half the margin when they are the same digit, and farther when not.
 fn accuracy(
-    net: &mut Executor,
+    net: &mut DigitPairs,
     digits: &Digits,
     batch: usize,
     rng: &mut fastrand::Rng,
@@ -81,12 +83,17 @@ fn accuracy(
     let (mut right, mut count) = (0, 0);
     while count < 2000 {
         let pairs = Pairs::draw(digits, batch, 8, rng)?;
-        feed(net, &pairs)?;
-        net.forward(Mode::Predict)?;
-        let distances = net.outputs()[1].to_vec::<f32>()?;
-        let same = pairs.same.as_slice::<f32>()?;
-        right += distances.iter().zip(same).filter(|(d, s)| (**d < 0.5) == (**s == 1.0)).count();
+        let same: Tensor<f32, shape![N]> = Tensor::try_from(&pairs.same)?;
+        // A picture of another size would not compile: `DigitPairs` says what it takes.
+        let (_, distances) = net.predict((picture(&pairs.left)?, picture(&pairs.right)?, &same))?;
+        let distances = distances.to_vec()?;
+        right += distances.iter().zip(same.to_vec()?).filter(|(d, s)| (**d < 0.5) == (*s == 1.0)).count();
         count += batch;
     }
     Ok(right as f64 / count as f64)
+}
+
+/// Looked at once, where it comes from a file.
+fn picture(host: &HostArray) -> Result<Tensor<f32, shape![N, 1, 8, 8]>, mxr::Error> {
+    Tensor::try_from(host)
 }

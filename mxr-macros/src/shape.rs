@@ -28,17 +28,14 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 }
 
 fn dim(token: &TokenTree) -> Result<TokenStream, String> {
-    let what = "an extent is a number or a symbol of one letter, such as `N`";
+    let what = "an extent is a number or a symbol of one letter, such as `N` or `_`";
     match token {
         TokenTree::Ident(name) => {
             let name = name.to_string();
             let mut letters = name.chars();
             match (letters.next(), letters.next()) {
-                (Some(letter), None) if letter != '_' => {
-                    let letter = Literal::character(letter);
-                    Ok(quote!(::mxr::tensor::Symbol<#letter>))
-                }
-                _ => Err(format!("`{name}` has more than one letter or none: {what}")),
+                (Some(letter), None) => Ok(symbol(letter)),
+                _ => Err(format!("`{name}` has more than one letter: {what}")),
             }
         }
         TokenTree::Literal(number) => {
@@ -48,14 +45,9 @@ fn dim(token: &TokenTree) -> Result<TokenStream, String> {
                 .unwrap_or(&text)
                 .parse()
                 .map_err(|_| format!("`{number}` is no extent: {what}"))?;
-            match n {
-                0..=LARGEST => Ok(direct(n)),
-                _ if n <= LIMIT => {
-                    let (thousands, rest) = (direct(n / 1000), direct(n % 1000));
-                    Ok(quote!(::mxr::tensor::K<#thousands, #rest>))
-                }
-                _ => Err(format!("`{number}` is larger than {LIMIT}, the largest extent that has a type")),
-            }
+            self::number(n).ok_or_else(|| {
+                format!("`{number}` is larger than {LIMIT}, the largest extent that has a type")
+            })
         }
         // A literal that a `macro_rules!` hands on.
         TokenTree::Group(g) if g.delimiter() == Delimiter::None && g.stream().into_iter().count() == 1 => {
@@ -63,6 +55,24 @@ fn dim(token: &TokenTree) -> Result<TokenStream, String> {
         }
         other => Err(format!("`{other}` is no extent: {what}")),
     }
+}
+
+/// The type of an extent, up to a limit.
+pub(crate) fn number(n: usize) -> Option<TokenStream> {
+    match n {
+        0..=LARGEST => Some(direct(n)),
+        _ if n <= LIMIT => {
+            let (thousands, rest) = (direct(n / 1000), direct(n % 1000));
+            Some(quote!(::mxr::tensor::K<#thousands, #rest>))
+        }
+        _ => None,
+    }
+}
+
+/// The type of an extent that is known at run time alone; `_` for one without a name.
+pub(crate) fn symbol(letter: char) -> TokenStream {
+    let letter = Literal::character(letter);
+    quote!(::mxr::tensor::Sym<#letter>)
 }
 
 fn direct(n: usize) -> TokenStream {
@@ -97,7 +107,8 @@ mod tests {
     #[test]
     fn shapes_become_tuples() {
         assert_eq!(expanded(""), "()");
-        assert_eq!(expanded("N"), "(::mxr::tensor::Symbol<'N'>,)");
+        assert_eq!(expanded("N"), "(::mxr::tensor::Sym<'N'>,)");
+        assert_eq!(expanded("_"), "(::mxr::tensor::Sym<'_'>,)");
         assert_eq!(
             expanded("3, 1_024, 25088,"),
             "(::mxr::tensor::D<3>,::mxr::tensor::D<1024>,::mxr::tensor::K<::mxr::tensor::D<25>,::mxr::tensor::D<88>>,)"
@@ -115,7 +126,6 @@ mod tests {
     fn what_is_no_extent_is_said() {
         for (text, says) in [
             ("BATCH, 3", "`BATCH` has more than one letter"),
-            ("_, 3", "`_` has more than one letter or none"),
             ("3.5", "`3.5` is no extent"),
             ("1025000", "larger than 1024999"),
             ("3 4", "expected `,`"),

@@ -78,6 +78,7 @@ pub use mxr_graph as graph;
 pub mod __private {
     pub use crate::differs::Differs;
     pub use crate::executor::Compiled;
+    pub use half::{bf16, f16};
     pub use mxr_graph::dim::{Dim, Mono, Symbol, SymbolDef, Term};
     pub use mxr_graph::dtype::DType;
     pub use mxr_graph::instr::*;

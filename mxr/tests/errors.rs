@@ -154,3 +154,67 @@ fn symbols_and_arrays_say_what_the_macro_says() {
     }
     assert!(count >= 40, "{count} calls");
 }
+
+/// The networks of what is told when they run, and their statements: the text of each is compared with the catalogue's.
+mod run {
+    use super::*;
+    use mxr::graph::catalogue::Code;
+    use mxr::{Mode, Network};
+
+    mod trained {
+        mxr::network!(
+            pub fn Net(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+                let fc1 = dense(flatten(data), 10);
+                softmax_cross_entropy(fc1, label)
+            }
+        );
+    }
+
+    mod predicts {
+        mxr::network!(
+            #[predict]
+            pub fn Net(data: Tensor<N, 3, 8, 8>) {
+                let fc1 = dense(flatten(data), 10);
+                softmax(fc1)
+            }
+        );
+    }
+
+    /// The inputs of an example's network, by which the two are told apart.
+    fn is_trained(case: &Case) -> bool {
+        case.wrong.contains("label: Tensor<N, i64>")
+    }
+
+    #[test]
+    fn what_a_bound_network_refuses_has_a_code() -> Result<(), Error> {
+        macro_rules! told {
+            ($net:ident; $($code:ident $network:ty: $wrong:expr => $right:expr;)*) => {$({
+                let case = &Entry::of(Code::$code).cases[0];
+                let words = |text: &str| text.split_whitespace().collect::<String>();
+                let Scope::Run(wrong, right) = case.scope else { panic!("{} runs", stringify!($code)) };
+                assert_eq!(words(wrong), words(stringify!($wrong)));
+                assert_eq!(words(right), words(stringify!($right)));
+                assert_eq!(is_trained(case), <$network>::PROGRAMS.train().is_some());
+                let mut $net = <$network>::bind(4)?;
+                let _ = $net.executor_mut();
+                let told = $wrong.map(|_| ()).expect_err(stringify!($wrong)).to_string();
+                let (first, rest) = case.says.split_once('\n').expect("a help");
+                assert_eq!(told, format!("{first} ({})\n{rest}", Code::$code));
+                $right.map(|_| ())?;
+            })*};
+        }
+        told! { net;
+            FedUnknown trained::Net: net.set_input("date", &NDArray::zeros(&[4, 3, 8, 8])?)
+                => net.set_input("data", &NDArray::zeros(&[4, 3, 8, 8])?);
+            FedShape trained::Net: net.set_input("data", &NDArray::zeros(&[5, 3, 8, 8])?)
+                => net.set_input("data", &NDArray::zeros(&[4, 3, 8, 8])?);
+            NoParameter trained::Net: net.param("fc1_weigth") => net.param("fc1_weight");
+            NothingToGoBack trained::Net: net.backward()
+                => net.forward(Mode::Train).and_then(|_| net.backward());
+            OnlyPredicts predicts::Net: net.forward(Mode::Train) => net.forward(Mode::Predict);
+        }
+        let runs = Entry::all().flat_map(|e| e.cases).filter(|c| matches!(c.scope, Scope::Run(..)));
+        assert_eq!(runs.count(), 5);
+        Ok(())
+    }
+}

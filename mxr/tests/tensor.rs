@@ -1,6 +1,6 @@
 //! Typed tensors: rules of shapes beside what the arrays say, conversions, errors.
 
-use mxr::tensor::{D, K, Kernel, Pad, Shape, Stride, Symbol, Tensor, shape};
+use mxr::tensor::{D, K, Kernel, Pad, Shape, Stride, Sym, Tensor, shape};
 use mxr::{Error, NDArray};
 
 fn random<S: Shape>(shape: &[usize]) -> Result<Tensor<f32, S>, Error> {
@@ -18,7 +18,7 @@ fn is<S: Shape>(t: &Tensor<f32, S>, shape: &[usize]) {
 fn shapes_are_tuples_of_numbers_and_symbols() {
     fn same<S>(_: Option<S>, _: Option<S>) {}
     same(None::<shape![]>, None::<()>);
-    same(None::<shape![N, 1024]>, None::<(Symbol<'N'>, D<1024>)>);
+    same(None::<shape![N, 1024]>, None::<(Sym<'N'>, D<1024>)>);
     same(None::<shape![1025, 25_088]>, None::<(K<D<1>, D<25>>, K<D<25>, D<88>>)>);
     assert_eq!(<shape![N, 3, 1_024_999]>::EXTENTS, [None, Some(3), Some(1_024_999)]);
 }
@@ -134,5 +134,19 @@ fn symbols_that_do_not_agree_are_errors_of_the_operator() -> Result<(), Error> {
     assert!(x.conv2d(&(&one + &two), Stride::<1>, Pad::<1>).is_err(), "the fault of the sum");
     let e = a.transpose()?.matmul(&b).expect_err("3 and 4").to_string();
     assert!(e.contains('3') && e.contains('4'), "{e}");
+    Ok(())
+}
+
+#[test]
+fn five_and_six_axes_are_taken() -> Result<(), Error> {
+    let x: Tensor<f32, shape![N, 2, 3, 4, 5, 6]> = random(&[2, 2, 3, 4, 5, 6])?;
+    is::<shape![N, 720]>(&x.flatten()?, &[2, 720]);
+    is::<shape![N, 4, 3, 4, 5, 6]>(&x.concat(&x)?, &[2, 4, 3, 4, 5, 6]);
+    let five: Tensor<f32, shape![1, 3, 1, 5, 6]> = random(&[1, 3, 1, 5, 6])?;
+    is::<shape![1, 90]>(&five.flatten()?, &[1, 90]);
+    let sums = (&x + &five, &five + &x);
+    is::<shape![N, 2, 3, 4, 5, 6]>(&sums.0, &[2, 2, 3, 4, 5, 6]);
+    assert_eq!(sums.0.to_vec()?, sums.1.to_vec()?);
+    assert_eq!(sums.0.to_vec()?, (x.array() + five.array()).to_vec::<f32>()?);
     Ok(())
 }

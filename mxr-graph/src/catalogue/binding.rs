@@ -1,4 +1,4 @@
-//! Symbols that get their numbers at run time.
+//! Symbols that get their numbers at run time, and what is fed to the network that is bound.
 
 use super::{Case, Code, Entry, Scope};
 
@@ -102,5 +102,113 @@ pub(super) const ENTRIES: &[Entry] = &[
             scope: Scope::Bind(&[("N", 1073741824), ("H", 1048576)]),
         }],
         elsewhere: "PyTorch, in the forward pass: `RuntimeError: [enforce fail at alloc_cpu.cpp] … DefaultCPUAllocator: can't allocate memory`, or on a GPU `torch.OutOfMemoryError`; without the name of the array.",
+    },
+    Entry {
+        code: Code::FedUnknown,
+        title: "An input that the network does not have",
+        rule: "Inputs are called as the network declares them. `net.set(Net::data, &x)` names one by a constant, which is checked while compiling.",
+        cases: &[Case {
+            inputs: "",
+            wrong: "pub fn Net(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax_cross_entropy(fc1, label)
+                        }",
+            at: "",
+            says: "date: the network has no input of this name\n  = help: did you mean `data`?",
+            right: "pub fn Net(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax_cross_entropy(fc1, label)
+                        }",
+            scope: Scope::Run(
+                r#"net.set_input("date", &NDArray::zeros(&[4, 3, 8, 8])?)"#,
+                r#"net.set_input("data", &NDArray::zeros(&[4, 3, 8, 8])?)"#,
+            ),
+        }],
+        elsewhere: "",
+    },
+    Entry {
+        code: Code::FedShape,
+        title: "An array of another shape than the input's",
+        rule: "An input takes the shape that the network declares, with the numbers that its symbols were bound with. Typed tensors (`mxr::tensor`) are held against the network while compiling.",
+        cases: &[Case {
+            inputs: "",
+            wrong: "pub fn Net(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax_cross_entropy(fc1, label)
+                        }",
+            at: "",
+            says: "`Net`: its input `data` takes [4, 3, 8, 8], this is an array of [5, 3, 8, 8]\n  = help: it is bound with N = 4; bind it with the extents that it is fed with",
+            right: "pub fn Net(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax_cross_entropy(fc1, label)
+                        }",
+            scope: Scope::Run(
+                r#"net.set_input("data", &NDArray::zeros(&[5, 3, 8, 8])?)"#,
+                r#"net.set_input("data", &NDArray::zeros(&[4, 3, 8, 8])?)"#,
+            ),
+        }],
+        elsewhere: "",
+    },
+    Entry {
+        code: Code::NoParameter,
+        title: "A parameter, gradient or state that the network does not have",
+        rule: "Parameters are called after their layer, `fc1_weight`. A layer's constant names its first one, `net.param(Net::fc1)`, and is checked while compiling.",
+        cases: &[Case {
+            inputs: "",
+            wrong: "pub fn Net(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax_cross_entropy(fc1, label)
+                        }",
+            at: "",
+            says: "fc1_weigth: the network has no parameter of this name\n  = help: did you mean `fc1_weight`?",
+            right: "pub fn Net(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax_cross_entropy(fc1, label)
+                        }",
+            scope: Scope::Run(r#"net.param("fc1_weigth")"#, r#"net.param("fc1_weight")"#),
+        }],
+        elsewhere: "",
+    },
+    Entry {
+        code: Code::NothingToGoBack,
+        title: "A backward pass without a forward pass before it",
+        rule: "Each backward pass uses up the values of a forward pass for training, the call before it.",
+        cases: &[Case {
+            inputs: "",
+            wrong: "pub fn Net(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax_cross_entropy(fc1, label)
+                        }",
+            at: "",
+            says: "Net.backward: it needs the values of a forward pass for training, and such a pass was not the call before it\n  = help: call `forward(Mode::Train)` before each `backward`",
+            right: "pub fn Net(data: Tensor<N, 3, 8, 8>, label: Tensor<N, i64>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax_cross_entropy(fc1, label)
+                        }",
+            scope: Scope::Run("net.backward()", "net.forward(Mode::Train).and_then(|_| net.backward())"),
+        }],
+        elsewhere: "",
+    },
+    Entry {
+        code: Code::OnlyPredicts,
+        title: "Training of a network that only predicts",
+        rule: "A network of `#[predict]`, or one that is bound for the results of some layers, has no gradients.",
+        cases: &[Case {
+            inputs: "",
+            wrong: "#[predict]
+                    pub fn Net(data: Tensor<N, 3, 8, 8>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax(fc1)
+                        }",
+            at: "",
+            says: "Net.forward: the network was declared for prediction only, or bound up to some of its layers\n  = help: declare it without `#[predict]`, and bind it without `outputs`, to train it",
+            right: "#[predict]
+                    pub fn Net(data: Tensor<N, 3, 8, 8>) {
+                        let fc1 = dense(flatten(data), 10);
+                        softmax(fc1)
+                        }",
+            scope: Scope::Run("net.forward(Mode::Train)", "net.forward(Mode::Predict)"),
+        }],
+        elsewhere: "",
     },
 ];

@@ -290,7 +290,7 @@ codes! {
     /// `MXR_PRINT` that is not understood.
     PrintVariable = 708;
 
-    // 8xx: symbols bound at run time.
+    // 8xx: symbols bound at run time; what a bound network is fed and asked.
     /// A symbol that the network does not have.
     BoundUnknown = 801;
     /// A symbol without a number.
@@ -301,6 +301,16 @@ codes! {
     BoundTwice = 804;
     /// An array that no machine holds for these numbers.
     BoundTooLarge = 805;
+    /// An input that the network does not have.
+    FedUnknown = 806;
+    /// An array of another shape than the input's.
+    FedShape = 807;
+    /// A parameter, gradient or state that the network does not have.
+    NoParameter = 808;
+    /// A backward pass without a forward pass before it.
+    NothingToGoBack = 809;
+    /// Training of a network that only predicts.
+    OnlyPredicts = 810;
 
     // 9xx: grammar, half-typed code.
     /// A `;` is missing.

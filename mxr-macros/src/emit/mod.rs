@@ -10,6 +10,7 @@ mod memory;
 mod printing;
 mod program;
 mod summary;
+mod typed;
 
 use crate::ast::{Fn, name_of};
 use crate::elaborate::{Made, Network, Reads};
@@ -17,7 +18,7 @@ use crate::errors::Faults;
 use mxr_graph::catalogue::Code;
 use mxr_graph::compile::flops;
 use mxr_graph::dim::{Dim, SymbolDef};
-use mxr_graph::graph::Graph;
+use mxr_graph::graph::{Graph, Source};
 use mxr_graph::program::Program;
 use mxr_graph::summary::Summary;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -101,6 +102,7 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults, editor:
         false => tokens(&programs(train.as_ref(), predict.as_ref(), &graph.name, &network.operators)),
     };
     let bind = bind(graph);
+    let types = tokens(&typed::types(graph, train.as_ref(), predict.as_ref()));
     quote! {
         #(#attrs)*
         #[doc = #table]
@@ -140,6 +142,7 @@ pub(crate) fn network(item: &Fn, network: &Network, faults: &mut Faults, editor:
         #(#cfg)*
         impl ::mxr::Network for #again {
             const PROGRAMS: &'static ::mxr::Programs = Self::PROGRAMS;
+            #types
             fn from_executor(executor: ::mxr::Executor) -> Self {
                 Self { executor }
             }
@@ -172,7 +175,7 @@ pub(crate) fn own_layers(network: &Network) -> impl Iterator<Item = &Ident> {
     own.chain(broken).filter(move |ident| taken.insert(name_of(ident)))
 }
 
-/// One constant per layer. Those that the user named carry the user's token, once.
+/// One constant per layer and per input. Those that the user named carry the user's token, once.
 fn layers(network: &Network) -> TokenStream {
     let graph = &network.graph;
     let mut taken: HashSet<String> = TAKEN.iter().map(|t| (*t).to_string()).collect();
@@ -210,6 +213,12 @@ fn layers(network: &Network) -> TokenStream {
                 #[doc = #doc]
                 pub const #ident: ::mxr::LayerId = ::mxr::LayerId::new(0, #name);
             });
+        }
+    }
+    // An input that is called like one of the struct's own functions has no constant.
+    for input in graph.values.iter().filter(|v| v.source == Source::Input) {
+        if taken.insert(input.name.clone()) {
+            text.push_str(&typed::input(graph, input));
         }
     }
     out.extend(tokens(&text));

@@ -59,8 +59,8 @@ fn check(entry: &Entry, case: &Case) -> Result<(), String> {
                 return Err(format!("{code}: bound to {given:?}: {have:?}, not {want:?}"));
             }
         }
-        // So have they these, and ui-tests the others.
-        Scope::Operators(_) | Scope::Constants => {
+        // So have they these, and ui-tests the constants.
+        Scope::Operators(_) | Scope::Run(..) | Scope::Constants => {
             let have = told(&wrong);
             if !have.is_empty() {
                 return Err(format!("{code}: the wrong example\n{wrong}has {have:#?}"));
@@ -154,6 +154,7 @@ fn page(e: &Entry) -> String {
                 ("`bind_symbols` says", format!(" to `Net::bind_symbols(&{given:?}, options)`"))
             }
             Scope::Constants => ("the compiler says", String::new()),
+            Scope::Run(wrong, _) => ("The network says", format!(", bound with `N = 4`, to `{wrong}`")),
             Scope::Environment(name, value) => {
                 ("`network!` says", format!(" when it is compiled with `{name}={value}`"))
             }
@@ -167,6 +168,9 @@ fn page(e: &Entry) -> String {
         out.push_str("```\n");
         if wrong != right {
             let _ = write!(out, "\n## Right\n\n```rust\n{}```\n", network(&right));
+        }
+        if let Scope::Run(_, right) = c.scope {
+            let _ = write!(out, "\n## Right\n\n```rust\n{right}\n```\n");
         }
     }
     let _ = write!(out, "\n## Elsewhere\n\n{}\n", e.elsewhere);

@@ -15,6 +15,7 @@ use crate::engine::{EngineError, Prepared, Var};
 use crate::error::{Error, Result};
 use crate::ndarray::{NDArray, memory};
 use crate::storage::{Operands, VarLists};
+use mxr_graph::catalogue::Code;
 use mxr_graph::dtype::DType;
 use mxr_graph::error::did_you_mean;
 use mxr_graph::expr::Expr;
@@ -109,9 +110,10 @@ pub(super) fn summed(mut program: Program, options: &BindOptions) -> (Program, V
 pub(super) fn named<'a>(list: &'a [(String, NDArray)], name: &str, kind: &str) -> Result<&'a NDArray> {
     list.iter().find(|(n, _)| n == name).map(|(_, a)| a).ok_or_else(|| {
         let near = did_you_mean(name, list.iter().map(|(n, _)| n.as_str()));
+        let code = if kind == "input" { Code::FedUnknown } else { Code::NoParameter };
         Error::invalid(
             name,
-            format!("the network has no {kind} of this name"),
+            format!("the network has no {kind} of this name ({code})"),
             match near {
                 Some(n) => format!("did you mean `{n}`?"),
                 None => {

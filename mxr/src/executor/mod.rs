@@ -26,10 +26,12 @@ use crate::error::{Error, Result};
 use crate::io::HostArray;
 use crate::ndarray::NDArray;
 use crate::op::Operator;
+use crate::tensor::{Batch, InputId, Tensor};
 use arena::Arena;
 use bound::{Arrays, Bound};
 use layout::Layout;
 use monitor::{Callback, Monitor};
+use mxr_graph::catalogue::Code;
 use mxr_graph::program::Program;
 use mxr_graph::summary::Summary;
 use std::fmt;
@@ -337,13 +339,59 @@ impl Executor {
     }
 
     /// Fill an input with an array of its shape, converted to its type.
+    ///
+    /// # Errors
+    ///
+    /// When there is no input of this name, or it has another shape.
+    #[track_caller]
     pub fn set_input(&self, name: &str, value: &NDArray) -> Result<()> {
-        self.input(name)?.assign(value)
+        value.sound()?;
+        self.fitting(name, value.shape())?.assign(value)
+    }
+
+    /// Fill an input with a typed tensor: `net.set(LeNet::data, &x)?`. What has another shape or element type than the network was
+    /// declared with does not compile. [`Network::feed`] fills all of them.
+    ///
+    /// # Errors
+    ///
+    /// When a symbol is not what the network was bound with.
+    pub fn set<T, S>(&self, input: InputId<T, S>, value: impl Batch<Tensor<T, S>>) -> Result<()> {
+        value.feed(self, &mut std::iter::once(input.name()))
     }
 
     /// Fill an input from host memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Executor::set_input`].
     pub fn set_input_host(&self, name: &str, value: &HostArray) -> Result<()> {
-        self.input(name)?.copy_from_host(value)
+        self.fitting(name, value.shape())?.copy_from_host(value)
+    }
+
+    /// The input of this name, if it has this shape.
+    fn fitting(&self, name: &str, shape: &[usize]) -> Result<&NDArray> {
+        let input = self.input(name)?;
+        if input.shape() == shape {
+            return Ok(input);
+        }
+        let bound: Vec<String> = self.symbols.iter().map(|(symbol, n)| format!("{symbol} = {n}")).collect();
+        Err(Error::invalid(
+            format!("`{}`", self.name),
+            format!(
+                "its input `{name}` takes {:?}, this is an array of {shape:?} ({})",
+                input.shape(),
+                Code::FedShape
+            ),
+            match bound.is_empty() {
+                true => "all of its extents are numbers of the declaration".to_string(),
+                false => {
+                    format!(
+                        "it is bound with {}; bind it with the extents that it is fed with",
+                        bound.join(", ")
+                    )
+                }
+            },
+        ))
     }
 
     /// Run the forward pass. Returns at once.
@@ -357,7 +405,10 @@ impl Executor {
             Mode::Train => self.train.as_ref().ok_or_else(|| {
                 Error::invalid(
                     format!("{}.forward", self.name),
-                    "the network was declared for prediction only, or bound up to some of its layers",
+                    format!(
+                        "the network was declared for prediction only, or bound up to some of its layers ({})",
+                        Code::OnlyPredicts
+                    ),
                     "declare it without `#[predict]`, and bind it without `outputs`, to train it",
                 )
             })?,
@@ -376,19 +427,22 @@ impl Executor {
     /// When the call before was not a forward pass for training, or another network that shares the memory has run since.
     pub fn backward(&mut self) -> Result<()> {
         let refused =
-            |why: &str, help: &str| Err(Error::invalid(format!("{}.backward", self.name), why, help));
+            |why: String, help: &str| Err(Error::invalid(format!("{}.backward", self.name), why, help));
         match &self.train {
             Some(bound) if self.passed => {
                 self.passed = false;
                 bound.backward(&self.device, &self.arena).or_else(|why| {
                     refused(
-                        why,
+                        why.to_string(),
                         "run `backward` right after `forward(Mode::Train)`, or bind without `share_memory`",
                     )
                 })
             }
             _ => refused(
-                "it needs the values of a forward pass for training, and such a pass was not the call before it",
+                format!(
+                    "it needs the values of a forward pass for training, and such a pass was not the call before it ({})",
+                    Code::NothingToGoBack
+                ),
                 "call `forward(Mode::Train)` before each `backward`",
             ),
         }

@@ -1,8 +1,9 @@
 //! What `network!` generates is held together by these types.
 
-use super::Executor;
+use super::{Executor, Mode};
 use crate::error::Result;
 use crate::op::Operator;
+use crate::tensor::{Batch, Results, results};
 use mxr_graph::dtype::DType;
 use mxr_graph::instr::Scalar;
 use mxr_graph::program::Program;
@@ -128,6 +129,18 @@ pub trait Network: Sized {
     /// What the macro compiled.
     const PROGRAMS: &'static Programs;
 
+    /// What it is trained on: its inputs in the order of declaration, one [`Tensor`](crate::tensor::Tensor) or a tuple of them.
+    type Inputs;
+
+    /// What a prediction reads: the inputs without those that only losses need.
+    type Data;
+
+    /// What it returns in training: its losses, and what else it returns.
+    type Outputs: Results;
+
+    /// What it returns in prediction, where losses are replaced by what they predict.
+    type Predictions: Results;
+
     /// The network around a bound executor.
     fn from_executor(executor: Executor) -> Self;
 
@@ -141,4 +154,81 @@ pub trait Network: Sized {
     fn bind_symbols(symbols: &[(&str, usize)], options: super::BindOptions) -> Result<Self> {
         Executor::bind(Self::PROGRAMS, symbols, options).map(Self::from_executor)
     }
+
+    /// Fills all inputs. What has another shape or element type than the network was declared with does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// # use mxr::{Network, tensor::{Tensor, shape}};
+    /// # mxr::network!(
+    /// #     pub fn Digits(data: Tensor<N, 1, 28, 28>, label: Tensor<N, i64>) {
+    /// #         softmax_cross_entropy(dense(flatten(data), 10), label)
+    /// #     }
+    /// # );
+    /// fn feed(net: &Digits, x: &Tensor<f32, shape![N, 1, 32, 32]>, y: &Tensor<i64, shape![N]>) -> mxr::Result<()> {
+    ///     net.feed((x, y)) // no batch of `Tensor<f32, (Sym<'N'>, D<1>, D<28>, D<28>)>`
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a symbol is not what the network was bound with.
+    #[track_caller]
+    fn feed<B: Batch<Self::Inputs>>(&self, batch: B) -> Result<()> {
+        let program = Self::PROGRAMS.train().unwrap_or_else(|| Self::PROGRAMS.predict());
+        feed(self.executor(), program, batch)
+    }
+
+    /// One step of training but for the update: fills all inputs, runs the forward and the backward pass and gives what the network
+    /// returns, its losses. Returns at once.
+    ///
+    /// ```
+    /// # use mxr::{Network, tensor::{Tensor, shape}, optimizer::{Sgd, Updater}, init::Xavier};
+    /// mxr::network!(
+    ///     pub fn Digits(data: Tensor<N, 1, 28, 28>, label: Tensor<N, i64>) {
+    ///         softmax_cross_entropy(dense(flatten(data), 10), label)
+    ///     }
+    /// );
+    ///
+    /// let mut net = Digits::bind(2)?;
+    /// let mut updater = Updater::new(&net, Sgd::new(0.1))?;
+    /// let pictures = Tensor::<f32, shape![2, 1, 28, 28]>::zeros()?;
+    /// let labels = Tensor::<i64, shape![2]>::from_slice(&[3, 7])?;
+    /// let loss = net.train((&pictures, &labels))?; // Tensor<f32, shape![]>
+    /// updater.update();
+    /// assert!((loss.item()? - 10f32.ln()).abs() < 1e-6);
+    ///
+    /// let probabilities: Tensor<f32, shape![N, 10]> = net.predict(&pictures)?;
+    /// assert_eq!(probabilities.shape(), [2, 10]);
+    /// # Ok::<(), mxr::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::feed`], and when the network only predicts.
+    #[track_caller]
+    fn train<B: Batch<Self::Inputs>>(&mut self, batch: B) -> Result<Self::Outputs> {
+        self.feed(batch)?;
+        self.executor_mut().forward(Mode::Train)?;
+        self.executor_mut().backward()?;
+        results(self.executor())
+    }
+
+    /// What the network predicts for a batch: fills the inputs that are read, runs the forward pass and gives the results, which are
+    /// the network's own arrays, so that the next prediction overwrites them. Returns at once.
+    ///
+    /// # Errors
+    ///
+    /// When a symbol is not what the network was bound with, or it was bound for the results of some of its layers.
+    #[track_caller]
+    fn predict<B: Batch<Self::Data>>(&mut self, data: B) -> Result<Self::Predictions> {
+        feed(self.executor(), Self::PROGRAMS.predict(), data)?;
+        self.executor_mut().forward(Mode::Predict)?;
+        results(self.executor())
+    }
+}
+
+/// Fills the inputs of a program.
+#[track_caller]
+fn feed<I, B: Batch<I>>(net: &Executor, program: &'static Program, batch: B) -> Result<()> {
+    batch.feed(net, &mut program.inputs.iter().map(|v| &*program.values[*v as usize].name))
 }

@@ -62,10 +62,46 @@ fn written<'a>(
     ArraysMut::new(what, types, parts.iter_mut().map(|p| &mut **p), wanted)
 }
 
-/// A panic of the user's code is an error of its step. What it has written by then counts as not made, so no broken state is seen.
+/// A panic of the user's code, that which tells its name included, is an error of its step. What it has written by then counts as not
+/// made, so no broken state is seen.
 fn guarded(op: &dyn Operator, run: impl FnOnce() -> Result<(), OpError>) -> Result<(), OpError> {
+    let name = || {
+        let name = catch_unwind(AssertUnwindSafe(|| op.name().to_string()));
+        name.unwrap_or_else(|_| "an operator whose `name` panics".to_string())
+    };
     match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => result.map_err(|e| OpError::new(format!("{}: {e}", op.name()))),
-        Err(payload) => Err(OpError::new(format!("{} panicked: {}", op.name(), panic_text(payload)))),
+        Ok(result) => result.map_err(|e| OpError::new(format!("{}: {e}", name()))),
+        Err(payload) => Err(OpError::new(format!("{} panicked: {}", name(), panic_text(payload)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Misfit;
+    use super::*;
+
+    /// Nothing of it can be asked.
+    struct Broken;
+
+    impl Operator for Broken {
+        fn name(&self) -> &str {
+            panic!("no name")
+        }
+
+        fn infer(&self, _: &[ArrayType]) -> Result<Vec<ArrayType>, Misfit> {
+            Err("takes nothing".into())
+        }
+
+        fn forward(&self, _: &mut Forward<'_>) -> Result<(), OpError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_name_that_panics_is_an_error_of_the_step() {
+        for run in [|| Err(OpError::new("it fails")), || panic!("it panics")] {
+            let error = guarded(&Broken, run).expect_err("it goes wrong").to_string();
+            assert!(error.contains("whose `name` panics") && error.contains("it "), "{error}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Arrays whose shape is a type, for hand-written Rust: what does not fit does not compile.
 //!
 //! `Tensor<f32, shape![N, 3, 224, 224]>` is an [`NDArray`] that has been looked at once: its element type, its rank and every extent
-//! that the type names are known to be right, so that operators between typed tensors are checked by the compiler. Networks of
-//! [`network!`](crate::network) do not need it: their shapes are checked in the macro.
+//! that the type names are known to be right, so that operators between typed tensors are checked by the compiler. What is inside of a
+//! [`network!`](crate::network) does not need it, since its shapes are checked in the macro; what goes in and comes out has
+//! [such types](#networks).
 //!
 //! ```
 //! use mxr::NDArray;
@@ -35,35 +36,70 @@
 //! # How shapes are written
 //!
 //! [`shape!`] takes extents as literals and symbols of one letter for those that are known at run time alone, and gives a tuple of
-//! types: `shape![N, 3, 224, 224]` is `(Symbol<'N'>, D<3>, D<224>, D<224>)`. What messages of the compiler show reads the same way: `D<64>` is 64,
-//! and [`K<D<25>, D<88>>`](K) is 25,088, thousands first (extents above 1,024). Two extents with one symbol need not agree: what
-//! the types leave open is checked when the operator is called, by the rules of [`NDArray`].
+//! types: `shape![N, 3, 224, 224]` is `(Sym<'N'>, D<3>, D<224>, D<224>)`. What messages of the compiler show reads the same way: `D<64>` is 64,
+//! and [`K<D<25>, D<88>>`](K) is 25,088, thousands first (extents above 1,024). Two extents with one symbol need not agree,
+//! and `_` is a symbol like any other: what the types leave open is checked when the operator is called, by the rules of [`NDArray`].
 //!
-//! A tensor has up to six axes; broadcasting, `concat` and `flatten` go up to four. Arithmetic with signs cannot return an error: what symbols left open
+//! # Networks
+//!
+//! Every network of [`network!`](crate::network) knows the types of its inputs and results, so a batch of another shape or element
+//! type is an error of the compiler. [`Network::feed`](crate::Network::feed), [`train`](crate::Network::train) and
+//! [`predict`](crate::Network::predict) take all inputs, [`Executor::set`](crate::Executor::set) takes one, by its constant:
+//!
+//! ```
+//! use mxr::Network;
+//! use mxr::tensor::{Tensor, shape};
+//!
+//! mxr::network!(
+//!     /// What two pictures have in common.
+//!     pub fn Pairs(left: Tensor<N, 1, 8, 8>, right: Tensor<N, 1, 8, 8>, label: Tensor<N, i64>) {
+//!         let a = flatten(left);
+//!         let b = flatten(right);
+//!         (softmax_cross_entropy(dense(a * b, 2), label), mean(a * b, axes = 1))
+//!     }
+//! );
+//!
+//! let mut net = Pairs::bind(4)?;
+//! let pictures = Tensor::<f32, shape![4, 1, 8, 8]>::zeros()?; // 4, or N, which is looked at when it is fed
+//! net.set(Pairs::left, &pictures)?;
+//! let (probabilities, common) = net.predict((&pictures, &pictures))?; // no label is needed
+//! let columns: Tensor<f32, shape![2, N]> = probabilities.transpose()?;
+//! assert_eq!((columns.shape(), common.shape()), (&[2, 4][..], &[4][..]));
+//! # Ok::<(), mxr::Error>(())
+//! ```
+//!
+//! A symbol of several letters, an extent that is computed from symbols (`2 * T`) and one above 1,024,999 are `_` in these types. Networks of
+//! more than 8 inputs (or results) take a list of arrays (return one), as [`Executor`](crate::Executor) does.
+//!
+//! A tensor has up to eight axes; broadcasting, `concat` and `flatten` go up to six. Arithmetic with signs cannot return an error: what symbols left open
 //! and does not agree is delivered by whatever reads the result, as with [`NDArray`].
 //!
 //! Underneath, extents are numbers of [`typenum`], which stable Rust can compute with.
 
+mod batch;
 mod dim;
 mod ops;
 mod rules;
 mod shape;
 
-pub use dim::{D, Dim, K, Number, Symbol};
+pub(crate) use batch::results;
+pub use batch::{Batch, InputId, Results, Unknown};
+pub use dim::{D, Dim, K, Number, Sym};
 pub use mxr_macros::shape;
 pub use ops::{Kernel, Pad, Stride};
 pub use shape::{Shape, StaticShape};
 
 /// The rules by which shapes of results are computed; bounds of the operators' methods.
 pub mod rule {
-    pub use super::dim::{Small, Written};
+    pub use super::dim::{InParts, Small, Written};
     pub use super::rules::{
-        Broadcast, BroadcastDim, Concat, Flatten, KernelFits, Plus, SameOrOne, Times, Window,
+        Broadcast, BroadcastDim, Concat, Flatten, KernelFits, Plus, SameOrOne, Slid, Times, Window,
     };
+    pub use super::shape::{Fits, FitsDim};
 }
 
 use crate::error::{Error, Result};
-use crate::io::HostElement;
+use crate::io::{HostArray, HostElement};
 use crate::ndarray::NDArray;
 use std::fmt;
 use std::marker::PhantomData;
@@ -150,6 +186,18 @@ impl<T: HostElement, S: Shape> Tensor<T, S> {
     }
 }
 
+impl<T: HostElement> Tensor<T, ()> {
+    /// The number of a tensor without axes, such as a loss; waits.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong while it was computed.
+    #[track_caller]
+    pub fn item(&self) -> Result<T> {
+        self.array.item()
+    }
+}
+
 impl<T: HostElement, S: StaticShape> Tensor<T, S> {
     /// Zeros. The shape has no symbol.
     ///
@@ -186,6 +234,16 @@ impl<T: HostElement, S: Shape> TryFrom<NDArray> for Tensor<T, S> {
             ),
             "convert it with `cast` and `reshape`, or change the type",
         ))
+    }
+}
+
+impl<T: HostElement, S: Shape> TryFrom<&HostArray> for Tensor<T, S> {
+    type Error = Error;
+
+    /// A copy of a host array, checked as an [`NDArray`] is.
+    #[track_caller]
+    fn try_from(host: &HostArray) -> Result<Self> {
+        Tensor::try_from(NDArray::from_host(host)?)
     }
 }
 

@@ -22,8 +22,15 @@ pub struct Stride<const N: usize>;
 pub struct Pad<const N: usize>;
 
 /// Maps of `C` channels after a window has slid over them.
-type Slid<T, N, C, H, W, KH, KW, const STRIDE: usize, const PAD: usize> =
-    Tensor<T, (N, C, <H as Window<KH, STRIDE, PAD>>::Output, <W as Window<KW, STRIDE, PAD>>::Output)>;
+type Slid<T, N, C, H, W, KH, KW, const STRIDE: usize, const PAD: usize> = Tensor<
+    T,
+    (
+        N,
+        C,
+        <(H, W) as Window<(KH, KW), STRIDE, PAD>>::Height,
+        <(H, W) as Window<(KH, KW), STRIDE, PAD>>::Width,
+    ),
+>;
 
 fn int(n: usize) -> Arg {
     // What a type of ours says is at most 1,024,999.
@@ -138,8 +145,7 @@ impl<T: HostElement, N: Dim, C: Dim, H: Dim, W: Dim> Tensor<T, (N, C, H, W)> {
         _: Pad<PAD>,
     ) -> Result<Slid<T, N, O, H, W, KH, KW, STRIDE, PAD>>
     where
-        H: Window<KH, STRIDE, PAD>,
-        W: Window<KW, STRIDE, PAD>,
+        (H, W): Window<(KH, KW), STRIDE, PAD>,
     {
         weight.array.sound()?;
         let kernel = weight.shape()[2..].iter().map(|n| int(*n)).collect();
@@ -180,8 +186,7 @@ macro_rules! pools {
                 _: Pad<PAD>,
             ) -> Result<Slid<T, N, C, H, W, D<KERNEL>, D<KERNEL>, STRIDE, PAD>>
             where
-                H: Window<D<KERNEL>, STRIDE, PAD>,
-                W: Window<D<KERNEL>, STRIDE, PAD>,
+                (H, W): Window<(D<KERNEL>, D<KERNEL>), STRIDE, PAD>,
             {
                 let options =
                     [("kernel", int(KERNEL)), ("stride", int(STRIDE)), ("pad", int(PAD)), $($option),*];
@@ -205,9 +210,9 @@ impl<T: HostElement, S: Shape> Tensor<T, S> {
     ///
     /// What went wrong before.
     #[track_caller]
-    pub fn flatten(&self) -> Result<Tensor<T, <S as Flatten>::Output>>
+    pub fn flatten<F: Shape>(&self) -> Result<Tensor<T, F>>
     where
-        S: Flatten,
+        S: Flatten<Output = F>,
     {
         Tensor::result(self.array.flatten()?)
     }
@@ -218,9 +223,9 @@ impl<T: HostElement, S: Shape> Tensor<T, S> {
     ///
     /// When symbols that should agree do not.
     #[track_caller]
-    pub fn concat<O: Shape>(&self, other: &Tensor<T, O>) -> Result<Tensor<T, <S as Concat<O>>::Output>>
+    pub fn concat<O: Shape, R: Shape>(&self, other: &Tensor<T, O>) -> Result<Tensor<T, R>>
     where
-        S: Concat<O>,
+        S: Concat<O, Output = R>,
     {
         Tensor::result(NDArray::concat(&[&self.array, &other.array])?)
     }

@@ -1,0 +1,15 @@
+use mxr::Network;
+use mxr::tensor::{Tensor, shape};
+
+mxr::network!(
+    pub fn Digits(data: Tensor<64, 1, 28, 28>, label: Tensor<64, i64>) {
+        softmax_cross_entropy(dense(flatten(data), 10), label)
+    }
+);
+
+fn scores(net: &mut Digits, pictures: &Tensor<f32, shape![32, 1, 28, 28]>) -> Result<(), mxr::Error> {
+    net.predict(pictures)?;
+    Ok(())
+}
+
+fn main() {}
