@@ -124,7 +124,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 r#"net.set_input("data", &NDArray::zeros(&[4, 3, 8, 8])?)"#,
             ),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the forward pass: `TypeError: forward() got an unexpected keyword argument 'pictures'`. ONNX Runtime, when it runs: `ValueError: Required inputs (['data']) are missing from input feed (['pictures'])`.",
     },
     Entry {
         code: Code::FedShape,
@@ -147,7 +147,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 r#"net.set_input("data", &NDArray::zeros(&[4, 3, 8, 8])?)"#,
             ),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the first layer that cannot work with the shape: `RuntimeError: mat1 and mat2 shapes cannot be multiplied`. MXNet fails in the engine when the array is copied. ONNX Runtime, when it runs: `INVALID_ARGUMENT : Got invalid dimensions for input`.",
     },
     Entry {
         code: Code::NoParameter,
@@ -167,7 +167,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Run(r#"net.param("fc1_weigth")"#, r#"net.param("fc1_weight")"#),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, when the line runs: `AttributeError: 'Net' object has no attribute 'fc3'`; `load_state_dict` lists what it did not expect. MXNet's `arg_dict['fc3_weight']` is Python's `KeyError`.",
     },
     Entry {
         code: Code::NothingToGoBack,
@@ -187,7 +187,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Run("net.backward()", "net.forward(Mode::Train).and_then(|_| net.backward())"),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in the second call of `backward()`: `RuntimeError: Trying to backward through the graph a second time`. MXNet runs the backward pass on whatever the arrays hold.",
     },
     Entry {
         code: Code::OnlyPredicts,
@@ -209,6 +209,6 @@ pub(super) const ENTRIES: &[Entry] = &[
                         }",
             scope: Scope::Run("net.forward(Mode::Train)", "net.forward(Mode::Predict)"),
         }],
-        elsewhere: "",
+        elsewhere: "PyTorch, in `backward()`: `RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn`. MXNet, when `backward` is called on an executor that was bound with `grad_req='null'`, returns without a word.",
     },
 ];

@@ -143,7 +143,7 @@ fn is_dtype(e: &Expr) -> bool {
 pub(super) fn constant(value: &Value) -> Option<String> {
     match value {
         Value::Int(n) => Some(n.to_string()),
-        Value::Float(x) => Some(format!("{x:?}")),
+        Value::Float(x) if x.is_finite() => Some(format!("{x:?}")),
         Value::Bool(b) => Some(b.to_string()),
         Value::Word(w) => Some(format!("{w:?}")),
         _ => None,

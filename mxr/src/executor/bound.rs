@@ -241,9 +241,10 @@ impl Bound {
             let in_place = layout.in_place(step);
             let r = request(program, step, &reads, &writes, &in_place);
             let mut read_parts: Vec<Part> = step.reads.iter().map(|v| part(*v)).collect();
-            if let Some((read, form)) = served {
+            let form = served.map(|(read, form)| {
                 read_parts[read] = form;
-            }
+                read
+            });
             let write_parts: Vec<Part> = step.writes.iter().map(|v| part(*v)).collect();
             let scratch = (kernel.workspace > 0).then(|| {
                 let bytes = layout.workspaces[at].clone();
@@ -252,7 +253,9 @@ impl Bound {
             });
             let operands =
                 r.operands(&read_parts, &write_parts, scratch).map_err(|e| at_layer(program, step, e))?;
-            operands.allocate().map_err(memory)?;
+            // The form of a weight takes memory in the first prediction: who trains may never make one.
+            let reads = read_parts.iter().enumerate().filter(|(i, _)| Some(*i) != form).map(|(_, part)| part);
+            reads.chain(&write_parts).try_for_each(|part| part.buffer.allocate()).map_err(memory)?;
             let (layer, results) = (layer_name(program, step).to_string(), results(step));
             steps.push(Ready { operands, kernel: Some(kernel), layer, results });
         }

@@ -1,5 +1,5 @@
-//! Weights of a prediction in the forms in which kernels read them: made once, and again where a weight was written, rather than in every
-//! step.
+//! Weights of a prediction in the forms in which kernels read them: made once, and all of them again when a weight was written, rather than in
+//! every step.
 
 use super::layout::layer_name;
 use super::pass::Ready;
@@ -133,7 +133,6 @@ impl<'a> Makers<'a> {
         let weight = part(kept.weight);
         let operands = Operands::builder().read(&weight.buffer, weight.bytes);
         let operands = operands.write(&made.buffer, made.bytes.clone()).build().map_err(memory)?;
-        operands.allocate().map_err(memory)?;
         let make = Kernel { workspace: 0, form: None, run: form.make };
         let layer = layer_name(program, &program.steps[at]).to_string();
         self.steps.push((number, Ready { operands, kernel: Some(make), layer, results: Vec::new() }));

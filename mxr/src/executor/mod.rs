@@ -145,9 +145,9 @@ pub struct MemoryReport {
     /// these was written. A weight that kernels read in another form alone is not kept besides that, so this may be less than the constant
     /// `SUMMARY.predict.kept`, which is stated before kernels are chosen.
     pub kept: usize,
-    /// Weights as the kernels of predictions read them, packed or transformed. They are made when a weight was written, where making them
-    /// in every step would be a part of it that matters: at small batches. It is known when the network is bound;
-    /// [`BindOptions::plain_weights`] does without.
+    /// Weights as the kernels of predictions read them, packed or transformed. All are made when a weight was written, where making them
+    /// in every step would be a part of it that matters: at small batches, and in dense layers up to 2,048 rows. It is known when the network is bound, and taken by the
+    /// first prediction; [`BindOptions::plain_weights`] does without.
     pub prepared: usize,
 }
 

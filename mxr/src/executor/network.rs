@@ -1,7 +1,7 @@
 //! What `network!` generates is held together by these types.
 
 use super::{Executor, Mode};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::op::Operator;
 use crate::tensor::{Batch, Results, results};
 use mxr_graph::dtype::DType;
@@ -218,7 +218,8 @@ pub trait Network: Sized {
     ///
     /// # Errors
     ///
-    /// When a symbol is not what the network was bound with, or it was bound for the results of some of its layers.
+    /// When a symbol is not what the network was bound with, or it was bound for [other results](crate::BindOptions::outputs) than its types
+    /// say: another number of them, or of other shapes.
     #[track_caller]
     fn predict<B: Batch<Self::Data>>(&mut self, data: B) -> Result<Self::Predictions> {
         feed(self.executor(), Self::PROGRAMS.predict(), data)?;
@@ -230,5 +231,14 @@ pub trait Network: Sized {
 /// Fills the inputs of a program.
 #[track_caller]
 fn feed<I, B: Batch<I>>(net: &Executor, program: &'static Program, batch: B) -> Result<()> {
-    batch.feed(net, &mut program.inputs.iter().map(|v| &*program.values[*v as usize].name))
+    let mut names = program.inputs.iter().map(|v| &*program.values[*v as usize].name);
+    batch.feed(net, &mut names)?;
+    match names.next() {
+        None => Ok(()),
+        Some(missing) => Err(Error::invalid(
+            format!("{}.feed", net.name()),
+            format!("there is no array for input `{missing}`"),
+            "give one for each input, in the order of declaration",
+        )),
+    }
 }

@@ -200,8 +200,9 @@ impl BindOptions {
 
     /// Keep no weights for predictions beside the parameters but those that the network computes. Without it, convolutions and dense
     /// layers read their weights as their kernels want them, packed or transformed: once, until a weight is written, where it would be
-    /// more than a small part of every step, which it is at small batches. That takes as many bytes again as those weights, or four times as many
-    /// where Winograd's algorithm is worth it ([`MemoryReport::prepared`](super::MemoryReport::prepared)); weights that have taken in a
+    /// more than a small part of every step: at small batches, and in dense layers up to 2,048 rows. That takes as many bytes again as those
+    /// weights, or, where Winograd's algorithm is worth it, four times as many for 3×3 and 1.4 times for 5×5, and more where channels do not
+    /// fill registers ([`MemoryReport::prepared`](super::MemoryReport::prepared)); weights that have taken in a
     /// normalisation are kept in that form alone. Results agree up to rounding, as the kernels may be others. With
     /// [`memory_budget`](BindOptions::memory_budget) it is so anyway.
     ///

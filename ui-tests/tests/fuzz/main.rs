@@ -40,6 +40,9 @@ mod operators;
 #[allow(dead_code, unused_imports)]
 #[path = "../../../mxr-macros/src/parse/mod.rs"]
 mod parse;
+#[allow(dead_code, unused_imports)]
+#[path = "../../../mxr-macros/src/shape.rs"]
+mod shape;
 
 mod graphs;
 mod replay;

@@ -40,7 +40,7 @@ pub(super) unsafe fn transform<V: Vector<Elem = f32>, const SIDE: usize>(
             let corner = [(strip.row, pad[0]), (strip.col, pad[1])]
                 .map(|(at, pad)| (at * side) as isize - pad as isize);
             let width = strip.count * side + SIDE - side;
-            // SAFETY: the strip's tiles exist and are at most `STRIP`; the caller allows the writes.
+            // SAFETY: the strip's tiles exist and cover at most `STRIP` columns; the caller allows the writes.
             unsafe {
                 images.blocked::<V>(strip.image, channel, corner, [SIDE, width], pixels);
                 let to = place.to.add(((channel - channels.start) * place.stride + strip.first) * lanes);

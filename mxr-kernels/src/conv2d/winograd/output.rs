@@ -42,7 +42,7 @@ pub(super) unsafe fn transform<V: Vector<Elem = f32>, const TILE: usize>(
     let lanes = V::LANES;
     for strip in tiles.strips(block) {
         let row = strip.count * TILE * lanes;
-        // SAFETY: the strip's tiles exist and are at most `STRIP`; the caller allows the accesses.
+        // SAFETY: the strip's tiles exist and cover at most `STRIP` columns; the caller allows the accesses.
         unsafe {
             for tile in 0..strip.count {
                 let m = products.m.add((strip.first + tile) * lanes);
