@@ -12,7 +12,7 @@ const LONGEST: usize = 8;
 
 /// The associated types of `Network`.
 pub(super) fn types(graph: &Graph, train: Option<&Program>, predict: Option<&Program>) -> String {
-    let Some(predict) = predict else {
+    let Some(predict) = predict.filter(|_| !graph.outputs.is_empty()) else {
         // Of a network with an error: nothing of it is said twice.
         let any = format!("::mxr::tensor::Tensor<f32, {UNKNOWN}>");
         let outputs = all(vec![any; graph.outputs.len().max(1)]);
@@ -50,9 +50,10 @@ fn of(program: &Program, values: &[u32]) -> String {
     all(values.iter().map(one).collect())
 }
 
-/// A single one is no tuple.
+/// A single one is no tuple; where there is none, anything is taken.
 fn all(mut each: Vec<String>) -> String {
     match each.len() {
+        0 => UNKNOWN.to_string(),
         1 => each.remove(0),
         0..=LONGEST => format!("({},)", each.join(", ")),
         _ => "::std::vec::Vec<::mxr::NDArray>".to_string(),
