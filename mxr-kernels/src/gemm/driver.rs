@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::micro::{Registers, Rows, Tile, TileFn};
+use super::micro::{Registers, Rows, Tile, TileTable};
 use crate::element::Float;
 use crate::par;
 use crate::scratch::Pool;
@@ -87,7 +87,7 @@ pub(crate) trait Lhs<V: Registers>: Sync {
 
     /// The register tiles that multiply its panels: `[rows − 1][vectors − 1]`.
     #[inline(always)]
-    fn tiles(&self) -> &'static [[TileFn<V::Elem>; 2]] {
+    fn tiles(&self) -> &'static TileTable<V::Elem> {
         V::TILES
     }
 
@@ -406,9 +406,8 @@ impl<V: Registers, L: Lhs<V>, R: Rhs<V>, S: Sink<V>> Kernel for Rectangle<'_, V,
                                 width,
                             };
                             tile::<V, S>(
-                                lhs.tiles(),
                                 sink,
-                                (a, lhs.apart()),
+                                (lhs.tiles(), a, lhs.apart()),
                                 b,
                                 ks.len(),
                                 row,
@@ -439,9 +438,8 @@ struct Part<T> {
 /// As for [`super::micro::TileFn`]; the tile of C and its sums belong to this thread.
 #[inline(always)]
 unsafe fn tile<V: Registers, S: Sink<V>>(
-    tiles: &[[TileFn<V::Elem>; 2]],
     sink: &S,
-    (a, lda): (*const V::Elem, usize),
+    (tiles, a, lda): (&TileTable<V::Elem>, *const V::Elem, usize),
     b: *const V::Elem,
     k: usize,
     rows: Range<usize>,

@@ -76,6 +76,9 @@ impl<T> Tile<T> {
 /// biases are null or valid for `rows` and `cols` reads.
 pub(crate) type TileFn<T> = unsafe fn(&Tile<T>);
 
+/// Register tiles by `[rows − 1][vectors − 1]`.
+pub(crate) type TileTable<T> = [[TileFn<T>; 2]];
+
 /// A loop over the rows of a tile, written out. As a loop, the compiler leaves it rolled, indexes the sums by a variable and
 /// therefore keeps all of them in memory during the multiplication too, at a third of the speed.
 macro_rules! for_rows {
