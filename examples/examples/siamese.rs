@@ -93,7 +93,10 @@ fn accuracy(
     Ok(right as f64 / count as f64)
 }
 
+/// Pictures of digits, as the tower takes them.
+type Picture = Tensor<f32, shape![N, 1, 8, 8]>;
+
 /// Looked at once, where it comes from a file.
-fn picture(host: &HostArray) -> Result<Tensor<f32, shape![N, 1, 8, 8]>, mxr::Error> {
+fn picture(host: &HostArray) -> Result<Picture, mxr::Error> {
     Tensor::try_from(host)
 }

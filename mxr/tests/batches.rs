@@ -113,8 +113,9 @@ fn several_inputs_and_results_are_tuples() -> Result<(), Error> {
     let mut net = Several::bind(2)?;
     let (a, b) = (random::<shape![2, 3]>(&[2, 3])?, random::<shape![_, 3]>(&[2, 3])?);
     let w = Tensor::<f64, shape![N]>::from_slice(&[1.5, 2.0])?;
-    let (loss, both, weights): (Tensor<f32, shape![]>, Tensor<f32, shape![_, 3]>, Tensor<f64, shape![_]>) =
-        net.train((&a, &b, &w, Tensor::<i64, shape![2]>::zeros()?))?;
+    let (loss, both, weights) = net.train((&a, &b, &w, Tensor::<i64, shape![2]>::zeros()?))?;
+    let (loss, both): (Tensor<f32, shape![]>, Tensor<f32, shape![_, 3]>) = (loss, both);
+    let weights: Tensor<f64, shape![_]> = weights;
     assert!((loss.item()? - 5f32.ln()).abs() < 1e-6);
     assert_eq!(both.to_vec()?, [a.to_vec()?, b.to_vec()?].concat());
     assert_eq!(weights.to_vec()?, [2.5, 3.0]);
@@ -134,10 +135,12 @@ fn what_tuples_and_types_do_not_reach_is_looked_at() -> Result<(), Error> {
     let nine: Vec<NDArray> = (0..9).map(|_| NDArray::ones(&[2])).collect::<Result<_, _>>()?;
     let mut many = Many::bind(2)?;
     assert_eq!(many.predict(&nine[..])?.len(), 9);
+    let missing = many.predict(&nine[..8]).expect_err("eight of nine").to_string();
+    assert!(missing.contains("there is no array for input"), "{missing}");
     assert!(many.predict(&[nine, vec![NDArray::ones(&[2])?]].concat()[..]).is_err());
 
     let mut axes = Axes::bind(5)?;
-    let x: Tensor<f32, shape![1, 2, 1, 2, 1, 2, N, 3]> = random(&[1, 2, 1, 2, 1, 2, 5, 3])?;
+    let x = random::<shape![1, 2, 1, 2, 1, 2, N, 3]>(&[1, 2, 1, 2, 1, 2, 5, 3])?;
     let (same, flags) = axes.predict((&x, Tensor::<bool, shape![5]>::from_slice(&[true; 5])?))?;
     assert_eq!((same.shape(), flags.to_vec()?), (x.shape(), vec![1i32; 5]));
     assert_eq!(Axes::r#type.name(), "type");

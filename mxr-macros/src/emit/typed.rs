@@ -55,7 +55,7 @@ fn all(mut each: Vec<String>) -> String {
     match each.len() {
         0 => UNKNOWN.to_string(),
         1 => each.remove(0),
-        0..=LONGEST => format!("({},)", each.join(", ")),
+        2..=LONGEST => format!("({},)", each.join(", ")),
         _ => "::std::vec::Vec<::mxr::NDArray>".to_string(),
     }
 }
