@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::with_threads;
 
 /// Numbers between −1 and 1 that look random.
 fn noise<T: ConvElement>(len: usize, seed: u64) -> Vec<T> {
@@ -8,10 +9,6 @@ fn noise<T: ConvElement>(len: usize, seed: u64) -> Vec<T> {
         T::from_f64((state >> 40) as f64 / (1u64 << 23) as f64 - 1.0)
     };
     (0..len).map(|_| next()).collect()
-}
-
-fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(body)
 }
 
 /// A convolution with the output size of the formula.

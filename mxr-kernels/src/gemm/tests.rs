@@ -1,18 +1,15 @@
 use super::*;
 use crate::element::Num;
+use crate::testing::with_threads;
 
 /// Numbers between −1 and 1 that look random.
-fn noise<T: Num>(len: usize, seed: u64) -> Vec<T> {
+pub(super) fn noise<T: Num>(len: usize, seed: u64) -> Vec<T> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         T::from_f64((state >> 40) as f64 / (1u64 << 23) as f64 - 1.0)
     };
     (0..len).map(|_| next()).collect()
-}
-
-fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(body)
 }
 
 /// Every candidate against the reference in `f64`, with 1, 2 and 3 threads.

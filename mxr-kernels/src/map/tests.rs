@@ -2,6 +2,7 @@ use mxr_graph::instr::{BinOp, Scalar, UnOp};
 
 use super::*;
 use crate::level::{Fused, Level, Separate};
+use crate::testing::with_threads;
 
 const UN: [UnOp; 12] = [
     UnOp::Neg,
@@ -29,10 +30,6 @@ const BIN: [BinOp; 10] = [
     BinOp::Ge,
     BinOp::Eq,
 ];
-
-fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(body)
-}
 
 /// Numbers between −4 and 4 with some specials.
 fn data<T: MapElement>(len: usize, salt: usize) -> Vec<T> {

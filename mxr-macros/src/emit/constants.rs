@@ -10,6 +10,7 @@ pub(crate) fn constants(list: &[(&Const, TokenStream)]) -> TokenStream {
     for (c, value) in list {
         let Const { vis, name, written, .. } = c;
         if !vis.is_empty() {
+            // Networks read it, which the compiler does not see.
             let attrs = c.attrs.iter().map(|a| &a.tokens);
             out.extend(quote! {
                 #(#attrs)*

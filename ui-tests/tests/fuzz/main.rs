@@ -12,37 +12,27 @@
 //! * what it accepts can be bound to numbers, or both say that these numbers do not fit; and it runs, with the same results;
 //! * of a random graph, both make the same programs, or refuse it with the same code.
 
-// A procedural macro exports nothing, so its sources are a part of this program.
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/ast.rs"]
-mod ast;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/editor/mod.rs"]
-mod editor;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/elaborate/mod.rs"]
-mod elaborate;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/emit/mod.rs"]
-mod emit;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/errors.rs"]
-mod errors;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/expand/mod.rs"]
-mod expand;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/imports.rs"]
-mod imports;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/operators/mod.rs"]
-mod operators;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/parse/mod.rs"]
-mod parse;
-#[allow(dead_code, unused_imports)]
-#[path = "../../../mxr-macros/src/shape.rs"]
-mod shape;
+/// A procedural macro exports nothing, so its sources are a part of this program, which does not call all of them.
+macro_rules! sources_of_the_macro {
+    ($($name:ident $path:literal)*) => {$(
+        #[allow(dead_code, unused_imports)]
+        #[path = $path]
+        mod $name;
+    )*};
+}
+
+sources_of_the_macro! {
+    ast "../../../mxr-macros/src/ast.rs"
+    editor "../../../mxr-macros/src/editor/mod.rs"
+    elaborate "../../../mxr-macros/src/elaborate/mod.rs"
+    emit "../../../mxr-macros/src/emit/mod.rs"
+    errors "../../../mxr-macros/src/errors.rs"
+    expand "../../../mxr-macros/src/expand/mod.rs"
+    imports "../../../mxr-macros/src/imports.rs"
+    operators "../../../mxr-macros/src/operators/mod.rs"
+    parse "../../../mxr-macros/src/parse/mod.rs"
+    shape "../../../mxr-macros/src/shape.rs"
+}
 
 mod graphs;
 mod replay;

@@ -1,5 +1,7 @@
 use super::*;
 use crate::gemm::candidates;
+use crate::gemm::tests::noise;
+use crate::testing::with_threads;
 
 #[test]
 fn all_halves_are_the_same_numbers_when_wider() {
@@ -16,26 +18,13 @@ fn all_halves_are_the_same_numbers_when_wider() {
     }
 }
 
-/// Numbers between −1 and 1 that look random.
-fn noise<T>(len: usize, seed: u64, of: impl Fn(f32) -> T) -> Vec<T> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        of((state >> 40) as f32 / (1u64 << 23) as f32 - 1.0)
-    };
-    (0..len).map(|_| next()).collect()
-}
-
-fn with_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(body)
-}
-
 /// Every candidate against sums in `f64`, with 1 and 3 threads, under everything that an epilogue can say.
 fn check<T: GemmElement<Sum = f32> + std::fmt::Debug>(desc: &Gemm, of: impl Fn(f32) -> T + Copy) {
     let Gemm { m, n, k, batch, .. } = *desc;
-    let (a, b) = (noise(batch * m * k, 1, of), noise(batch * k * n, 2, of));
+    let halves = |len, seed| noise(len, seed).into_iter().map(of).collect::<Vec<T>>();
+    let (a, b) = (halves(batch * m * k, 1), halves(batch * k * n, 2));
     let (held, residual, bias) =
-        (noise(batch * m * n, 3, |x| x), noise(batch * m * n, 4, |x| x), noise(n, 5, |x| x));
+        (noise::<f32>(batch * m * n, 3), noise::<f32>(batch * m * n, 4), noise::<f32>(n, 5));
     let epilogue = Epilogue {
         bias: Some(&bias[..]),
         residual: Some(crate::map::Src::Slice(&residual[..])),
